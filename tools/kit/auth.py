@@ -1,0 +1,46 @@
+"""How a request proves who sends it: one small frozen scheme per manner."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import SecretStr
+
+
+class Auth(Protocol):
+    """Gives the headers that a request carries to prove its sender."""
+
+    def headers(self) -> dict[str, str]: ...
+
+
+@dataclass(frozen=True)
+class NoAuth:
+    """Sends nothing."""
+
+    def headers(self) -> dict[str, str]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Token:
+    """`Authorization: <scheme> <token>`; an empty scheme sends the bare token, as Linear's API keys want it."""
+
+    token: SecretStr
+    scheme: str = "Bearer"
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"{self.scheme} {self.token.get_secret_value()}".strip()}
+
+
+@dataclass(frozen=True)
+class Basic:
+    """HTTP basic authentication."""
+
+    user: str
+    password: SecretStr
+
+    def headers(self) -> dict[str, str]:
+        pair = f"{self.user}:{self.password.get_secret_value()}".encode()
+        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}

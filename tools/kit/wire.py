@@ -1,0 +1,332 @@
+"""The one HTTP door: timeouts, retries with jitter, rate-limit budget, typed errors, a trace of what was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email.utils
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tools.kit.auth import Auth, NoAuth
+from tools.kit.errors import (
+    BadArgument,
+    Malformed,
+    NotFound,
+    RateLimited,
+    Refused,
+    TimedOut,
+    Unavailable,
+)
+
+Json = Any
+Params = Mapping[str, str | int | float | bool | Sequence[str] | None]
+
+RETRIED = frozenset({429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it went out, without secrets: for evidence and for `deus runs`."""
+
+    service: str
+    method: str
+    url: str
+    status: int | None
+    ms: int
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a service said: status, headers with lower-case names, parsed JSON (or text), and the URL asked."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: Json
+    url: str
+
+    def link(self, relation: str) -> str | None:
+        """The URL of the `Link` header's entry for `relation`, as RFC 8288 writes it."""
+        for part in self.headers.get("link", "").split(", <"):
+            target, _, attributes = part.lstrip("<").partition(">")
+            if f'rel="{relation}"' in attributes and 'results="false"' not in attributes:
+                return target
+        return None
+
+
+_trace: ContextVar[list[Asked] | None] = ContextVar("wire_trace", default=None)
+
+
+@contextlib.contextmanager
+def traced() -> Iterator[list[Asked]]:
+    """Collects every request that this task and its children send while the block runs."""
+    asked: list[Asked] = []
+    token = _trace.set(asked)
+    try:
+        yield asked
+    finally:
+        _trace.reset(token)
+
+
+@dataclass(frozen=True)
+class WireOptions:
+    """How one service wants to be asked. Times are in seconds.
+
+    `remaining` and `reset` name the service's rate-limit headers; `reset_is_delta` says whether the reset is
+    seconds from now or a time since the epoch. A wait longer than `patience` ends in RateLimited at once.
+    """
+
+    base_url: str
+    auth: Auth = field(default_factory=NoAuth)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 10.0
+    attempts: int = 3
+    patience: float = 8.0
+    concurrency: int = 6
+    remaining: str = "x-ratelimit-remaining"
+    reset: str = "x-ratelimit-reset"
+    reset_is_delta: bool = False
+
+
+@contextlib.asynccontextmanager
+async def open_client(transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """The connection pool that all wires of a product share; `transport` replaces the network in tests."""
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
+    async with httpx.AsyncClient(transport=transport, limits=limits, follow_redirects=False) as client:
+        yield client
+
+
+class Wire:
+    """One service's door. All verbs of a connector go through it and nothing else."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        service: str,
+        options: WireOptions,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.service = service
+        self.options = options
+        self._client = client
+        self._sleep = sleep
+        self._rng = rng or random.Random()
+        self._slots = asyncio.Semaphore(options.concurrency)
+        self._resume_at = 0.0
+
+    async def get(self, path: str, params: Params | None = None, **more: Any) -> Answer:
+        """Asks with GET; `path` is relative to the base URL, or an absolute URL below it (a next page)."""
+        return await self.request("GET", path, params=params, **more)
+
+    async def post(self, path: str, body: Json = None, **more: Any) -> Answer:
+        """Asks with POST and a JSON body. Pass `repeat=False` where sending twice would do something twice."""
+        return await self.request("POST", path, body=body, **more)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: Json = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeat: bool = True,
+    ) -> Answer:
+        """Sends a request, again after 429 and 5xx where `repeat` allows it; raises one of the typed errors."""
+        url = self._url(path)
+        attempts = self.options.attempts if repeat else 1
+        for attempt in range(1, attempts + 1):
+            last = attempt == attempts
+            await self._await_budget()
+            try:
+                response = await self._send(method, url, params, body, form, headers, attempt)
+            except httpx.TimeoutException as error:
+                if last:
+                    raise TimedOut(
+                        f"{self.service} did not answer within {self.options.timeout:g} s.", service=self.service
+                    ) from error
+                await self._sleep(self._backoff(attempt))
+                continue
+            except httpx.TransportError as error:
+                if last:
+                    raise Unavailable(
+                        f"{self.service} could not be reached at {self.options.base_url}.", service=self.service
+                    ) from error
+                await self._sleep(self._backoff(attempt))
+                continue
+            self._note_budget(response)
+            if response.status_code in RETRIED and not last:
+                await self._sleep(self._retry_delay(response, attempt))
+                continue
+            return self._answer(response)
+        raise AssertionError("every attempt returns, raises or is followed by another")
+
+    async def graphql(self, path: str, query: str, variables: Mapping[str, Json]) -> Json:
+        """Sends a GraphQL query and returns its `data`; GraphQL errors become the same typed errors as HTTP's."""
+        answer = await self.post(path, {"query": query, "variables": dict(variables)})
+        if not isinstance(answer.data, dict):
+            raise Malformed(f"{self.service} answered a GraphQL query without an object.", service=self.service)
+        errors = answer.data.get("errors")
+        if errors:
+            first = errors[0]
+            code = str((first.get("extensions") or {}).get("code") or (first.get("extensions") or {}).get("type") or "")
+            message = str(first.get("message", "unknown error"))
+            if "AUTH" in code.upper() or "FORBIDDEN" in code.upper():
+                raise self._refused(message)
+            if "RATELIMITED" in code.upper():
+                raise RateLimited(f"{self.service}'s rate limit is used up.", service=self.service)
+            if "not found" in message.lower() or code.upper() == "NOT_FOUND":
+                raise NotFound(f"{self.service}: {message}", service=self.service)
+            raise BadArgument(f"{self.service}: {message}", service=self.service)
+        return answer.data.get("data") or {}
+
+    def _url(self, path: str) -> str:
+        base = self.options.base_url.rstrip("/")
+        if path.startswith(("http://", "https://")):
+            # A next-page link that leads elsewhere would carry our credentials there.
+            if not path.startswith(base + "/") and path != base:
+                raise Malformed(f"{self.service} pointed to another host for its next page.", service=self.service)
+            return path
+        return f"{base}/{path.lstrip('/')}"
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        params: Params | None,
+        body: Json,
+        form: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        attempt: int,
+    ) -> httpx.Response:
+        kept = {name: value for name, value in (params or {}).items() if value is not None}
+        request = self._client.build_request(
+            method,
+            url,
+            params=kept or None,
+            json=body,
+            data=form,
+            headers={**self.options.headers, **self.options.auth.headers(), **(headers or {})},
+            timeout=self.options.timeout,
+        )
+        began = time.monotonic()
+        status: int | None = None
+        try:
+            async with self._slots, asyncio.timeout(self.options.timeout):
+                response = await self._client.send(request)
+            status = response.status_code
+            return response
+        except TimeoutError as error:
+            raise httpx.ReadTimeout("the whole answer took too long", request=request) from error
+        finally:
+            trace = _trace.get()
+            if trace is not None:
+                ms = round((time.monotonic() - began) * 1000)
+                trace.append(Asked(self.service, method, str(request.url), status, ms, attempt))
+
+    def _backoff(self, attempt: int) -> float:
+        return self._rng.uniform(0.5, 1.0) * min(2.0, 0.2 * 2.0 ** (attempt - 1))
+
+    def _retry_delay(self, response: httpx.Response, attempt: int) -> float:
+        stated = retry_after(response.headers)
+        if stated is None:
+            return self._backoff(attempt)
+        if stated > self.options.patience:
+            raise RateLimited(f"{self.service} asks to wait {stated:.0f} s.", service=self.service, retry_after=stated)
+        return stated + self._rng.uniform(0.0, 0.1)
+
+    def _note_budget(self, response: httpx.Response) -> None:
+        remaining = response.headers.get(self.options.remaining)
+        reset = response.headers.get(self.options.reset)
+        if remaining is None or reset is None:
+            return
+        with contextlib.suppress(ValueError):
+            if float(remaining) < 1:
+                seconds = float(reset) if self.options.reset_is_delta else float(reset) - time.time()
+                self._resume_at = time.monotonic() + max(0.0, seconds)
+
+    async def _await_budget(self) -> None:
+        wait = self._resume_at - time.monotonic()
+        if wait <= 0:
+            return
+        if wait > self.options.patience:
+            raise RateLimited(
+                f"{self.service}'s rate limit is used up for {wait:.0f} s more.",
+                service=self.service,
+                retry_after=wait,
+            )
+        await self._sleep(wait)
+
+    def _answer(self, response: httpx.Response) -> Answer:
+        status = response.status_code
+        if status in (401, 403):
+            raise self._refused(_said(response))
+        if status in (404, 410):
+            raise NotFound(f"{self.service} has nothing at {response.request.url.path}.", service=self.service)
+        if status == 429:
+            wait = retry_after(response.headers)
+            raise RateLimited(f"{self.service}'s rate limit is used up.", service=self.service, retry_after=wait)
+        if status >= 500:
+            raise Unavailable(f"{self.service} answered {status}.", service=self.service)
+        if status >= 400:
+            raise BadArgument(f"{self.service} answered {status}: {_said(response)}", service=self.service)
+        if status >= 300:
+            raise Malformed(f"{self.service} redirected to another place ({status}).", service=self.service)
+        lowered = {name.lower(): value for name, value in response.headers.items()}
+        if "json" in lowered.get("content-type", ""):
+            try:
+                data = json.loads(response.content) if response.content else None
+            except ValueError as error:
+                raise Malformed(f"{self.service}'s answer is not JSON.", service=self.service) from error
+        else:
+            data = response.text
+        return Answer(status, lowered, data, str(response.request.url))
+
+    def _refused(self, said: str) -> Refused:
+        return Refused(
+            f"{self.service} refused the credentials ({said}).",
+            service=self.service,
+            remedy=f"Run `deus connect {self.service}`.",
+        )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that a `Retry-After` header asks for, given as a number or as an HTTP date."""
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _said(response: httpx.Response) -> str:
+    """The service's own words about a failure, cut short."""
+    try:
+        data = response.json()
+    except ValueError:
+        return response.text[:200] or response.reason_phrase
+    if isinstance(data, dict):
+        for key in ("message", "detail", "error", "title"):
+            value = data.get(key)
+            if isinstance(value, str):
+                return value[:200]
+            if isinstance(value, dict) and isinstance(value.get("message"), str):
+                return str(value["message"])[:200]
+    return response.reason_phrase
