@@ -1,0 +1,33 @@
+"""The four families of expected errors; anything else is a bug and travels."""
+
+from __future__ import annotations
+
+from tools.kit.errors import DeusError, ModelMayRetry, PersonMustDecide, StepFailed, UserMustMend
+
+__all__ = [
+    "BudgetSpent",
+    "DeusError",
+    "ModelMayRetry",
+    "ModelUnusable",
+    "NotUnderstood",
+    "PersonMustDecide",
+    "PlanRefused",
+    "StepFailed",
+    "UserMustMend",
+]
+
+
+class PlanRefused(ModelMayRetry):
+    """A plan breaks a rule: an unknown verb, a wrong argument, a cycle, a step that is not there."""
+
+
+class NotUnderstood(ModelMayRetry):
+    """No plan can be made of what was said; the message offers what can be done instead."""
+
+
+class ModelUnusable(StepFailed):
+    """The model is dead, slow, or says nothing that can be used; the playbooks take over."""
+
+
+class BudgetSpent(StepFailed):
+    """The run's budget in dollars, calls or seconds is used up; the best proven answer so far is given."""

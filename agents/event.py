@@ -1,0 +1,63 @@
+"""What a run emits: an append-only log of numbered events, and the kinds that there are."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+VERSION = 1
+
+Kind = Literal[
+    "run.started",
+    "run.resumed",
+    "run.finished",
+    "plan.updated",
+    "step.started",
+    "step.finished",
+    "call.started",
+    "call.finished",
+    "evidence.added",
+    "artifact.created",
+    "text.delta",
+    "text.reset",
+    "message.completed",
+    "approval.requested",
+    "approval.resolved",
+    "approval.expired",
+    "receipt.added",
+    "undo.finished",
+    "input.requested",
+    "input.resolved",
+    "notice",
+    "usage.updated",
+    "feedback.received",
+]
+KINDS: frozenset[str] = frozenset(get_args(Kind))
+
+# Deltas may be lost; everything else is kept for ever.
+EPHEMERAL: frozenset[str] = frozenset({"text.delta"})
+
+
+class Event(BaseModel):
+    """An immutable fact of a run. `seq` runs 1, 2, 3 … without gaps in its run and is the SSE id; `data` is by kind:
+
+    - run.started: actor, channel, conversation, text · run.resumed: reason · run.finished: status (answered, abstained,
+      awaiting_approval, failed, stopped), error (a safe sentence or null), usage
+    - plan.updated: revision, steps [{id, title, verb, state (waiting, running, done, failed, skipped), needs, service}]
+    - step.started: id, title · step.finished: id, state, summary, ms
+    - call.started: id, step, service, verb, args · call.finished: id, step, service, ok, summary, error, ms
+    - evidence.added: id, number, title, service, verb, ref, url, excerpt, at
+    - artifact.created: id, kind (chart, table, file, diff), title, data, alt
+    - text.delta: text · text.reset: {} · message.completed: text (Markdown), claims,
+      citations [{number, evidence}], suggestions
+    - input.requested: id, question, options · notice: text, level · usage.updated: usage
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    v: int = VERSION
+    run: str
+    seq: int = Field(ge=1)
+    at: AwareDatetime
+    kind: Kind
+    data: dict[str, Any] = Field(default_factory=dict)

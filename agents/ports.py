@@ -1,0 +1,198 @@
+"""Everything through which the agents reach the world; `app/bootstrap.py` decides what stands behind each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.event import Event, Kind
+from agents.plan import Plan, Step
+from agents.record import Answer, Evidence, Usage
+from tools.kit.tool import Verb
+from tools.nouns import Noun
+
+
+class Clock(Protocol):
+    """Tells the time, aware and in UTC; in the demo it is the world's."""
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What one service said to one verb: nouns, or why it could not be asked. `asked` lists the requests sent."""
+
+    service: str
+    nouns: tuple[Noun, ...] = ()
+    error: str | None = None
+    remedy: str | None = None
+    asked: tuple[dict[str, Any], ...] = ()
+    ms: int = 0
+
+
+class Toolbox(Protocol):
+    """The connected services of this workspace."""
+
+    def verbs(self) -> Mapping[str, type[Verb]]:
+        """Every verb that can be planned: those of connected services and the computed ones."""
+        ...
+
+    def services(self, verb: str) -> Sequence[str]:
+        """The connected services that serve a verb; empty for a computed one."""
+        ...
+
+    async def ask(self, service: str, request: Verb) -> Reply:
+        """Asks one service. An expected failure is a Reply with its error; a bug travels."""
+        ...
+
+
+class RunLog(Protocol):
+    """The numbered events of one run, and its evidence. Appending is durable before it returns, but for deltas."""
+
+    run: str
+
+    async def emit(self, kind: Kind, **data: Any) -> Event: ...
+
+    async def add_evidence(self, evidence: Evidence) -> Evidence:
+        """Stores evidence and emits evidence.added; the same id twice with the same hash is one."""
+        ...
+
+    async def evidence(self) -> Sequence[Evidence]: ...
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What somebody said: who, where, in which conversation, when."""
+
+    text: str
+    actor: str
+    channel: str
+    conversation: str
+    at: datetime
+    message_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Past:
+    """An earlier run of the conversation, as far as a follow-up needs it."""
+
+    run: str
+    question: str
+    plan: Plan
+    answer: Answer | None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A piece of context that may bear on the question, with the reason why it was found."""
+
+    source: str
+    title: str
+    text: str
+    url: str | None
+    score: float
+    why: str
+
+
+class Memory(Protocol):
+    """The context store: documents, code, past runs."""
+
+    async def recall(self, text: str, limit: int = 8) -> Sequence[Recalled]: ...
+
+
+class Embedder(Protocol):
+    """Texts → unit vectors, one row each."""
+
+    model_id: str
+    dimensions: int
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that a planner may know: the turn, the past of its conversation, the company's vocabulary, what can be asked.
+
+    `metrics` maps each metric to its properties and their values; `people`, `milestones`, `teams`, `components`,
+    `customers` are names. `recalled` came from the context store and is untrusted text.
+    """
+
+    turn: Turn
+    now: datetime
+    timezone: str
+    past: tuple[Past, ...] = ()
+    metrics: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    people: tuple[str, ...] = ()
+    milestones: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    components: tuple[str, ...] = ()
+    customers: tuple[str, ...] = ()
+    recalled: tuple[Recalled, ...] = ()
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """How a step ended: its nouns, the evidence ids that hold them, and the services that could not be asked."""
+
+    id: str
+    state: str
+    nouns: tuple[Noun, ...] = ()
+    evidence: tuple[str, ...] = ()
+    unchecked: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+    ms: int = 0
+
+
+@dataclass(frozen=True)
+class PlanHeader:
+    """What a planner says before its first step: where the plan comes from and what it understood."""
+
+    playbook: str | None = None
+    slots: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Planner(Protocol):
+    """Words → plan, streamed: a header, then steps, each as soon as it is known.
+
+    Raises NotUnderstood with what can be done instead (`options`), ModelUnusable when a model fails.
+    """
+
+    def plan(self, situation: Situation) -> AsyncIterator[PlanHeader | Step]: ...
+
+    def replan(
+        self, situation: Situation, plan: Plan, results: Mapping[str, StepResult]
+    ) -> AsyncIterator[PlanHeader | Step]:
+        """Further steps where evidence is missing; none if the plan is enough."""
+        ...
+
+
+class Writer(Protocol):
+    """Results → answer, as claims. What it writes still has to pass the proof gate."""
+
+    async def write(
+        self, situation: Situation, plan: Plan, results: Mapping[str, StepResult], evidence: Sequence[Evidence]
+    ) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class ModelReply:
+    """A model's answer to one call: text, what it cost."""
+
+    text: str
+    usage: Usage
+
+
+class Model(Protocol):
+    """A language model behind the gateway, which reserves budget before each call and refuses when it is spent."""
+
+    name: str
+
+    def stream(self, system: str, prompt: str, *, workflow: str, most_tokens: int = 4000) -> AsyncIterator[str]: ...
+
+    async def complete(self, system: str, prompt: str, *, workflow: str, most_tokens: int = 1000) -> ModelReply: ...

@@ -1,0 +1,40 @@
+"""What a computation is: a verb whose answer follows from nouns alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+from tools.kit.tool import Verb
+from tools.nouns import Noun
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a computation may know beside its arguments.
+
+    `unchecked` maps each service that one of the steps it builds on could not ask to the reason; `question` is what
+    was said; `countries` are ISO codes whose public holidays count.
+    """
+
+    now: datetime
+    timezone: ZoneInfo
+    question: str = ""
+    countries: tuple[str, ...] = ()
+    unchecked: dict[str, str] = field(default_factory=dict)
+
+
+class Analysis(Verb):
+    """A verb that is computed here. Arguments may be nouns of earlier steps; `compute` is pure and may be slow (CPU).
+
+    It returns nouns of service "deus" (its own result classes are Noun subclasses, so that `$step.field` works).
+    """
+
+    mode: ClassVar[Literal["read", "write"]] = "read"
+
+    def compute(self, frame: Frame) -> Sequence[Noun]:
+        """The result as nouns."""
+        raise NotImplementedError
