@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from app.demo.refs import Ref, place
+from app.demo.refs import Ref, digest, place
 from app.demo.world import Artefact, CompanyFacts, Member, Outage, World
 
 PUBLIC_URL = "http://127.0.0.1:8001"
@@ -25,6 +25,7 @@ class Company:
     artefacts: Sequence[Artefact]
     outages: Sequence[Outage]
     refs: dict[str, Ref]
+    shas: dict[str, str]
     public_url: str
 
     @cached_property
@@ -48,6 +49,10 @@ class Company:
         """Where an artefact is shown."""
         return self.refs[artefact_id]
 
+    def sha(self, artefact_id: str) -> str:
+        """The Git SHA by which an artefact is known; a deployment's is that of the last pull request in it."""
+        return self.shas[artefact_id]
+
     def member(self, person_id: str | None) -> Member | None:
         """A person by the world file's id."""
         return next((member for member in self.people if member.id == person_id), None)
@@ -67,5 +72,11 @@ def open_company(world: World, public_url: str = PUBLIC_URL) -> Company:
         artefacts=world.artefacts,
         outages=world.outages,
         refs=place(world, public_url),
+        shas={artefact.id: digest(world, _last_change(artefact)) for artefact in world.artefacts},
         public_url=public_url,
     )
+
+
+def _last_change(artefact: Artefact) -> str:
+    pulls = artefact["prs"] if artefact.kind == "deployment" else None
+    return str(pulls[-1]) if pulls else artefact.id
