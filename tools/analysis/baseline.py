@@ -71,7 +71,7 @@ class Baseline:
     def stretch(self, days: int) -> float:
         """By how much correlation between neighbouring days widens the variance of a sum of so many of them."""
         shares: Floats = np.arange(1, max(1, days), dtype=np.float64)
-        weight: Floats = (1 - shares / max(1, days)) * np.float64(self.correlation) ** shares
+        weight: Floats = (1 - shares / max(1, days)) * np.power(np.full(len(shares), self.correlation), shares)
         return float(1 + 2 * weight.sum())
 
 

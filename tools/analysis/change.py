@@ -170,10 +170,9 @@ def _judge(
         verdict: Verdict = "dropped" if direction < 0 else "rose"
         return replace(change, verdict=verdict, label="trend", direction=direction, weekly_growth=growth)
     label = change.impression.label(change.asked) if change.impression is not None else None
-    if change.power < 0.5:
-        # What explains the impression is known even where a change as large as the asked one could hide behind it.
-        return replace(change, verdict="cannot_tell", label=label)
-    return replace(change, label=label)
+    # Where the impression is explained, the claim to be ruled out is the impression itself.
+    power = change.power if label is None or change.impression is None else test.power(change.impression.relative)
+    return replace(change, verdict="cannot_tell" if power < 0.5 else "nothing", label=label)
 
 
 def _test(base: Baseline, rows: Rows, winsorise: bool) -> _Test:

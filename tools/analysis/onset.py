@@ -70,7 +70,7 @@ def onset(
     """Find the likeliest beginning of a lasting or temporary change of the counts' level.
 
     `counts` are buckets of `step` from `start` (aware); those not over at `now` are ignored. Candidates lie in `search`
-    (by default the last four weeks, leaving two to learn from). `direction` -1 looks for drops, 1 for rises, 0 both ways.
+    (by default the last four weeks, leaving two to learn from). `direction` -1 is for drops, 1 for rises, 0 for both.
     None where there is too little to look at. The expectation is learned before the search and again around the find.
     """
     grid = Grid(start, step, len(counts), tz)
