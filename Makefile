@@ -1,0 +1,46 @@
+# Needs Python 3.11 or newer with venv, and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+UV_VERSION := 0.13.9
+BENCHES := changepoints drops attribution petshop causes intents overhead critical_path startup
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run check test bench clean
+
+help: ## show what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/ready ## make the environment in .venv, from uv.lock
+
+.venv/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Deus needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || \
+		{ echo "Python lacks venv. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Making the environment in .venv (once)…"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+.venv/ready: .venv/uv uv.lock pyproject.toml
+	@$(BIN)/uv sync --frozen --no-dev --inexact --quiet
+	@touch $@
+
+.venv/dev: .venv/ready
+	@$(BIN)/uv sync --frozen --inexact --quiet
+	@touch $@
+
+run: .venv/ready ## start Deus on http://127.0.0.1:8000 with the demo company
+	@$(BIN)/deus demo
+
+check: .venv/dev ## lint, format, types and import rules
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy
+
+test: .venv/dev ## run all tests
+	@$(BIN)/pytest -q -n 2 --dist loadgroup
+
+bench: .venv/dev ## print every measured figure beside its bound
+	@for name in $(BENCHES); do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+
+clean: ## remove the environment and caches; keeps data
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
