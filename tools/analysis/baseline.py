@@ -65,8 +65,8 @@ class Baseline:
     def error(self, rows: Rows, weights: Floats) -> float:
         """Standard error of the weighted sum of the rows' expectation, from having learned it on finite history."""
         gradient = _design(rows.ordinals, self.origin).T @ (weights * self.mean(rows))
-        grown = self.stretch(self.days)
-        return float(np.sqrt(max(0.0, gradient @ self.covariance @ gradient) * grown))
+        spread = float(gradient @ self.covariance @ gradient)
+        return float(np.sqrt(max(0.0, spread) * self.stretch(self.days)))
 
     def stretch(self, days: int) -> float:
         """By how much correlation between neighbouring days widens the variance of a sum of so many of them."""
