@@ -202,7 +202,9 @@ def _cuboids(
             price = float(np.log(np.prod(shape))) + _DEPTH_COST * size
             for place in np.flatnonzero(hoped > 0):
                 at = np.unravel_index(int(place), shape)
-                values = {dims[i]: (names[i][int(a)],) for i, a in zip(chosen, at, strict=True)}
+                values: dict[str, tuple[str, ...]] = {
+                    dims[i]: (names[i][int(a)],) for i, a in zip(chosen, at, strict=True)
+                }
                 found.append(_Candidate(values, float(seen[place]), float(hoped[place]), price))
             if size == 1 and shape[0] > 2:
                 found.extend(_runs(dims[chosen[0]], names[chosen[0]], seen, hoped))

@@ -13,7 +13,7 @@ from tools.analysis.calendar import Floats
 class StepChange:
     """One step's conversion: how many of those who reached `source` reached `target`, before and in the period.
 
-    `relative` is the change of the conversion, `interval` its 95% interval, `z` how many standard errors it is from none.
+    `relative` is the change of the conversion, `interval` its 95% interval, `z` its distance from none in errors.
     """
 
     source: str
@@ -51,7 +51,7 @@ def compare_funnel(
 ) -> FunnelChange:
     """Find the step whose conversion left its history.
 
-    `history` holds one row per earlier comparable span (a week, say), one column per step of `names`, counts of people or
+    `history` holds one row per earlier comparable span (a week), one column per step of `names`, counts of people or
     events; `period` one count per step. A step's chance variation is binomial plus what its history shows from span to
     span. `alpha` is shared among the steps. `entry_error` is the relative sd of the number that enters.
     Raises ValueError where shapes do not fit.
@@ -75,8 +75,8 @@ def compare_funnel(
 def _step(source: str, target: str, came: Floats, went: Floats, came_now: float, went_now: float) -> StepChange:
     before = float((went.sum() + 0.5) / (came.sum() + 1.0))
     now = float((went_now + 0.5) / (came_now + 1.0))
-    # On the log scale: chance of the period, of the history, and what spans differ beyond chance. Where events repeat, a
-    # conversion can pass 1; the Poisson term then stands alone.
+    # On the log scale: chance of the period, of the history, and what spans differ beyond chance. Where events repeat,
+    # a conversion can pass 1; the Poisson term then stands alone.
     chance = max(1 / (went_now + 0.5) - min(1.0, now) / (went_now + 0.5), 1e-12)
     learned = max(1 / (went.sum() + 0.5) - min(1.0, before) / (went.sum() + 0.5), 1e-12)
     rates = np.log((went + 0.5) / (came + 1.0))
