@@ -1,0 +1,108 @@
+"""The gate: every claim is checked against its evidence before anyone sees it. Pure.
+
+A claim whose figures, refs or links are not in its evidence is dropped; one that names no evidence is shown as a
+hypothesis; a cause that comes after what it should have caused loses its place in the finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from agents.answer import compose, numbered
+from agents.proof_facts import Facts, gather
+from agents.proof_mentions import Mentions, mentions
+from agents.record import Answer, Claim, Evidence, Finding
+
+# An artefact's time is when its service wrote it down, which may lag the moment at which it took effect.
+LAG = timedelta(minutes=20)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says of a claim: `stands` as it is, `hypothesis`, or `dropped`, and why."""
+
+    outcome: str
+    reason: str = ""
+
+
+def prove(answer: Answer, evidence: Sequence[Evidence], zone: ZoneInfo) -> Answer:
+    """The answer made of what stands, with its text composed anew. Abstains where nothing stands."""
+    by_id = {item.id: item for item in evidence}
+    kept: list[Claim] = []
+    for claim in answer.claims:
+        verdict = judge(claim, by_id, zone)
+        if verdict.outcome == "stands":
+            kept.append(claim)
+        elif verdict.outcome == "hypothesis":
+            kept.append(claim.model_copy(update={"kind": "hypothesis"}))
+    proven = answer.model_copy(
+        update={
+            "claims": tuple(kept),
+            "finding": _ordered(answer.finding, by_id),
+            "abstained": answer.abstained or not kept,
+        }
+    )
+    return compose(proven, numbered(evidence, kept))
+
+
+def judge(claim: Claim, evidence: Mapping[str, Evidence], zone: ZoneInfo) -> Verdict:
+    """Checks one claim: its evidence exists; figures, times, refs and links of its text are found there."""
+    named = [evidence[e] for e in claim.evidence if e in evidence]
+    if len(named) < len(claim.evidence):
+        return Verdict("dropped", "it names evidence that does not exist")
+    said = mentions(claim.text)
+    if not named:
+        if said.empty():
+            return Verdict("hypothesis", "it names no evidence")
+        return Verdict("dropped", "it states figures or refs without evidence")
+    facts = gather(named, zone)
+    problem = unsupported(said, facts)
+    if problem:
+        return Verdict("dropped", problem)
+    return Verdict("stands")
+
+
+def unsupported(said: Mentions, facts: Facts) -> str | None:
+    """The first thing that a text mentions and the evidence does not bear out, in words; None if all is there."""
+    for link in said.links:
+        if not facts.has_link(link):
+            return f"the link {link} is not in its evidence"
+    for ref in said.refs:
+        if not facts.has_ref(ref):
+            return f"{ref} is not in its evidence"
+    for moment in said.times:
+        if not facts.has_time(moment):
+            return f"the time {moment.text!r} is not in its evidence"
+    for number in said.numbers:
+        if not facts.has_number(number):
+            return f"the figure {number.text!r} is not in its evidence"
+    return None
+
+
+def _ordered(finding: Finding | None, evidence: Mapping[str, Evidence]) -> Finding | None:
+    """The finding without causes that began after the onset, or whose evidence is not there."""
+    if finding is None or finding.onset is None:
+        return finding
+    onset = finding.onset
+    kept = tuple(
+        cause
+        for cause in finding.causes
+        if cause.ref is None or any(_before(evidence[e], cause.ref, onset) for e in cause.evidence if e in evidence)
+    )
+    return finding.model_copy(update={"causes": kept})
+
+
+def _before(item: Evidence, ref: str, onset: datetime) -> bool:
+    return any(
+        moment <= onset + LAG for record in item.content if record.get("ref") == ref for moment in _times(record)
+    )
+
+
+def _times(record: Mapping[str, object]) -> Iterable[datetime]:
+    for name in ("at", "until", "ready_at", "merged_at"):
+        value = record.get(name)
+        if isinstance(value, str):
+            yield datetime.fromisoformat(value)

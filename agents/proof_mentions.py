@@ -1,0 +1,123 @@
+"""What a claim's text states that can be checked: figures, times, refs, links. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+_SMALL = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+WORDS = {word: number for number, word in enumerate(_SMALL, 2)}
+MONTHS = {
+    m: n for n, m in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
+}
+
+_LINK = re.compile(r"https?://[^\s)>\]\"']+")
+_MARKS = re.compile(r"\[\d{1,3}\]")
+_CODE = re.compile(r"`[^`]*`")
+_QUOTE = re.compile(r"“[^”]*”")
+_REF = re.compile(
+    r"(?<![\w/])(?:[\w.-]+/[\w.-]+#\d+|#\d+|[A-Z][A-Z0-9]{1,9}-\d+|dpl_\w+|cus_\w+|[A-Z]\w{7,}/\d{10}\.\d{6})\b"
+)
+_ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?)?\b")
+_DAY = re.compile(
+    r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w* )?(\d{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w*"
+    r"(?: (\d{4}))?(?:,? (?:at )?(\d{1,2}):(\d{2}))?"
+)
+_CLOCK = re.compile(r"\b([01]?\d|2[0-3]):([0-5]\d)\b")
+_NUMBER = re.compile(
+    r"(?<![\w.])[-−+]?(?P<digits>\d{1,3}(?:[, ]\d{3})+|\d+)(?P<part>\.\d+)?(?P<percent>\s?%)?(?!\w)"
+    r"(?:[ -](?P<unit>week|day|hour|minute)s?\b)?",
+    re.ASCII,
+)
+_WORD = re.compile(rf"\b({'|'.join(WORDS)})\b(?:[ -](week|day|hour|minute)s?\b)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A figure as written, its sign dropped. `digits` counts decimals; `unit` is the unit of time behind it, if any."""
+
+    text: str
+    value: Decimal
+    digits: int
+    percent: bool = False
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time as written, in the reader's zone; parts that were not written are None."""
+
+    text: str
+    year: int | None = None
+    month: int | None = None
+    day: int | None = None
+    hour: int | None = None
+    minute: int | None = None
+
+
+@dataclass(frozen=True)
+class Mentions:
+    """All checkable statements of a text."""
+
+    numbers: tuple[Number, ...] = ()
+    times: tuple[Moment, ...] = ()
+    refs: tuple[str, ...] = ()
+    links: tuple[str, ...] = field(default=())
+
+    def empty(self) -> bool:
+        return not (self.numbers or self.times or self.refs or self.links)
+
+
+def mentions(text: str) -> Mentions:
+    """What a Markdown text states; the figures in code spans and in “quoted words” are quotations and do not count."""
+    links: list[str] = []
+    refs: list[str] = []
+    times: list[Moment] = []
+
+    def take(pattern: re.Pattern[str], rest: str, keep: list[str] | None = None) -> str:
+        def drop(match: re.Match[str]) -> str:
+            if keep is not None:
+                keep.append(match.group(0).rstrip(".,;"))
+            return " "
+
+        return pattern.sub(drop, rest)
+
+    rest = take(_LINK, text, links)
+    rest = take(_MARKS, rest)
+    rest = take(_CODE, take(_QUOTE, rest))
+    rest = take(_REF, rest.replace("\\", ""), refs)
+
+    def iso(match: re.Match[str]) -> str:
+        year, month, day, hour, minute = (int(part) if part else None for part in match.groups())
+        times.append(Moment(match.group(0), year, month, day, hour, minute))
+        return " "
+
+    def named(match: re.Match[str]) -> str:
+        day, month, year, hour, minute = match.groups()
+        times.append(
+            Moment(match.group(0), _int(year), MONTHS[month], int(day), _int(hour), _int(minute)),
+        )
+        return " "
+
+    def clock(match: re.Match[str]) -> str:
+        times.append(Moment(match.group(0), hour=int(match.group(1)), minute=int(match.group(2))))
+        return " "
+
+    rest = _CLOCK.sub(clock, _DAY.sub(named, _ISO.sub(iso, rest)))
+    numbers = [_number(match) for match in _NUMBER.finditer(rest)]
+    numbers += [
+        Number(m.group(0), Decimal(WORDS[m.group(1).lower()]), 0, unit=m.group(2) or "") for m in _WORD.finditer(rest)
+    ]
+    return Mentions(tuple(numbers), tuple(times), tuple(refs), tuple(links))
+
+
+def _number(match: re.Match[str]) -> Number:
+    digits = match["digits"].replace(",", "").replace(" ", "")
+    part = match["part"] or ""
+    percent = match["percent"] is not None
+    return Number(match.group(0).strip(), Decimal(digits + part), max(0, len(part) - 1), percent, match["unit"] or "")
+
+
+def _int(text: str | None) -> int | None:
+    return int(text) if text else None
