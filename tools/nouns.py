@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -340,21 +341,56 @@ class Funnel(Noun):
     steps: tuple[FunnelStep, ...] = ()
 
 
-KINDS: dict[str, type[Noun]] = {noun.kind: noun for noun in Noun.__subclasses__()}
+class Pick(Noun):
+    """A record that a computation chose, with the reason. `group` says among what it belongs; `record` is its dump."""
+
+    kind: ClassVar[str] = "pick"
+    group: str
+    reason: str = ""
+    score: float = 1.0
+    record: dict[str, Any]
+
+    @property
+    def noun(self) -> Noun:
+        """The record itself."""
+        return load(self.record)
 
 
-def dump(noun: Noun) -> dict[str, object]:
+def pick(noun: Noun, group: str, reason: str = "", score: float = 1.0) -> Pick:
+    """Chooses a record for a group of an answer."""
+    return Pick(
+        service="deus",
+        ref=f"{noun.service}:{noun.ref}",
+        url=noun.url,
+        at=noun.at,
+        title=noun.title,
+        group=group,
+        reason=reason,
+        score=score,
+        record=dump(noun),
+    )
+
+
+def kinds(of: type[Noun] = Noun) -> dict[str, type[Noun]]:
+    """Every kind of noun that has been defined, computed results included."""
+    found = {} if of is Noun else {of.kind: of}
+    for child in of.__subclasses__():
+        found.update(kinds(child))
+    return found
+
+
+def dump(noun: Noun) -> dict[str, Any]:
     """A noun as JSON values, with its kind, to be stored as evidence."""
     return {"kind": noun.kind, **noun.model_dump(mode="json")}
 
 
-def load(record: dict[str, object]) -> Noun:
+def load(record: Mapping[str, Any]) -> Noun:
     """The noun that `dump` wrote. Raises ValueError for a record of an unknown kind or shape."""
     fields = dict(record)
-    kind = str(fields.pop("kind", ""))
-    if kind not in KINDS:
-        raise ValueError(f"There is no noun of the kind {kind!r}.")
-    return KINDS[kind].model_validate(fields)
+    found = kinds().get(str(fields.pop("kind", "")))
+    if found is None:
+        raise ValueError(f"There is no noun of the kind {record.get('kind')!r}.")
+    return found.model_validate(fields)
 
 
 def utc(seconds: float) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -17,7 +17,8 @@ class Frame:
     """What a computation may know beside its arguments.
 
     `unchecked` maps each service that one of the steps it builds on could not ask to the reason; `question` is what
-    was said; `countries` are ISO codes whose public holidays count.
+    was said; `countries` are ISO codes whose public holidays count. `likeness` tells how near texts come to a query in
+    meaning, from -1 to 1; None where no embedder is at hand.
     """
 
     now: datetime
@@ -25,6 +26,7 @@ class Frame:
     question: str = ""
     countries: tuple[str, ...] = ()
     unchecked: dict[str, str] = field(default_factory=dict)
+    likeness: Callable[[str, Sequence[str]], Sequence[float]] | None = None
 
 
 class Analysis(Verb):
