@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import email.utils
 import json
 import random
 import time
@@ -16,8 +15,10 @@ from typing import Any
 import httpx
 
 from tools.kit.auth import Auth, NoAuth
+from tools.kit.complaint import first_error, retry_after, said
 from tools.kit.errors import (
     BadArgument,
+    DeusError,
     Malformed,
     NotFound,
     RateLimited,
@@ -81,7 +82,9 @@ class WireOptions:
     """How one service wants to be asked. Times are in seconds.
 
     `remaining` and `reset` name the service's rate-limit headers; `reset_is_delta` says whether the reset is
-    seconds from now or a time since the epoch. A wait longer than `patience` ends in RateLimited at once.
+    seconds from now or a time since the epoch, `reset_in_ms` whether it counts milliseconds. `pool` is a header and the
+    value that it has on answers which count against the main budget, where a service keeps several budgets.
+    A wait longer than `patience` ends in RateLimited at once.
     """
 
     base_url: str
@@ -94,6 +97,8 @@ class WireOptions:
     remaining: str = "x-ratelimit-remaining"
     reset: str = "x-ratelimit-reset"
     reset_is_delta: bool = False
+    reset_in_ms: bool = False
+    pool: tuple[str, str] | None = None
 
 
 @contextlib.asynccontextmanager
@@ -179,17 +184,20 @@ class Wire:
             raise Malformed(f"{self.service} answered a GraphQL query without an object.", service=self.service)
         errors = answer.data.get("errors")
         if errors:
-            first = errors[0]
-            code = str((first.get("extensions") or {}).get("code") or (first.get("extensions") or {}).get("type") or "")
-            message = str(first.get("message", "unknown error"))
-            if "AUTH" in code.upper() or "FORBIDDEN" in code.upper():
-                raise self._refused(message)
-            if "RATELIMITED" in code.upper():
-                raise RateLimited(f"{self.service}'s rate limit is used up.", service=self.service)
-            if "not found" in message.lower() or code.upper() == "NOT_FOUND":
-                raise NotFound(f"{self.service}: {message}", service=self.service)
-            raise BadArgument(f"{self.service}: {message}", service=self.service)
+            raise self._graphql_error(errors[0])
         return answer.data.get("data") or {}
+
+    def _graphql_error(self, error: Mapping[str, Json]) -> DeusError:
+        extensions = error.get("extensions") or {}
+        code = str(extensions.get("code") or extensions.get("type") or "").upper()
+        message = str(error.get("message", "unknown error"))
+        if "AUTH" in code or "FORBIDDEN" in code:
+            return self._refused(message)
+        if "RATELIMITED" in code:
+            return RateLimited(f"{self.service}'s rate limit is used up.", service=self.service)
+        if "not found" in message.lower() or "NOT_FOUND" in code:
+            return NotFound(f"{self.service}: {message}", service=self.service)
+        return BadArgument(f"{self.service}: {message}", service=self.service)
 
     def _url(self, path: str) -> str:
         base = self.options.base_url.rstrip("/")
@@ -251,9 +259,12 @@ class Wire:
         reset = response.headers.get(self.options.reset)
         if remaining is None or reset is None:
             return
+        if self.options.pool and response.headers.get(self.options.pool[0]) not in (None, self.options.pool[1]):
+            return
         with contextlib.suppress(ValueError):
             if float(remaining) < 1:
-                seconds = float(reset) if self.options.reset_is_delta else float(reset) - time.time()
+                stated = float(reset) / (1000 if self.options.reset_in_ms else 1)
+                seconds = stated if self.options.reset_is_delta else stated - time.time()
                 self._resume_at = time.monotonic() + max(0.0, seconds)
 
     async def _await_budget(self) -> None:
@@ -270,8 +281,12 @@ class Wire:
 
     def _answer(self, response: httpx.Response) -> Answer:
         status = response.status_code
+        # GitHub answers 403, not 429, when a budget is used up.
+        if status == 403 and (response.headers.get(self.options.remaining) == "0" or "retry-after" in response.headers):
+            wait = retry_after(response.headers)
+            raise RateLimited(f"{self.service}'s rate limit is used up.", service=self.service, retry_after=wait)
         if status in (401, 403):
-            raise self._refused(_said(response))
+            raise self._refused(said(response))
         if status in (404, 410):
             raise NotFound(f"{self.service} has nothing at {response.request.url.path}.", service=self.service)
         if status == 429:
@@ -279,8 +294,10 @@ class Wire:
             raise RateLimited(f"{self.service}'s rate limit is used up.", service=self.service, retry_after=wait)
         if status >= 500:
             raise Unavailable(f"{self.service} answered {status}.", service=self.service)
+        if status == 400 and (error := first_error(response)):
+            raise self._graphql_error(error)
         if status >= 400:
-            raise BadArgument(f"{self.service} answered {status}: {_said(response)}", service=self.service)
+            raise BadArgument(f"{self.service} answered {status}: {said(response)}", service=self.service)
         if status >= 300:
             raise Malformed(f"{self.service} redirected to another place ({status}).", service=self.service)
         lowered = {name.lower(): value for name, value in response.headers.items()}
@@ -299,34 +316,3 @@ class Wire:
             service=self.service,
             remedy=f"Run `deus connect {self.service}`.",
         )
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that a `Retry-After` header asks for, given as a number or as an HTTP date."""
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _said(response: httpx.Response) -> str:
-    """The service's own words about a failure, cut short."""
-    try:
-        data = response.json()
-    except ValueError:
-        return response.text[:200] or response.reason_phrase
-    if isinstance(data, dict):
-        for key in ("message", "detail", "error", "title"):
-            value = data.get(key)
-            if isinstance(value, str):
-                return value[:200]
-            if isinstance(value, dict) and isinstance(value.get("message"), str):
-                return str(value["message"])[:200]
-    return response.reason_phrase

@@ -1,0 +1,54 @@
+"""What a service says when it refuses or fails: its words, its first error, how long it asks to wait."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+Json = Any
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that a `Retry-After` header asks for, given as a number or as an HTTP date."""
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def first_error(response: httpx.Response) -> Mapping[str, Json] | None:
+    """The first error of a GraphQL answer, which some services send with the status 400."""
+    try:
+        errors = response.json().get("errors")
+    except (ValueError, AttributeError):
+        return None
+    return errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else None
+
+
+def said(response: httpx.Response) -> str:
+    """The service's own words about a failure, cut short."""
+    try:
+        data = response.json()
+    except ValueError:
+        return response.text[:200] or response.reason_phrase
+    if (error := first_error(response)) and isinstance(error.get("message"), str):
+        return str(error["message"])[:200]
+    if isinstance(data, dict):
+        for key in ("message", "detail", "error", "title"):
+            value = data.get(key)
+            if isinstance(value, str):
+                return value[:200]
+            if isinstance(value, dict) and isinstance(value.get("message"), str):
+                return str(value["message"])[:200]
+    return response.reason_phrase
