@@ -74,6 +74,11 @@ def slack_ts(artefact: Artefact) -> str:
     return f"{int(artefact.at.timestamp())}.{serial:06d}"
 
 
+def flag_id(key: str) -> int:
+    """The PostHog id of a feature flag."""
+    return 1000 + int(hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest(), 16) % 900_000
+
+
 def _number(artefact: Artefact, service: str, taken: set[tuple[str, int]]) -> int:
     digits = re.search(r"(\d+)$", artefact.id)
     number = int(digits.group(1)) if digits else 1
@@ -85,7 +90,7 @@ def _number(artefact: Artefact, service: str, taken: set[tuple[str, int]]) -> in
 
 
 def _ref(world: World, artefact: Artefact, service: str, number: int, base: str) -> Ref:
-    repo, slug = world.company.repo, _slug(world.company.name)
+    repo, org = world.company.repo, slug(world.company.name)
     sha = digest(world, artefact.id)
     letters = _letters(bytes.fromhex(sha), 13)
     match artefact.kind:
@@ -99,20 +104,20 @@ def _ref(world: World, artefact: Artefact, service: str, number: int, base: str)
             return Ref(service, page, f"{base}/{page.replace('-', '')}", page, str(artefact["title"]))
         case "issue":
             key = f"{_key(world.company.name)}-{number}"
-            return Ref(service, key, f"{base}/{slug}/issue/{key}", str(number), key)
+            return Ref(service, key, f"{base}/{org}/issue/{key}", str(number), key)
         case "deployment":
             uid = f"dpl_{sha[:24]}"
-            return Ref(service, uid, f"{base}/{slug}/{uid[4:]}", uid, uid)
+            return Ref(service, uid, f"{base}/{org}/{artefact['service']}/{uid[4:]}", uid, uid)
         case "error":
             short = f"{_key(world.company.repo.split('/')[-1])}-{number}"
-            return Ref(service, short, f"{base}/organizations/{slug}/issues/{number}/", str(number), short)
+            return Ref(service, short, f"{base}/organizations/{org}/issues/{number}/", str(number), short)
         case "message":
             channel, ts = channel_id(str(artefact["channel"])), slack_ts(artefact)
             url = f"{base}/archives/{channel}/p{ts.replace('.', '')}"
             return Ref(service, f"{channel}/{ts}", url, ts, url)
         case "flag_change":
             activity = f"{sha[:8]}-{sha[8:12]}-4{sha[13:16]}-8{sha[17:20]}-{sha[20:32]}"
-            url = f"{base}/project/1/feature_flags/{quote(str(artefact['flag']))}?activity={activity}"
+            url = f"{base}/project/1/feature_flags/{flag_id(str(artefact['flag']))}?activity={activity}"
             return Ref(service, activity, url, activity, str(artefact["flag"]))
         case "campaign":
             return Ref(
@@ -122,7 +127,7 @@ def _ref(world: World, artefact: Artefact, service: str, number: int, base: str)
             ident = ("Q" if artefact.kind == "incident" else "R") + letters
             return Ref(service, ident, f"{base}/{artefact.kind}s/{ident}", ident, ident)
         case "ticket":
-            return Ref(service, str(number), f"{base}/a/inbox/{slug}/ticket/{number}", str(number), f"ticket {number}")
+            return Ref(service, str(number), f"{base}/a/inbox/{org}/ticket/{number}", str(number), f"ticket {number}")
         case "customer":
             return Ref(
                 service, f"cus_{letters}", f"{base}/customers/cus_{letters}", f"cus_{letters}", str(artefact["name"])
@@ -135,7 +140,8 @@ def _letters(data: bytes, count: int) -> str:
     return "".join(_BASE32[byte % 32] for byte in data)[:count]
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """A name as it stands in a URL: lower case, words joined by hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
