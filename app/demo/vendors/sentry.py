@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from app.demo.company import Company
+from app.demo.refs import slug
 from app.demo.vendors.page import page
 from app.demo.vendors.vendor import Demo, Handler
 from app.demo.world import Artefact
@@ -115,7 +116,7 @@ class _Sentry:
     def __init__(self, company: Company) -> None:
         self.company = company
         self.problems = [Problem(company, artefact) for artefact in company.of_kind("error")]
-        self.slug = re.sub(r"[^a-z0-9]+", "-", company.facts.name.lower()).strip("-")
+        self.slug = slug(company.facts.name)
         name = company.facts.repo.split("/")[-1]
         self.project = {"id": "1", "name": name, "slug": name, "platform": "javascript"}
 
