@@ -67,6 +67,11 @@ def channel_id(channel: str) -> str:
     return "C0" + _letters(hashlib.sha1(channel.encode(), usedforsecurity=False).digest(), 8)
 
 
+def user_id(person: str) -> str:
+    """The Slack id of a person."""
+    return "U0" + _letters(hashlib.sha1(person.encode(), usedforsecurity=False).digest(), 8)
+
+
 def slack_ts(artefact: Artefact) -> str:
     """A message's Slack timestamp: seconds since the epoch and a six-digit serial that keeps it unique."""
     assert artefact.at is not None

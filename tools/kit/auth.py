@@ -25,13 +25,17 @@ class NoAuth:
 
 @dataclass(frozen=True)
 class Token:
-    """`Authorization: <scheme> <token>`; an empty scheme sends the bare token, as Linear's API keys want it."""
+    """`Authorization: <scheme> <token>`; an empty scheme sends the bare token, as Linear's API keys want it.
+
+    A scheme that ends in "=" is joined without a blank: PagerDuty wants `Token token=KEY`.
+    """
 
     token: SecretStr
     scheme: str = "Bearer"
 
     def headers(self) -> dict[str, str]:
-        return {"Authorization": f"{self.scheme} {self.token.get_secret_value()}".strip()}
+        blank = "" if self.scheme.endswith("=") else " "
+        return {"Authorization": f"{self.scheme}{blank}{self.token.get_secret_value()}".strip()}
 
 
 @dataclass(frozen=True)
