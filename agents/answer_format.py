@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
+from tools.nouns import Noun, Pick
+
 _MARKDOWN = str.maketrans({c: "\\" + c for c in "\\`*_[]<>|"})
 
 
@@ -90,5 +92,20 @@ def environment(zone: ZoneInfo, now: datetime) -> SandboxedEnvironment:
     }
     made = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)
     made.filters.update(filters)
-    made.globals["now"] = now
+    made.globals.update(now=now, group=group, nouns=nouns, of_kind=of_kind)
     return made
+
+
+def group(picks: Iterable[Noun], name: str) -> list[Pick]:
+    """The picks of one group."""
+    return [pick for pick in picks if isinstance(pick, Pick) and pick.group == name]
+
+
+def nouns(picks: Iterable[Noun]) -> list[Noun]:
+    """The records that picks stand for."""
+    return [pick.noun if isinstance(pick, Pick) else pick for pick in picks]
+
+
+def of_kind(records: Iterable[Noun], kind: str) -> list[Noun]:
+    """The records of one kind."""
+    return [record for record in records if record.kind == kind]
