@@ -1,4 +1,4 @@
-"""A run's hard budget: dollars, model calls, tool calls and seconds, reserved before each call. Pure but for the clock."""
+"""A run's hard budget: dollars, model calls, tool calls and seconds, reserved before each call."""
 
 from __future__ import annotations
 

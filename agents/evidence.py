@@ -1,4 +1,4 @@
-"""The evidence of one run while it goes on: ids, the records that claims cite one by one, and a search in big results."""
+"""The evidence of one run while it goes on: ids, the records that claims cite, and a search in big results."""
 
 from __future__ import annotations
 

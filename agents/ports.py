@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.event import Event, Kind
+from agents.evidence import Citations
 from agents.plan import Plan, Step
 from agents.record import Answer, Evidence, Usage
 from tools.kit.tool import Verb
@@ -46,6 +47,10 @@ class Toolbox(Protocol):
         """The connected services that serve a verb; empty for a computed one."""
         ...
 
+    def title(self, service: str) -> str:
+        """What people call the service: "GitHub" for github."""
+        ...
+
     async def ask(self, service: str, request: Verb) -> Reply:
         """Asks one service. An expected failure is a Reply with its error; a bug travels."""
         ...
@@ -63,6 +68,18 @@ class RunLog(Protocol):
         ...
 
     async def evidence(self) -> Sequence[Evidence]: ...
+
+    async def keep_result(self, key: str, result: StepResult) -> None:
+        """Stores how a step ended, without its nouns, which its evidence holds. `key` is a digest of what was asked."""
+        ...
+
+    async def results(self) -> Mapping[str, StepResult]:
+        """The results that were kept, by key, without nouns."""
+        ...
+
+    def has(self, kind: Kind, id: str | None = None) -> bool:
+        """Whether such an event is in the log already, in this process or in one that died."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -173,10 +190,10 @@ class Planner(Protocol):
 
 
 class Writer(Protocol):
-    """Results → answer, as claims. What it writes still has to pass the proof gate."""
+    """Results → answer, as claims that name ids of `citations`. It still has to pass the proof gate."""
 
     async def write(
-        self, situation: Situation, plan: Plan, results: Mapping[str, StepResult], evidence: Sequence[Evidence]
+        self, situation: Situation, plan: Plan, results: Mapping[str, StepResult], citations: Citations
     ) -> Answer: ...
 
 

@@ -1,0 +1,314 @@
+"""Runs the steps of a plan side by side, each as soon as its needs are there; turns exceptions into events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from time import monotonic
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from agents.budget import Budget
+from agents.errors import BudgetSpent, DeusError, PlanRefused
+from agents.evidence import Citations, EvidenceSearch, counted, digest, search
+from agents.plan import Plan, Step, check_step, resolve
+from agents.ports import Clock, Reply, RunLog, StepResult, Toolbox
+from agents.record import Evidence
+from agents.resolver import chosen, merged, not_connected
+from tools.kit.analysis import Analysis, Frame
+from tools.kit.tool import Verb, verbs
+from tools.nouns import Noun, load
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Company:
+    """What holds for every run of a workspace: its timezone, and the countries whose holidays count."""
+
+    timezone: ZoneInfo
+    countries: tuple[str, ...] = ()
+
+
+class _Skipped(Exception):
+    """A step lacks an argument that it cannot do without, because an earlier step found nothing."""
+
+
+class Execution:
+    """The steps of one run. `add` starts a step's task in `group`; results that a dead process stored are not asked for
+    again. A step ends as done, failed or skipped; no expected failure leaves here as an exception."""
+
+    def __init__(
+        self,
+        *,
+        run_log: RunLog,
+        toolbox: Toolbox,
+        citations: Citations,
+        budget: Budget,
+        company: Company,
+        clock: Clock,
+        now: datetime,
+        question: str,
+        stored: Mapping[str, StepResult],
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self.results: dict[str, StepResult] = {}
+        self._log = run_log
+        self._toolbox = toolbox
+        self._citations = citations
+        self._budget = budget
+        self._company = company
+        self._clock = clock
+        self._now = now
+        self._question = question
+        self._stored = stored
+        self._group = group
+        self._known: dict[str, type[Verb]] = {**verbs(), **toolbox.verbs()}
+        self._steps: dict[str, Step] = {}
+        self._keys: dict[str, str] = {}
+        self._states: dict[str, str] = {}
+        self._ended: dict[str, asyncio.Event] = {}
+        self._plan = Plan()
+        self._announced: tuple[int, int] = (0, 0)
+        self._announcing = asyncio.Lock()
+
+    def describe(self, plan: Plan) -> None:
+        """Says which plan the steps belong to: its playbook, slots and revision, as plan.updated shows them."""
+        self._plan = plan
+
+    def add(self, step: Step) -> bool:
+        """Takes a step up. Says no to one that is there already; one that breaks a rule ends as failed."""
+        if step.id in self._steps:
+            return False
+        problem: PlanRefused | None = None
+        try:
+            check_step(step, self._known, self._steps)
+        except PlanRefused as error:
+            problem = error
+        needs = {need: self._keys[need] for need in sorted(step.uses()) if need in self._keys}
+        self._keys[step.id] = digest([{"id": step.id, "verb": step.verb, "args": step.args, "needs": needs}])
+        self._steps[step.id] = step
+        self._states[step.id] = "waiting"
+        self._ended[step.id] = asyncio.Event()
+        self._group.create_task(self._run(step, problem), name=f"step {step.id}")
+        return True
+
+    async def finish(self) -> Mapping[str, StepResult]:
+        """Waits until every step that was added has ended."""
+        for ended in list(self._ended.values()):
+            await ended.wait()
+        return self.results
+
+    async def announce(self) -> None:
+        """Emits plan.updated if steps came, or the revision changed, since it was last emitted."""
+        async with self._announcing:
+            shown = (self._plan.revision, len(self._steps))
+            if shown == self._announced:
+                return
+            self._announced = shown
+            await self._log.emit(
+                "plan.updated",
+                revision=self._plan.revision,
+                playbook=self._plan.playbook,
+                slots=self._plan.model_dump(mode="json")["slots"],
+                steps=[self._shown(step) for step in self._steps.values()],
+            )
+
+    def _shown(self, step: Step) -> dict[str, Any]:
+        services = list(chosen(step.verb, self._toolbox.services(step.verb)))
+        return {
+            "id": step.id,
+            "title": step.title or step.verb,
+            "verb": step.verb,
+            "state": self._states[step.id],
+            "needs": sorted(step.uses()),
+            "args": step.model_dump(mode="json")["args"],
+            "why": step.why,
+            "service": ", ".join(services) or "deus",
+            "services": services or ["deus"],
+        }
+
+    async def _run(self, step: Step, problem: PlanRefused | None) -> None:
+        for need in step.uses():
+            if need in self._ended:
+                await self._ended[need].wait()
+        key = self._keys[step.id]
+        await self.announce()
+        kept = self._stored.get(key)
+        if kept is not None and kept.state == "done":
+            result = self._restored(kept)
+            if not self._log.has("step.finished", step.id):
+                await self._report(step, result)
+        else:
+            self._states[step.id] = "running"
+            await self._log.emit("step.started", id=step.id, title=step.title or step.verb)
+            began = monotonic()
+            result = await self._guarded(step, problem)
+            result = replace(result, ms=round((monotonic() - began) * 1000))
+            await self._log.keep_result(key, result)
+            await self._report(step, result)
+        self._states[step.id] = result.state
+        self.results[step.id] = result
+        self._ended[step.id].set()
+
+    async def _report(self, step: Step, result: StepResult) -> None:
+        summary = result.error or counted(result.nouns, self._known[step.verb].returns.kind)
+        if result.unchecked and not result.error:
+            summary += f" (not checked: {', '.join(sorted(result.unchecked))})"
+        await self._log.emit(
+            "step.finished", id=step.id, state=result.state, summary=summary, ms=result.ms, evidence=result.evidence
+        )
+
+    async def _guarded(self, step: Step, problem: PlanRefused | None) -> StepResult:
+        """The one place where an exception becomes a result."""
+        try:
+            if problem is not None:
+                raise problem
+            async with asyncio.timeout(self._budget.seconds_left()):
+                return await self._perform(step)
+        except (_Skipped, BudgetSpent) as reason:
+            return self._unsuccessful(step, "skipped", str(reason))
+        except Exception as error:
+            return self._unsuccessful(step, "failed", self._sentence(step, error))
+
+    def _sentence(self, step: Step, error: Exception) -> str:
+        """What a person is told of an exception; of an unexpected one no more than the number under which it is logged."""
+        if isinstance(error, DeusError):
+            return str(error)
+        if isinstance(error, TimeoutError):
+            return f"This run's budget of {self._budget.limits.seconds:g} seconds is used up."
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"]) or "an argument"
+            return f"{step.verb} cannot take {name}: {first['msg']}."
+        mark = secrets.token_hex(4)
+        log.error("run %s, step %s (%s) failed, error %s", self._log.run, step.id, step.verb, mark, exc_info=error)
+        return f"{step.verb} failed inside Deus. The log has it as error {mark}."
+
+    def _unsuccessful(self, step: Step, state: str, reason: str) -> StepResult:
+        unchecked = dict(self._inherited(step))
+        if state == "failed" or not step.uses():
+            for service in self._toolbox.services(step.verb):
+                unchecked.setdefault(service, reason)
+        return StepResult(step.id, state, unchecked=unchecked, error=reason)
+
+    async def _perform(self, step: Step) -> StepResult:
+        verb = self._known[step.verb]
+        values = resolve(step.args, {name: result.nouns for name, result in self.results.items()})
+        missing = [n for n, spec in verb.model_fields.items() if spec.is_required() and n not in values]
+        if missing:
+            raise _Skipped(f"Nothing was found for {', '.join(missing)}.")
+        if issubclass(verb, Analysis):
+            return await self._compute(step, verb, values)
+        request = verb.model_validate(values)
+        if isinstance(request, EvidenceSearch):
+            return self._search(step, request)
+        services = chosen(step.verb, self._toolbox.services(step.verb))
+        if not services:
+            why = f"No connected service serves {step.verb}."
+            return StepResult(step.id, "skipped", unchecked=not_connected(step.verb), error=why)
+        return await self._ask_all(step, request, services)
+
+    async def _ask_all(self, step: Step, request: Verb, services: Sequence[str]) -> StepResult:
+        async with asyncio.TaskGroup() as group:
+            tasks = {service: group.create_task(self._ask(step, request, service)) for service in services}
+        replies = {service: task.result() for service, task in tasks.items()}
+        unchecked = {service: reply.error for service, (reply, _) in replies.items() if reply.error is not None}
+        evidence = tuple(item.id for _, item in replies.values() if item is not None)
+        nouns = merged(reply.nouns for reply, _ in replies.values())
+        if len(unchecked) == len(services):
+            return StepResult(step.id, "failed", unchecked=unchecked, error=" ".join(unchecked.values()))
+        return StepResult(step.id, "done", nouns, evidence, unchecked)
+
+    async def _ask(self, step: Step, request: Verb, service: str) -> tuple[Reply, Evidence | None]:
+        try:
+            self._budget.reserve_tool()
+        except BudgetSpent as spent:
+            return Reply(service, error=spent.message), None
+        call = f"{step.id}.{service}"
+        args = request.model_dump(mode="json", exclude_none=True)
+        await self._log.emit("call.started", id=call, step=step.id, service=service, verb=step.verb, args=args)
+        try:
+            reply = await self._toolbox.ask(service, request)
+        except Exception as error:
+            # What the other services said stays; this one counts as not asked.
+            reply = Reply(service, error=self._sentence(step, error))
+        item: Evidence | None = None
+        if reply.error is None:
+            item = self._citations.record(
+                step=step.id,
+                service=service,
+                verb=step.verb,
+                title=self._title(service, request, reply.nouns),
+                at=self._clock.now(),
+                nouns=reply.nouns,
+                asked={"args": args, "requests": list(reply.asked)},
+            )
+            await self._log.add_evidence(item)
+        await self._log.emit(
+            "call.finished",
+            id=call,
+            step=step.id,
+            service=service,
+            ok=reply.error is None,
+            summary=item.title if item else "",
+            error=f"{reply.error} {reply.remedy}" if reply.error and reply.remedy else reply.error,
+            ms=reply.ms,
+        )
+        return reply, item
+
+    async def _compute(self, step: Step, verb: type[Analysis], values: Mapping[str, Any]) -> StepResult:
+        unchecked = self._inherited(step)
+        frame = Frame(
+            now=self._now,
+            timezone=self._company.timezone,
+            question=self._question,
+            countries=self._company.countries,
+            unchecked=unchecked,
+        )
+        nouns = await asyncio.to_thread(lambda: tuple(verb.model_validate(values).compute(frame)))
+        sources = [item for need in sorted(step.uses()) for item in self.results[need].evidence]
+        item = self._citations.record(
+            step=step.id,
+            service="deus",
+            verb=step.verb,
+            title=f"Deus: {step.title or step.verb}",
+            at=self._clock.now(),
+            nouns=nouns,
+            asked={"args": step.model_dump(mode="json")["args"], "evidence": sources},
+        )
+        await self._log.add_evidence(item)
+        return StepResult(step.id, "done", nouns, (item.id,), unchecked)
+
+    def _search(self, step: Step, request: EvidenceSearch) -> StepResult:
+        item = self._citations.get(request.evidence)
+        if item is None:
+            raise PlanRefused(f"Step {step.id}: there is no evidence {request.evidence!r} in this run.")
+        return StepResult(step.id, "done", tuple(search(item, request)), (item.id,))
+
+    def _inherited(self, step: Step) -> dict[str, str]:
+        """What the steps that this one builds on, near or far, could not look at."""
+        found: dict[str, str] = {}
+        for need in step.uses():
+            if need in self.results:
+                found.update(self.results[need].unchecked)
+                found.update(self._inherited(self._steps[need]))
+        return found
+
+    def _restored(self, kept: StepResult) -> StepResult:
+        items = [item for e in kept.evidence if (item := self._citations.get(e)) is not None]
+        return replace(kept, nouns=merged([load(record) for record in item.content] for item in items))
+
+    def _title(self, service: str, request: Verb, nouns: Sequence[Noun]) -> str:
+        text = f"{self._toolbox.title(service)}: {counted(nouns, request.returns.kind)}"
+        since = getattr(request, "since", None)
+        if isinstance(since, datetime):
+            local = since.astimezone(self._company.timezone)
+            text += f" since {local.day} {local:%b}"
+        return text
