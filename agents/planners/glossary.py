@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 _GERMAN = """
 warum why|wieso why|weshalb why|woran what|worauf what|wofur what for|was what|wer who|wen whom|wem whom|wessen whose|welche* which|wie how|wo where|wann when|
@@ -74,33 +76,55 @@ _PHRASES = {
         "woran liegt": "what is the reason for",
         "guten morgen": "good morning",
         "guten tag": "good day",
+        "heute morgen": "this morning",
+        "heute fruh": "this morning",
+        "heute abend": "this evening",
+        "heute nacht": "tonight",
+        "gestern abend": "yesterday evening",
+        "gestern fruh": "yesterday morning",
+        "gestern morgen": "yesterday morning",
+        "am morgen": "in the morning",
         "im weg": "in the way",
         "wie viele": "how many",
         "wie viel": "how much",
-        "als nächstes": "next",
+        "als nachstes": "next",
         "als erstes": "first",
-        "roll zurück": "roll back",
+        "roll zuruck": "roll back",
         "ist los": "is going on",
     },
     "es": {
-        "por qué": "why",
+        "por que": "why",
         "por favor": "please",
-        "a qué se debe": "what is the reason",
+        "a que se debe": "what is the reason",
         "fin de semana": "weekend",
-        "buenos días": "good morning",
+        "buenos dias": "good morning",
         "a la mitad": "by half",
-        "inicio de sesión": "login",
+        "inicio de sesion": "login",
         "hoja de ruta": "roadmap",
         "esta semana": "this week",
-        "este mes": "this month",
+        "esta manana": "this morning",
+        "esta tarde": "this afternoon",
+        "esta noche": "tonight",
+        "ayer por la noche": "last night",
+        "por la manana": "in the morning",
+        "que viene": "next",
         "por la tarde": "in the afternoon",
         "por la noche": "at night",
-        "qué tiempo": "what weather",
+        "de la manana": "am",
+        "de la tarde": "pm",
+        "de la noche": "pm",
+        "a las": "at",
+        "a la una": "at 1",
+        "sobre las": "around",
+        "hacia las": "around",
+        "alrededor de las": "around",
+        "entre las": "between",
+        "que tiempo": "what weather",
     },
 }
 _GERMAN_SIGNS = frozenset(
     "warum wieso was wer wie wo wann welche welcher welches wird der die das den dem ein eine ist sind war wurde hat haben ich du wir uns nicht mit von und für auf im am zu zum "
-    "zur seit bitte gestern heute woche letzte letzten gibt kannst soll bei nach alle zeig erstelle leg mir woran worauf unsere unser neue neuen neues".split()
+    "zur vom bis beim letzten letzter seit bitte gestern heute woche letzte letzten gibt kannst soll bei nach alle zeig erstelle leg mir woran worauf unsere unser neue neuen neues".split()
 )
 _SPANISH_SIGNS = frozenset(
     "por qué que quién quien cuál cual cuántos cuántas cuántos cómo como dónde el la los las un una de del en es son está están y con para desde hay ayer hoy mañana semana "
@@ -110,12 +134,13 @@ _ENGLISH_SIGNS = frozenset(
     "the is are was did do does what why who how when where which to of in on for and our we my me i you have has it this that a".split()
 )
 _WORD = re.compile(r"[^\W\d_]+")
+_DAY_PART = re.compile(r"(montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag)(abend|nachmittag|vormittag|mittag|nacht)s?")
 
 
 def language(text: str) -> str:
     """The likeliest of `en`, `de`, `es`, by small words, umlauts and inverted marks; English where nothing speaks against it."""
     lowered = text.casefold()
-    words = _WORD.findall(lowered)
+    words = _WORD.findall(re.sub(r"\d\s?[ap]m\b", "", lowered))
     german = sum(word in _GERMAN_SIGNS for word in words) + (2 if re.search("[äöüß]", lowered) else 0)
     spanish = sum(word in _SPANISH_SIGNS for word in words) + (3 if re.search("[¿¡ñ]", lowered) else 0)
     spanish += 1 if re.search("[áéíóú]", lowered) else 0
@@ -126,16 +151,42 @@ def language(text: str) -> str:
     return "de" if german >= spanish else "es"
 
 
+@dataclass(frozen=True)
+class Glossed:
+    """An English wording of `source` that remembers where each of its parts came from."""
+
+    text: str
+    source: str
+    _parts: tuple[tuple[int, int, int, int], ...]
+
+    def original(self, start: int, end: int) -> str:
+        """The words of the source that `text[start:end]` stands for."""
+        hit = [part for part in self._parts if part[0] < end and part[1] > start]
+        return self.source[hit[0][2] : hit[-1][3]].strip() if hit else ""
+
+
 def gloss(text: str) -> str:
     """The sentence with the German or Spanish words that are known put into English; unchanged where it is English."""
+    return aligned(text).text
+
+
+def aligned(text: str) -> Glossed:
+    """As `gloss`, with the way back to the source."""
     found = language(text)
     if found == "en":
-        return text
-    glossary = _TABLES[found]
-    text = text.replace("¿", "").replace("¡", "")
-    for phrase, english in _PHRASES[found].items():
-        text = re.sub(rf"\b{phrase}\b", english, text, flags=re.IGNORECASE)
-    return _WORD.sub(lambda match: glossary.look_up(match[0]), text)
+        return Glossed(text, text, tuple((m.start(), m.end(), m.start(), m.end()) for m in re.finditer(r"\S+", text)))
+    out: list[str] = []
+    parts: list[tuple[int, int, int, int]] = []
+    length = 0
+    for match in _PIECES[found].finditer(text):
+        piece = match[0]
+        english = _PHRASES[found].get(bare(piece)) or (_TABLES[found].look_up(piece) if match["word"] else piece)
+        english = english.replace("¿", "").replace("¡", "")
+        out.append(english)
+        if not piece.isspace():
+            parts.append((length, length + len(english), match.start(), match.end()))
+        length += len(english)
+    return Glossed("".join(out), text, tuple(parts))
 
 
 def bare(word: str) -> str:
@@ -159,16 +210,26 @@ class _Glossary:
         key = bare(word)
         if key in self._whole:
             return self._whole[key]
+        day = _DAY_PART.fullmatch(key)
+        if day:
+            return f"{self.look_up(day[1])} {self.look_up(day[2])}"
         for length in range(len(key), 2, -1):
             if key[:length] in self._stems:
                 return self._stems[key[:length]]
         return word
 
-    def knows(self, word: str) -> bool:
-        return bare(word) in self._whole
-
 
 _TABLES = {"de": _Glossary(_GERMAN), "es": _Glossary(_SPANISH)}
+
+
+def _pieces(phrases: Iterable[str]) -> re.Pattern[str]:
+    accented = {"a": "[aáä]", "e": "[eé]", "i": "[ií]", "o": "[oóö]", "u": "[uúü]", "n": "[nñ]", " ": r"\s+"}
+    longest_first = sorted(phrases, key=len, reverse=True)
+    known = "|".join("".join(accented.get(char, char) for char in phrase) for phrase in longest_first)
+    return re.compile(rf"\b(?:{known})\b|(?P<word>[^\W\d_]+)|\s+|.", re.IGNORECASE | re.DOTALL)
+
+
+_PIECES = {name: _pieces(phrases) for name, phrases in _PHRASES.items()}
 
 
 def _unsigned_language(words: list[str]) -> str:
