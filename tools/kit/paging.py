@@ -19,6 +19,16 @@ async def by_link(wire: Wire, path: str, params: Params | None = None) -> AsyncI
         yield answer
 
 
+async def all_by_link(wire: Wire, path: str, limit: int) -> list[Json]:
+    """At most `limit` records of a list that is paged by its `Link` header, a hundred a page."""
+    found: list[Json] = []
+    async for page in by_link(wire, path, {"per_page": min(100, limit)}):
+        found += page.data
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
 async def by_cursor(
     fetch: Callable[[str | None], Awaitable[Json]], following: Callable[[Json], str | None]
 ) -> AsyncIterator[Json]:

@@ -1,0 +1,315 @@
+"""GitHub as the demo company has it: the REST API's paths, paging, headers and errors over one repository."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from app.demo.vendors import github_files
+from app.demo.vendors.github_records import Record, Repository
+from app.demo.vendors.github_search import matching, words_of
+from app.demo.vendors.page import page
+from app.demo.vendors.vendor import Demo
+
+CREDENTIALS = {"token": "demo-github"}
+DOCUMENTATION = "https://docs.github.com/rest"
+
+Body = Record | list[Record] | list[Any]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Failure(Exception):
+    """An answer of GitHub's that is not 200."""
+
+    def __init__(self, status: int, message: str, **more: Any) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"message": message, "documentation_url": DOCUMENTATION, "status": str(status), **more}
+
+
+def routes(demo: Demo) -> Sequence[BaseRoute]:
+    """GitHub's API paths and the pages that people open."""
+    return [*_Api(Repository(demo.company)).routes(), *_Pages(Repository(demo.company)).routes()]
+
+
+class _Api:
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self.files = github_files.files(repository)
+        self.asked = 0
+
+    def routes(self) -> list[BaseRoute]:
+        repo = "/repos/{owner}/{repo}"
+        table: list[tuple[str, Callable[[Request], Body]]] = [
+            ("/user", lambda r: next(iter(self.repository.users.values()))),
+            ("/user/repos", lambda r: [self.repository.repository]),
+            ("/users/{login}", self.user),
+            ("/orgs/{org}/members", self.members),
+            ("/search/issues", self.search_issues),
+            ("/search/code", self.search_code),
+            (repo, lambda r: self.here(r).repository),
+            (f"{repo}/pulls", self.pulls),
+            (f"{repo}/pulls/{{number:int}}", lambda r: self.repository.pull(self.number(r), full=True)),
+            (f"{repo}/pulls/{{number:int}}/files", lambda r: self.repository.files(self.number(r))),
+            (f"{repo}/pulls/{{number:int}}/reviews", lambda r: self.repository.reviews(self.number(r))),
+            (f"{repo}/commits", self.commits),
+            (f"{repo}/commits/{{ref}}", self.commit),
+            (f"{repo}/commits/{{ref}}/check-runs", self.check_runs),
+            (f"{repo}/commits/{{ref}}/status", self.status),
+            (f"{repo}/commits/{{ref}}/pulls", self.pulls_of_commit),
+            (f"{repo}/contents/{{path:path}}", self.contents),
+            (f"{repo}/git/trees/{{sha}}", self.tree),
+            (f"{repo}/git/blobs/{{sha}}", self.blob),
+        ]
+        return [Route(path, self._endpoint(answer)) for path, answer in table]
+
+    def _endpoint(self, answer: Callable[[Request], Body]) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            self.asked += 1
+            search = request.url.path.startswith("/github/search/")
+            headers = self._budget("search" if search else "core", 30 if search else 5000)
+            try:
+                if request.headers.get("authorization") not in ("Bearer demo-github", "token demo-github"):
+                    raise Failure(401, "Bad credentials")
+                body = answer(request)
+                if isinstance(body, list):
+                    body, headers["link"] = _page(request, body)
+                    if not headers["link"]:
+                        del headers["link"]
+            except Failure as failure:
+                return JSONResponse(failure.body, failure.status, headers)
+            return JSONResponse(body, headers=headers)
+
+        return endpoint
+
+    def _budget(self, resource: str, limit: int) -> dict[str, str]:
+        used = self.asked % (limit - 1)
+        return {
+            "x-ratelimit-limit": str(limit),
+            "x-ratelimit-remaining": str(limit - used),
+            "x-ratelimit-used": str(used),
+            "x-ratelimit-reset": str(int(time.time()) + 3600),
+            "x-ratelimit-resource": resource,
+            "x-github-media-type": "github.v3; format=json",
+        }
+
+    def here(self, request: Request) -> Repository:
+        """The repository, if the path names it."""
+        asked = f"{request.path_params['owner']}/{request.path_params['repo']}"
+        if asked.lower() != self.repository.name.lower():
+            raise Failure(404, "Not Found")
+        return self.repository
+
+    def number(self, request: Request) -> int:
+        number = int(request.path_params["number"])
+        if number not in self.here(request).states:
+            raise Failure(404, "Not Found")
+        return number
+
+    def user(self, request: Request) -> Record:
+        found = self.repository.users.get(request.path_params["login"])
+        if found is None:
+            raise Failure(404, "Not Found")
+        return found
+
+    def members(self, request: Request) -> list[Record]:
+        if request.path_params["org"].lower() != self.repository.owner.lower():
+            raise Failure(404, "Not Found")
+        return [self.repository.account(login) for login in self.repository.users]
+
+    def pulls(self, request: Request) -> list[Record]:
+        repository, asked = self.here(request), request.query_params
+        state, sort = asked.get("state", "open"), asked.get("sort", "created")
+        if state not in ("open", "closed", "all"):
+            raise Failure(422, "Validation Failed", errors=[_invalid("PullRequest", "state", state)])
+        chosen = [s for s in repository.states.values() if state == "all" or (s.state == "open") == (state == "open")]
+        newest_first = asked.get("direction", "desc" if sort == "created" else "asc") == "desc"
+        chosen.sort(key=lambda s: s.updated if sort == "updated" else s.artefact.at or s.updated, reverse=newest_first)
+        return [repository.pull(s.number) for s in chosen]
+
+    def commits(self, request: Request) -> list[Record]:
+        asked = request.query_params
+        since, until = _moment(asked.get("since")), _moment(asked.get("until"))
+        path = asked.get("path", "").strip("/")
+        found: list[Record] = []
+        for commit in self.here(request).commits:
+            at = _moment(commit["commit"]["committer"]["date"])
+            assert at is not None
+            touches = [f for f in commit["files"] if f["filename"] == path or f["filename"].startswith(f"{path}/")]
+            if (since is None or at >= since) and (until is None or at <= until) and (touches or not path):
+                found.append({name: value for name, value in commit.items() if name != "files"})
+        return found
+
+    def commit(self, request: Request) -> Record:
+        ref = request.path_params["ref"]
+        for commit in self.here(request).commits:
+            if commit["sha"].startswith(ref) or ref == "main":
+                total = [sum(file[kind] for file in commit["files"]) for kind in ("additions", "deletions")]
+                return {**commit, "stats": {"additions": total[0], "deletions": total[1], "total": sum(total)}}
+        raise Failure(422, f"No commit found for SHA: {ref}")
+
+    def pulls_of_commit(self, request: Request) -> list[Record]:
+        repository, ref = self.here(request), request.path_params["ref"]
+        return [repository.pull(s.number) for s in repository.states.values() if s.merged and s.merge_sha == ref]
+
+    def check_runs(self, request: Request) -> Record:
+        repository, ref = self.here(request), request.path_params["ref"]
+        runs = [
+            repository.check_run(state)
+            for state in repository.states.values()
+            if ref in (state.head_sha, state.merge_sha) and state.artefact["checks"]
+        ]
+        return {"total_count": len(runs), "check_runs": runs}
+
+    def status(self, request: Request) -> Record:
+        repository, ref = self.here(request), request.path_params["ref"]
+        url = f"{repository.api}/commits/{ref}"
+        return {
+            "state": "pending", "statuses": [], "sha": ref, "total_count": 0, "repository": repository.repository,
+            "commit_url": url, "url": f"{url}/status",
+        }  # fmt: skip
+
+    def contents(self, request: Request) -> Body:
+        repository, path = self.here(request), request.path_params["path"].strip("/")
+        if path in self.files:
+            return github_files.content(repository, self.files[path])
+        listed = github_files.folder(repository, self.files, path)
+        if not listed:
+            raise Failure(404, "Not Found")
+        return listed
+
+    def tree(self, request: Request) -> Record:
+        repository = self.here(request)
+        head = repository.commits[0]["sha"] if repository.commits else "0" * 40
+        if request.path_params["sha"] not in ("main", "HEAD", head):
+            raise Failure(404, "Not Found")
+        return github_files.tree(repository, self.files, head)
+
+    def blob(self, request: Request) -> Record:
+        repository = self.here(request)
+        for file in self.files.values():
+            if file.sha == request.path_params["sha"]:
+                return github_files.blob(repository, file)
+        raise Failure(404, "Not Found")
+
+    def search_issues(self, request: Request) -> Record:
+        states = matching(self.repository, self._query(request))
+        if request.query_params.get("sort") in ("created", "updated"):
+            by_change = request.query_params["sort"] == "updated"
+            newest_first = request.query_params.get("order", "desc") == "desc"
+            states.sort(key=lambda s: s.updated if by_change else s.artefact.at or s.updated, reverse=newest_first)
+        return _found(request, [self.repository.issue(state.number) for state in states])
+
+    def search_code(self, request: Request) -> Record:
+        query = self._query(request)
+        return _found(request, github_files.search(self.repository, self.files, words_of(query)))
+
+    def _query(self, request: Request) -> str:
+        query = request.query_params.get("q", "")
+        if not query.strip():
+            raise Failure(422, "Validation Failed", errors=[{"resource": "Search", "field": "q", "code": "missing"}])
+        if f"repo:{self.repository.name}".lower() not in query.lower():
+            message = "The listed users and repositories cannot be searched either because the resources do not exist"
+            problem = {"resource": "Search", "field": "q", "code": "invalid", "message": message}
+            raise Failure(422, "Validation Failed", errors=[problem])
+        return query
+
+
+class _Pages:
+    """What a person sees at the public URLs of pull requests, files and people."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self.files = github_files.files(repository)
+
+    def routes(self) -> list[BaseRoute]:
+        name = self.repository.name
+        return [
+            Route(f"/{name}/pull/{{number:int}}", self.pull),
+            Route(f"/{name}/blob/main/{{path:path}}", self.file),
+            Route(f"/{name}/commit/{{sha}}", self.commit),
+            Route("/{login}", self.person),
+        ]
+
+    async def pull(self, request: Request) -> Response:
+        number = int(request.path_params["number"])
+        if number not in self.repository.states:
+            return _no_page()
+        pull, state = self.repository.pull(number), self.repository.states[number]
+        facts = [
+            ("State", state.state), ("Author", pull["user"]["login"]), ("Opened", pull["created_at"]),
+            ("Merged", pull["merged_at"] or ""), ("Merge commit", pull["merge_commit_sha"] or ""),
+            ("Checks", str(state.artefact["checks"] or "")),
+        ]  # fmt: skip
+        changes = [f"{file['filename']}\n{file.get('patch', '')}" for file in self.repository.files(number)]
+        return page(f"{pull['title']} #{number}", "GitHub", facts, "\n\n".join([pull["body"] or "", *changes]))
+
+    async def file(self, request: Request) -> Response:
+        found = self.files.get(request.path_params["path"])
+        return page(found.path, "GitHub", [], found.content) if found else _no_page()
+
+    async def commit(self, request: Request) -> Response:
+        for commit in self.repository.commits:
+            if commit["sha"] == request.path_params["sha"]:
+                facts = [("Author", commit["author"]["login"]), ("Date", commit["commit"]["author"]["date"])]
+                return page(commit["sha"][:10], "GitHub", facts, commit["commit"]["message"])
+        return _no_page()
+
+    async def person(self, request: Request) -> Response:
+        found = self.repository.users.get(request.path_params["login"])
+        if found is None:
+            return _no_page()
+        return page(found["name"], "GitHub", [("Login", found["login"]), ("E-mail", found["email"])], "")
+
+
+def _no_page() -> Response:
+    shown = page("Page not found", "GitHub", [], "This is not the page you are looking for.")
+    shown.status_code = 404
+    return shown
+
+
+def _invalid(resource: str, field: str, value: str) -> dict[str, str]:
+    return {"resource": resource, "field": field, "code": "invalid", "value": value}
+
+
+def _moment(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise Failure(422, "Validation Failed", errors=[_invalid("Search", "since", text)]) from None
+
+
+def _bounds(request: Request) -> tuple[int, int]:
+    try:
+        per_page = int(request.query_params.get("per_page", 30))
+        number = int(request.query_params.get("page", 1))
+    except ValueError:
+        raise Failure(422, "Validation Failed", errors=[_invalid("Page", "page", "")]) from None
+    return min(max(per_page, 1), 100), max(number, 1)
+
+
+def _page(request: Request, records: list[Any]) -> tuple[list[Any], str]:
+    """One page of a list, and the Link header that leads to the others."""
+    per_page, number = _bounds(request)
+    last = max(1, -(-len(records) // per_page))
+    places = {"prev": number - 1, "next": number + 1, "last": last, "first": 1}
+    links = [
+        f'<{request.url.include_query_params(page=place)}>; rel="{name}"'
+        for name, place in places.items()
+        if 1 <= place <= last and place != number and not (name == "first" and number == 1)
+    ]
+    return records[(number - 1) * per_page : number * per_page], ", ".join(links)
+
+
+def _found(request: Request, items: list[Record]) -> Record:
+    per_page, number = _bounds(request)
+    shown = items[(number - 1) * per_page : number * per_page]
+    return {"total_count": len(items), "incomplete_results": False, "items": shown, "search_type": "lexical"}
