@@ -41,11 +41,12 @@ class PlaybookWriter:
         return Answer(
             text="",
             claims=claims,
+            preface=page.words(playbook.say) if playbook.say else "",
             notes=notes(unchecked),
             finding=page.finding(tuple(unchecked)),
             artifacts=tuple(page.artifacts()),
             suggestions=tuple(page.suggestions()),
-            abstained=page.abstained() or not claims,
+            abstained=page.abstained() or not (claims or playbook.say),
         )
 
 
@@ -165,7 +166,7 @@ def notes(unchecked: Mapping[str, str]) -> tuple[str, ...]:
 
 def compose(answer: Answer, numbers: Mapping[str, int]) -> Answer:
     """The answer with its text made of its claims, each followed by the numbers of its evidence."""
-    blocks: list[str] = []
+    blocks: list[str] = [answer.preface] if answer.preface else []
     section = ""
     for claim in answer.claims:
         if claim.section != section:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from tools.nouns import Noun, Pick
+from tools.nouns import Noun, Pick, dump
 
 _MARKDOWN = str.maketrans({c: "\\" + c for c in "\\`*_[]<>|"})
 
@@ -63,19 +63,20 @@ def span(value: timedelta | float) -> str:
 def environment(zone: ZoneInfo, now: datetime) -> SandboxedEnvironment:
     """The sandboxed Jinja environment of answer templates; times are written in `zone`."""
 
-    def local(value: datetime) -> datetime:
-        return value.astimezone(zone)
+    def local(value: datetime | str) -> datetime:
+        return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(zone)
 
-    def day(value: datetime) -> str:
+    def day(value: datetime | str) -> str:
         stamp = local(value)
-        year = f" {stamp.year}" if abs((now - value).days) > 300 else ""
+        year = f" {stamp.year}" if abs((now - stamp).days) > 300 else ""
         return f"{stamp:%a} {stamp.day} {stamp:%b}{year}"
 
-    def moment(value: datetime) -> str:
+    def moment(value: datetime | str) -> str:
         return f"{day(value)}, {local(value):%H:%M}"
 
-    def ago(value: datetime) -> str:
-        return f"{span(now - value)} ago" if value <= now else f"in {span(value - now)}"
+    def ago(value: datetime | str) -> str:
+        stamp = local(value)
+        return f"{span(now - stamp)} ago" if stamp <= now else f"in {span(stamp - now)}"
 
     filters: dict[str, Callable[..., Any]] = {
         "plain": plain,
@@ -88,6 +89,7 @@ def environment(zone: ZoneInfo, now: datetime) -> SandboxedEnvironment:
         "day": day,
         "moment": moment,
         "clock": lambda value: f"{local(value):%H:%M}",
+        "dumped": dump,
         "ago": ago,
     }
     made = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)

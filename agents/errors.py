@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tools.kit.errors import DeusError, ModelMayRetry, PersonMustDecide, StepFailed, UserMustMend
 
 __all__ = [
@@ -22,7 +24,11 @@ class PlanRefused(ModelMayRetry):
 
 
 class NotUnderstood(ModelMayRetry):
-    """No plan can be made of what was said; the message offers what can be done instead."""
+    """No plan can be made of what was said; `options` are sentences that can be said instead."""
+
+    def __init__(self, message: str, *, options: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.options = tuple(options)
 
 
 class ModelUnusable(StepFailed):

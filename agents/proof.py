@@ -28,12 +28,15 @@ class Verdict:
     reason: str = ""
 
 
-def prove(answer: Answer, evidence: Sequence[Evidence], zone: ZoneInfo) -> Answer:
-    """The answer made of what stands, with its text composed anew. Abstains where nothing stands."""
+def prove(answer: Answer, evidence: Sequence[Evidence], zone: ZoneInfo, now: datetime) -> Answer:
+    """The answer made of what stands, with its text composed anew. Abstains where nothing stands.
+
+    `zone` is the reader's, in which the text writes times; durations may be counted up to `now`.
+    """
     by_id = {item.id: item for item in evidence}
     kept: list[Claim] = []
     for claim in answer.claims:
-        verdict = judge(claim, by_id, zone)
+        verdict = judge(claim, by_id, zone, now)
         if verdict.outcome == "stands":
             kept.append(claim)
         elif verdict.outcome == "hypothesis":
@@ -42,13 +45,13 @@ def prove(answer: Answer, evidence: Sequence[Evidence], zone: ZoneInfo) -> Answe
         update={
             "claims": tuple(kept),
             "finding": _ordered(answer.finding, by_id),
-            "abstained": answer.abstained or not kept,
+            "abstained": answer.abstained or not (kept or answer.preface),
         }
     )
     return compose(proven, numbered(evidence, kept))
 
 
-def judge(claim: Claim, evidence: Mapping[str, Evidence], zone: ZoneInfo) -> Verdict:
+def judge(claim: Claim, evidence: Mapping[str, Evidence], zone: ZoneInfo, now: datetime) -> Verdict:
     """Checks one claim: its evidence exists; figures, times, refs and links of its text are found there."""
     named = [evidence[e] for e in claim.evidence if e in evidence]
     if len(named) < len(claim.evidence):
@@ -58,7 +61,7 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence], zone: ZoneInfo) -> Ver
         if said.empty():
             return Verdict("hypothesis", "it names no evidence")
         return Verdict("dropped", "it states figures or refs without evidence")
-    facts = gather(named, zone)
+    facts = gather(named, zone, now)
     problem = unsupported(said, facts)
     if problem:
         return Verdict("dropped", problem)

@@ -67,10 +67,10 @@ class Facts:
         )
 
 
-def gather(evidence: Sequence[Evidence], zone: ZoneInfo) -> Facts:
+def gather(evidence: Sequence[Evidence], zone: ZoneInfo, now: datetime) -> Facts:
     """The facts of some pieces of evidence."""
     values: set[float] = set()
-    moments: set[datetime] = set()
+    moments = {now.astimezone(zone)}
     words: list[str] = []
     links: set[str] = set()
     counts = {len(evidence)} | {len(item.content) for item in evidence}

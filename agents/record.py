@@ -83,12 +83,13 @@ class Usage(Frozen):
 class Answer(Frozen):
     """The proven answer: Markdown made of the claims that stand, the claims, and what to ask next.
 
-    `text` carries citations as [1], [2] …, numbers of evidence; `artifacts` are {id, kind, title, data, alt}. `notes` say
-    what could not be looked at and why: they are about the run itself and need no evidence.
+    `text` carries citations as [1], [2] …, numbers of evidence; `artifacts` are {id, kind, title, data, alt}. `notes`
+    say what could not be looked at and why, `preface` what the product says of itself: neither needs evidence.
     """
 
     text: str
-    claims: tuple[Claim, ...]
+    claims: tuple[Claim, ...] = ()
+    preface: str = ""
     notes: tuple[str, ...] = ()
     finding: Finding | None = None
     artifacts: tuple[dict[str, Any], ...] = ()

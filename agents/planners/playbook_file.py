@@ -63,13 +63,17 @@ class ArtifactTemplate(Frozen):
 
 
 class Playbook(Frozen):
-    """One file of prompts/playbooks. `finding` maps fields of agents.record.Finding to expressions."""
+    """One file of prompts/playbooks. `finding` maps fields of agents.record.Finding to expressions.
+
+    `say` is a template of what the product says of itself, which is no claim about the company.
+    """
 
     id: str
     title: str
     examples: tuple[str, ...]
     slots: tuple[Slot, ...] = ()
     writes: bool = False
+    say: str = ""
     steps: tuple[StepTemplate, ...] = ()
     answer: tuple[ClaimTemplate, ...] = ()
     artifacts: tuple[ArtifactTemplate, ...] = ()

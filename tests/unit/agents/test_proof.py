@@ -60,7 +60,7 @@ ERROR = evidence(
     ],
 )
 def test_what_the_evidence_says_stands(text: str) -> None:
-    assert judge(Claim(text=text, kind="fact", evidence=("e1",)), {"e1": ERROR}, NEW_YORK).outcome == "stands"
+    assert judge(Claim(text=text, kind="fact", evidence=("e1",)), {"e1": ERROR}, NEW_YORK, AT).outcome == "stands"
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,13 @@ def test_what_the_evidence_says_stands(text: str) -> None:
     ],
 )
 def test_what_it_does_not_say_is_dropped(text: str) -> None:
-    assert judge(Claim(text=text, kind="fact", evidence=("e1",)), {"e1": ERROR}, NEW_YORK).outcome == "dropped"
+    assert judge(Claim(text=text, kind="fact", evidence=("e1",)), {"e1": ERROR}, NEW_YORK, AT).outcome == "dropped"
 
 
 def test_evidence_that_does_not_exist_drops_a_claim() -> None:
-    assert judge(Claim(text="It broke.", kind="fact", evidence=("e9",)), {"e1": ERROR}, NEW_YORK).outcome == "dropped"
+    assert (
+        judge(Claim(text="It broke.", kind="fact", evidence=("e9",)), {"e1": ERROR}, NEW_YORK, AT).outcome == "dropped"
+    )
 
 
 def test_words_without_evidence_are_a_hypothesis_and_figures_without_evidence_are_gone() -> None:
@@ -91,7 +93,7 @@ def test_words_without_evidence_are_a_hypothesis_and_figures_without_evidence_ar
         text="",
         claims=(Claim(text="It may be the cache.", kind="fact"), Claim(text="It fell by 40%.", kind="computed")),
     )
-    proven = prove(answer, [ERROR], NEW_YORK)
+    proven = prove(answer, [ERROR], NEW_YORK, AT)
     assert [claim.kind for claim in proven.claims] == ["hypothesis"]
     assert "40%" not in proven.text
 
@@ -112,13 +114,14 @@ def test_a_cause_after_the_onset_loses_its_place() -> None:
         Answer(text="", claims=(Claim(text="dpl_a", kind="fact", evidence=("e1",)),), finding=finding),
         [early, late],
         NEW_YORK,
+        AT,
     )
     assert proven.finding is not None
     assert [cause.ref for cause in proven.finding.causes] == ["dpl_a"]
 
 
 def test_an_answer_of_which_nothing_stands_abstains() -> None:
-    proven = prove(Answer(text="", claims=(Claim(text="7 things", kind="fact", evidence=("e9",)),)), [], NEW_YORK)
+    proven = prove(Answer(text="", claims=(Claim(text="7 things", kind="fact", evidence=("e9",)),)), [], NEW_YORK, AT)
     assert proven.abstained
     assert proven.claims == ()
 
@@ -126,7 +129,7 @@ def test_an_answer_of_which_nothing_stands_abstains() -> None:
 @given(st.integers(min_value=13, max_value=10**6))
 def test_an_altered_figure_is_never_shown(number: int) -> None:
     claim = Claim(text=f"{number:,} people met it.", kind="fact", evidence=("e1",))
-    stands = judge(claim, {"e1": ERROR}, NEW_YORK).outcome == "stands"
+    stands = judge(claim, {"e1": ERROR}, NEW_YORK, AT).outcome == "stands"
     # The evidence's own figures, and those inside its texts: users, count, the id in its ref and URL.
     assert stands == (number in {690, 1512, 2041})
 
