@@ -198,14 +198,16 @@ def _day_variance(counts: Floats, mean: Floats, used: int) -> float:
     """The variance beyond Poisson, relative to the squared mean, that winsorised residuals call for."""
     share = len(counts) / max(1, len(counts) - min(used, len(counts) - 1))
 
+    squares, mean_squares = (counts - mean) ** 2 * share, mean**2
+
     def excess(variance: float) -> float:
-        squared = (counts - mean) ** 2 / (mean + variance * mean**2 + 1e-9) * share
-        return float(np.mean(np.minimum(squared, _WINSOR**2))) - _WINSOR_MEAN
+        squared = squares / (mean + variance * mean_squares + 1e-9)
+        return float(np.minimum(squared, _WINSOR**2).sum()) / len(counts) - _WINSOR_MEAN
 
     low, high = 0.0, 4.0
     if excess(low) <= 0:
         return 0.0
-    for _ in range(40):
+    for _ in range(18):
         middle = (low + high) / 2
         low, high = (middle, high) if excess(middle) > 0 else (low, middle)
     return high

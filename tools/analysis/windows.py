@@ -120,11 +120,16 @@ class Windows:
         moved = (counts[last] - counts[first]) * np.log(factor)
         return np.asarray(moved + self._level(day, mean) - self._null_days[day], dtype=np.float64)
 
+    @cached_property
+    def _known_whole_days(self) -> dict[float, Floats]:
+        return {}
+
     def _whole_days(self, factor: float) -> Floats:
         """Running sum over days of the gain from multiplying each whole day."""
-        days = np.arange(len(self.odd))
-        gains = self._part(self._edges[:-1], self._edges[1:], days, factor)
-        return np.append(0.0, np.cumsum(gains))
+        if factor not in self._known_whole_days:
+            gains = self._part(self._edges[:-1], self._edges[1:], np.arange(len(self.odd)), factor)
+            self._known_whole_days[factor] = np.append(0.0, np.cumsum(gains))
+        return self._known_whole_days[factor]
 
     def _gains(self, first: Ints, last: Ints, factor: float) -> Floats:
         """Gain of each window [first, last), pairs of one length; -inf where empty."""
@@ -138,21 +143,25 @@ class Windows:
         gain = np.where(day_first == day_last, head, head + tail + between)
         return np.asarray(np.where(filled, gain, -np.inf), dtype=np.float64)
 
-    def _best_pair(self, first: Ints, last: Ints, factor: float) -> tuple[int, int, float]:
-        """The best window among all pairs of a beginning and an end."""
+    def _best_pair(self, first: Ints, last: Ints, factors: Floats) -> tuple[int, int, float]:
+        """The best window (first, last, gain) among all pairs of a beginning and an end, over the factors."""
         day_first, day_last = self.day[first], self.day[last - 1]
-        whole = self._whole_days(factor)
-        head = self._part(first, self._edges[day_first + 1], day_first, factor) - whole[day_first + 1]
-        tail = self._part(self._edges[day_last], last, day_last, factor) + whole[day_last]
-        table = np.where(day_first[:, None] < day_last[None, :], head[:, None] + tail[None, :], -np.inf)
-        row, column = divmod(int(np.argmax(table)), len(last))
-        best = (int(first[row]), int(last[column]), float(table[row, column]))
+        apart = np.where(day_first[:, None] < day_last[None, :], 0.0, -np.inf)
         rows, columns = np.nonzero((day_first[:, None] == day_last[None, :]) & (first[:, None] < last[None, :]))
-        if len(rows):
-            within = self._part(first[rows], last[columns], day_first[rows], factor)
-            place = int(np.argmax(within))
-            if within[place] > best[2]:
-                best = (int(first[rows[place]]), int(last[columns[place]]), float(within[place]))
+        best = (0, 0, -np.inf)
+        for factor in factors.tolist():
+            whole = self._whole_days(factor)
+            head = self._part(first, self._edges[day_first + 1], day_first, factor) - whole[day_first + 1]
+            tail = self._part(self._edges[day_last], last, day_last, factor) + whole[day_last]
+            table = apart + tail[None, :]
+            table += head[:, None]
+            row, column = divmod(int(np.argmax(table)), len(last))
+            best = max(best, (int(first[row]), int(last[column]), float(table[row, column])), key=lambda pair: pair[2])
+            if len(rows):
+                within = self._part(first[rows], last[columns], day_first[rows], factor)
+                place = int(np.argmax(within))
+                pair = (int(first[rows[place]]), int(last[columns[place]]), float(within[place]))
+                best = max(best, pair, key=lambda pair: pair[2])
         return best
 
     def steps(self, first: Ints, last: int, direction: int) -> tuple[Floats, Floats]:
@@ -191,9 +200,7 @@ class Windows:
         ends = np.unique(np.append(coarse[1:], self.size - 1))
         if len(ends) == 0 or self.size < 3:
             return None
-        best = max(
-            (self._best_pair(coarse, ends, float(f)) for f in _factors(direction)[::2]), key=lambda pair: pair[2]
-        )
+        best = self._best_pair(coarse, ends, _factors(direction)[::2])
         if not np.isfinite(best[2]):
             return None
         first, last, _ = best
