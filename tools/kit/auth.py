@@ -10,9 +10,11 @@ from pydantic import SecretStr
 
 
 class Auth(Protocol):
-    """Gives the headers that a request carries to prove its sender."""
+    """Gives the headers that a request carries to prove its sender, and what in them must never be shown."""
 
     def headers(self) -> dict[str, str]: ...
+
+    def secrets(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,9 @@ class NoAuth:
 
     def headers(self) -> dict[str, str]:
         return {}
+
+    def secrets(self) -> tuple[str, ...]:
+        return ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,9 @@ class Token:
         blank = "" if self.scheme.endswith("=") else " "
         return {"Authorization": f"{self.scheme}{blank}{self.token.get_secret_value()}".strip()}
 
+    def secrets(self) -> tuple[str, ...]:
+        return (self.token.get_secret_value(),)
+
 
 @dataclass(frozen=True)
 class Basic:
@@ -48,3 +56,7 @@ class Basic:
     def headers(self) -> dict[str, str]:
         pair = f"{self.user}:{self.password.get_secret_value()}".encode()
         return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+
+    def secrets(self) -> tuple[str, ...]:
+        pair = f"{self.user}:{self.password.get_secret_value()}".encode()
+        return (self.password.get_secret_value(), base64.b64encode(pair).decode())

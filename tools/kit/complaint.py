@@ -37,18 +37,18 @@ def first_error(response: httpx.Response) -> Mapping[str, Json] | None:
 
 
 def said(response: httpx.Response) -> str:
-    """The service's own words about a failure, cut short."""
+    """The service's own words about a failure."""
     try:
         data = response.json()
     except ValueError:
-        return response.text[:200] or response.reason_phrase
+        return response.text or response.reason_phrase
     if (error := first_error(response)) and isinstance(error.get("message"), str):
-        return str(error["message"])[:200]
+        return str(error["message"])
     if isinstance(data, dict):
         for key in ("message", "detail", "error", "title"):
             value = data.get(key)
             if isinstance(value, str):
-                return value[:200]
+                return value
             if isinstance(value, dict) and isinstance(value.get("message"), str):
-                return str(value["message"])[:200]
+                return str(value["message"])
     return response.reason_phrase

@@ -190,7 +190,7 @@ class Wire:
     def _graphql_error(self, error: Mapping[str, Json]) -> DeusError:
         extensions = error.get("extensions") or {}
         code = str(extensions.get("code") or extensions.get("type") or "").upper()
-        message = str(error.get("message", "unknown error"))
+        message = self._without_secrets(str(error.get("message", "unknown error")))[:200]
         if "AUTH" in code or "FORBIDDEN" in code:
             return self._refused(message)
         if "RATELIMITED" in code:
@@ -241,7 +241,8 @@ class Wire:
             trace = _trace.get()
             if trace is not None:
                 ms = round((time.monotonic() - began) * 1000)
-                trace.append(Asked(self.service, method, str(request.url), status, ms, attempt))
+                asked = self._without_secrets(str(request.url))
+                trace.append(Asked(self.service, method, asked, status, ms, attempt))
 
     def _backoff(self, attempt: int) -> float:
         return self._rng.uniform(0.5, 1.0) * min(2.0, 0.2 * 2.0 ** (attempt - 1))
@@ -286,7 +287,7 @@ class Wire:
             wait = retry_after(response.headers)
             raise RateLimited(f"{self.service}'s rate limit is used up.", service=self.service, retry_after=wait)
         if status in (401, 403):
-            raise self._refused(said(response))
+            raise self._refused(self._said(response))
         if status in (404, 410):
             raise NotFound(f"{self.service} has nothing at {response.request.url.path}.", service=self.service)
         if status == 429:
@@ -297,7 +298,7 @@ class Wire:
         if status == 400 and (error := first_error(response)):
             raise self._graphql_error(error)
         if status >= 400:
-            raise BadArgument(f"{self.service} answered {status}: {said(response)}", service=self.service)
+            raise BadArgument(f"{self.service} answered {status}: {self._said(response)}", service=self.service)
         if status >= 300:
             raise Malformed(f"{self.service} redirected to another place ({status}).", service=self.service)
         lowered = {name.lower(): value for name, value in response.headers.items()}
@@ -309,6 +310,16 @@ class Wire:
         else:
             data = response.text
         return Answer(status, lowered, data, str(response.request.url))
+
+    def _said(self, response: httpx.Response) -> str:
+        """The service's own words about a failure; some vendors repeat the key that they refuse."""
+        return self._without_secrets(said(response))[:200]
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self.options.auth.secrets():
+            if secret:
+                text = text.replace(secret, "•••")
+        return text
 
     def _refused(self, said: str) -> Refused:
         return Refused(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Any
 
-import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -17,80 +13,18 @@ from starlette.routing import BaseRoute, Route
 from app.demo.company import Company
 from app.demo.refs import slug
 from app.demo.vendors.page import page
+from app.demo.vendors.sentry_issues import HOUR, Problem, iso, project
 from app.demo.vendors.vendor import Demo, Handler
-from app.demo.world import Artefact
 
 CREDENTIALS: Mapping[str, str] = {"token": "demo-sentry"}
 
-HOUR = 3600
-EVENTS_KEPT = 100
 RATE = {
     "X-Sentry-Rate-Limit-Limit": "40",
     "X-Sentry-Rate-Limit-Remaining": "39",
     "X-Sentry-Rate-Limit-ConcurrentLimit": "25",
     "X-Sentry-Rate-Limit-ConcurrentRemaining": "24",
 }
-_TERM = re.compile(r'(!?)([A-Za-z][\w.]*):("[^"]*"|\[[^\]]*\]|\S+)')
 _SORTS = frozenset({"date", "freq", "inbox", "new", "recommended", "trends", "user"})
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One issue of Sentry: an error of the world, with the hours in which it happened."""
-
-    company: Company
-    artefact: Artefact
-
-    @property
-    def number(self) -> str:
-        return self.company.ref(self.artefact.id).number
-
-    @property
-    def short(self) -> str:
-        return self.company.ref(self.artefact.id).ref
-
-    @cached_property
-    def first(self) -> datetime:
-        assert self.artefact.at is not None
-        return self.artefact.at
-
-    @cached_property
-    def last(self) -> datetime:
-        return min(self.artefact.time("last_seen") or self.company.now, self.company.now)
-
-    @cached_property
-    def release(self) -> str | None:
-        name = self.artefact["release"]
-        return self.company.sha(str(name)) if name and self.company.get(str(name)) else None
-
-    @cached_property
-    def tags(self) -> dict[str, str]:
-        tags = {str(key): str(value) for key, value in (self.artefact["tags"] or {}).items()}
-        if self.release:
-            tags["release"] = self.release
-        return {**tags, "environment": "production", "level": str(self.artefact["level"])}
-
-    @cached_property
-    def hours(self) -> dict[int, int]:
-        """Events by the hour's start in seconds since the epoch, from first to last seen."""
-        first, last = int(self.first.timestamp()), int(self.last.timestamp())
-        starts = np.arange(first - first % HOUR, last + 1, HOUR)
-        share = (np.minimum(starts + HOUR, last) - np.maximum(starts, first)) / HOUR
-        rng = np.random.default_rng(int(self.company.sha(self.artefact.id)[:15], 16))
-        counts = rng.poisson(float(self.artefact["per_hour"] or 1) * np.clip(share, 0, 1))
-        counts[[0, -1]] = np.maximum(counts[[0, -1]], 1)
-        return dict(zip(starts.tolist(), counts.tolist(), strict=True))
-
-    def count(self, since: datetime, until: datetime) -> int:
-        return sum(n for start, n in self.hours.items() if since.timestamp() - HOUR < start < until.timestamp())
-
-    def events(self) -> list[tuple[datetime, str]]:
-        """When the latest events happened and their ids, newest first; the last of all is the first that was seen."""
-        gap = timedelta(seconds=HOUR / max(float(self.artefact["per_hour"] or 1), 0.01))
-        total = sum(self.hours.values())
-        kept = [self.last - gap * i for i in range(min(total, EVENTS_KEPT)) if self.last - gap * i > self.first]
-        sha = self.company.sha(self.artefact.id)
-        return [(at, f"{i:04x}{sha[:28]}") for i, at in enumerate([*kept, self.first])]
 
 
 def routes(demo: Demo) -> Sequence[BaseRoute]:
@@ -117,8 +51,7 @@ class _Sentry:
         self.company = company
         self.problems = [Problem(company, artefact) for artefact in company.of_kind("error")]
         self.slug = slug(company.facts.name)
-        name = company.facts.repo.split("/")[-1]
-        self.project = {"id": "1", "name": name, "slug": name, "platform": "javascript"}
+        self.project = project(company)
 
     def api(self, handler: Handler) -> Handler:
         """Wants the token and the organization, and adds the rate-limit headers."""
@@ -138,7 +71,7 @@ class _Sentry:
     def organizations(self, request: Request) -> Response:
         url = f"{self.company.public_url}/sentry"
         organization = {
-            "id": "1", "slug": self.slug, "name": self.company.facts.name, "dateCreated": _iso(self._founded),
+            "id": "1", "slug": self.slug, "name": self.company.facts.name, "dateCreated": iso(self._founded),
             "status": {"id": "active", "name": "active"}, "isEarlyAdopter": False, "require2FA": False,
             "avatar": {"avatarType": "letter_avatar", "avatarUuid": None}, "hasAuthProvider": False,
             "allowMemberInvite": True, "allowMemberProjectCreation": True, "allowSuperuserAccess": False,
@@ -149,7 +82,7 @@ class _Sentry:
     def projects(self, request: Request) -> Response:
         project = {
             **self.project, "team": None, "teams": [], "isBookmarked": False, "isMember": True, "access": [],
-            "hasAccess": True, "dateCreated": _iso(self._founded), "environments": ["production"], "eventProcessing":
+            "hasAccess": True, "dateCreated": iso(self._founded), "environments": ["production"], "eventProcessing":
             {"symbolicationDegraded": False}, "features": [], "firstEvent": None, "firstTransactionEvent": False,
             "hasSessions": False, "hasProfiles": False, "hasReplays": False, "hasFeedbacks": False, "hasFlags": False,
             "hasMonitors": False, "hasMinifiedStackTrace": False, "hasInsightsHttp": False, "hasInsightsDb": False,
@@ -164,7 +97,7 @@ class _Sentry:
         ask = request.query_params
         found = self._problem(ask.get("query", "")) if ask.get("shortIdLookup") == "1" else None
         if found:
-            return JSONResponse([self._listed(found, None)])
+            return JSONResponse([found.listed(None)])
         try:
             period = self._period(ask)
             limit = int(ask.get("limit", "100"))
@@ -177,14 +110,14 @@ class _Sentry:
         if ask.get("sort", "date") not in _SORTS:
             return _error(400, "sort: not a valid choice")
         since, until = period
-        matched = [p for p in self.problems if p.first < until and p.last >= since and _matches(p, query)]
+        matched = [p for p in self.problems if p.first < until and p.last >= since and p.matches(query)]
         keys = {
             "user": lambda p: p.artefact["users"] or 0,
             "freq": lambda p: p.count(since, until),
             "new": lambda p: p.first,
         }
         matched.sort(key=keys.get(ask.get("sort", "date"), lambda p: p.last), reverse=True)
-        listed = [self._listed(p, period) for p in matched[offset : offset + limit]]
+        listed = [p.listed(period) for p in matched[offset : offset + limit]]
         return self._paged(request, listed, offset, limit, len(matched))
 
     def short_id(self, request: Request) -> Response:
@@ -196,7 +129,7 @@ class _Sentry:
                 "organizationSlug": self.slug,
                 "projectSlug": self.project["slug"],
                 "groupId": problem.number,
-                "group": self._base(problem),
+                "group": problem.base(),
                 "shortId": problem.short,
             }
         )
@@ -207,20 +140,20 @@ class _Sentry:
             return _error(404, "The requested resource does not exist")
         return JSONResponse(
             {
-                **self._base(problem),
+                **problem.base(),
                 "activity": [
-                    {"id": "0", "type": "first_seen", "user": None, "data": {}, "dateCreated": _iso(problem.first)}
+                    {"id": "0", "type": "first_seen", "user": None, "data": {}, "dateCreated": iso(problem.first)}
                 ],
                 "seenBy": [],
                 "participants": [],
                 "userReportCount": 0,
-                "firstRelease": self._release(problem),
-                "lastRelease": self._release(problem),
+                "firstRelease": problem.first_release(),
+                "lastRelease": problem.first_release(),
                 "tags": [
                     {"key": key, "name": key.title(), "totalValues": sum(problem.hours.values())}
                     for key in problem.tags
                 ],
-                "stats": {"24h": self._stats(problem, 24, HOUR), "30d": self._stats(problem, 30, 24 * HOUR)},
+                "stats": {"24h": problem.stats(24, HOUR), "30d": problem.stats(30, 24 * HOUR)},
             }
         )
 
@@ -229,7 +162,7 @@ class _Sentry:
         if problem is None:
             return _error(404, "The requested resource does not exist")
         total = sum(problem.hours.values())
-        seen = {"firstSeen": _iso(problem.first), "lastSeen": _iso(problem.last)}
+        seen = {"firstSeen": iso(problem.first), "lastSeen": iso(problem.last)}
         return JSONResponse(
             [
                 {
@@ -254,7 +187,7 @@ class _Sentry:
             return _error(400, "Invalid parameters")
         full = request.query_params.get("full") in ("1", "true")
         happened = problem.events()
-        listed = [self._event(problem, at, name, full) for at, name in happened[offset : offset + limit]]
+        listed = [problem.event(at, name, full) for at, name in happened[offset : offset + limit]]
         return self._paged(request, listed, offset, limit, len(happened))
 
     def event(self, request: Request) -> Response:
@@ -267,15 +200,15 @@ class _Sentry:
         chosen = {**known, "oldest": happened[-1]}.get(wanted)
         if chosen is None:
             return _error(404, "Event not found")
-        release = self._release(problem)
+        release = problem.first_release()
         extra = {
-            "dateReceived": _iso(chosen[0]), "contexts": {}, "context": {}, "size": 4096, "dist": None, "packages": {},
+            "dateReceived": iso(chosen[0]), "contexts": {}, "context": {}, "size": 4096, "dist": None, "packages": {},
             "sdk": None, "errors": [], "occurrence": None, "_meta": {}, "type": "error", "nextEventID": None,
             "previousEventID": None, "userReport": None, "sdkUpdates": [], "resolvedWith": [], "release": release and
             {**release, "id": 1, "commitCount": 1, "data": {}, "deployCount": 1, "lastCommit": None, "lastDeploy": None,
              "status": "open", "userAgent": None, "versionInfo": None},
         }  # fmt: skip
-        return JSONResponse({**self._event(problem, *chosen, full=True), **extra})
+        return JSONResponse({**problem.event(*chosen, full=True), **extra})
 
     def timeseries(self, request: Request) -> Response:
         ask = request.query_params
@@ -291,7 +224,7 @@ class _Sentry:
             return _error(400, "topEvents must be between 1 and 10")
         if ask.getlist("groupBy") != ["issue"] or step % HOUR or (until - since).total_seconds() / step > 10_000:
             return _error(400, "Your interval and date range would create too many results.")
-        matched = [p for p in self.problems if _matches(p, ask.get("query", "")) and p.count(since, until)]
+        matched = [p for p in self.problems if p.matches(ask.get("query", "")) and p.count(since, until)]
         matched.sort(key=lambda p: p.count(since, until), reverse=True)
         starts = range(int(since.timestamp()) // step * step, int(until.timestamp()), step)
         now = self.company.now.timestamp()
@@ -333,8 +266,8 @@ class _Sentry:
             ("State", str(a["state"] or "unresolved")),
             ("Events", str(sum(problem.hours.values()))),
             ("Users", str(a["users"] or 0)),
-            ("First seen", _iso(problem.first)),
-            ("Last seen", _iso(problem.last)),
+            ("First seen", iso(problem.first)),
+            ("Last seen", iso(problem.last)),
             *((f"Tag {key}", value) for key, value in problem.tags.items()),
         ]
         return page(self.company.words(str(a["title"])), "Sentry", facts, "")
@@ -356,75 +289,6 @@ class _Sentry:
         since, until = (datetime.fromisoformat(ask[name]) for name in ("start", "end"))
         return tuple(t if t.tzinfo else t.replace(tzinfo=UTC) for t in (since, until))  # type: ignore[return-value]
 
-    def _release(self, problem: Problem) -> dict[str, Any] | None:
-        deployed = self.company.get(str(problem.artefact["release"]))
-        if not problem.release or deployed is None or deployed.at is None:
-            return None
-        at = _iso(deployed.at)
-        return {
-            "version": problem.release, "shortVersion": problem.release[:7], "dateCreated": at, "dateReleased": at,
-            "ref": problem.release, "url": None,
-        }  # fmt: skip
-
-    def _stats(self, problem: Problem, count: int, step: int) -> list[list[int]]:
-        end = int(self.company.now.timestamp()) // step * step + step
-        starts = range(end - count * step, end, step)
-        return [[start, sum(problem.hours.get(start + h, 0) for h in range(0, step, HOUR))] for start in starts]
-
-    def _base(self, problem: Problem) -> dict[str, Any]:
-        a = problem.artefact
-        title = self.company.words(str(a["title"]))
-        kind, _, value = title.partition(": ") if ": " in title else ("Error", "", title)
-        seen = {"firstSeen": _iso(problem.first), "lastSeen": _iso(problem.last)}
-        return {
-            "id": problem.number, "shareId": None, "shortId": problem.short, "title": title, "culprit": a["culprit"],
-            "permalink": self.company.ref(a.id).url, "logger": None, "level": a["level"],
-            "status": a["state"] or "unresolved", "statusDetails": {}, "substatus": None, "isPublic": False,
-            "platform": "javascript", "priority": {"warning": "low"}.get(str(a["level"]), "high"),
-            "priorityLockedAt": None, "seerFixabilityScore": None, "seerAutofixLastTriggered": None,
-            "seerExplorerAutofixLastTriggered": None, "project": self.project, "type": "error", "issueType": "error",
-            "issueCategory": "error", "metadata": {"type": kind, "value": value, "filename": a["culprit"],
-            **({"function": a["function"]} if a["function"] else {})}, "numComments": 0, "assignedTo": None,
-            "isBookmarked": False, "isSubscribed": False, "subscriptionDetails": None, "hasSeen": True,
-            "annotations": [], "isUnhandled": True, "count": str(sum(problem.hours.values())),
-            "userCount": a["users"] or 0, **seen,
-        }  # fmt: skip
-
-    def _listed(self, problem: Problem, period: tuple[datetime, datetime] | None) -> dict[str, Any]:
-        base = self._base(problem)
-        lifetime = {key: base[key] for key in ("count", "userCount", "firstSeen", "lastSeen")} | {"stats": None}
-        return {
-            **base, "count": str(problem.count(*period)) if period else base["count"], "lifetime": lifetime,
-            "filtered": None, "inbox": None, "owners": None, "sessionCount": None, "integrationIssues": [],
-            "sentryAppIssues": [], "latestEventHasAttachments": False, "matchingEventId": None,
-            "matchingEventEnvironment": None, "stats": {"24h": self._stats(problem, 24, HOUR)},
-        }  # fmt: skip
-
-    def _event(self, problem: Problem, at: datetime, name: str, full: bool) -> dict[str, Any]:
-        base, a = self._base(problem), problem.artefact
-        frame = {"filename": a["culprit"], "absPath": f"/{a['culprit']}", "module": None, "inApp": True, "colNo": None,
-                 "lineNo": a["line"], "function": a["function"], "context": [], "vars": None}  # fmt: skip
-        outer = {
-            **frame,
-            "filename": "<runtime>",
-            "absPath": "<runtime>",
-            "lineNo": None,
-            "function": "dispatch",
-            "inApp": False,
-        }
-        value = {
-            "type": base["metadata"]["type"],
-            "value": base["metadata"]["value"],
-            "stacktrace": {"frames": [outer, frame]},
-        }
-        event = {
-            "id": name, "eventID": name, "groupID": problem.number, "projectID": "1", "event.type": "error",
-            "message": "", "title": base["title"], "location": a["culprit"], "culprit": a["culprit"],
-            "user": None, "tags": [{"key": key, "value": value} for key, value in problem.tags.items()],
-            "platform": "javascript", "dateCreated": _iso(at), "crashFile": None, "metadata": base["metadata"],
-        }  # fmt: skip
-        return {**event, "entries": [{"type": "exception", "data": {"values": [value]}}]} if full else event
-
     def _paged(self, request: Request, records: list[Any], offset: int, limit: int, total: int) -> Response:
         """Sentry names both neighbours always, and says in `results` whether they hold anything."""
         links = []
@@ -438,22 +302,5 @@ class _Sentry:
         return JSONResponse(records, headers={"Link": ", ".join(links)})
 
 
-def _matches(problem: Problem, query: str) -> bool:
-    """Sentry's search syntax: key:value terms, all of which must hold, and the rest as one phrase."""
-    a = problem.artefact
-    fields = {**problem.tags, "is": str(a["state"] or "unresolved"), "issue": problem.short,
-              "firstRelease": problem.release or "", "error.type": str(a["title"]).partition(":")[0]}  # fmt: skip
-    for negated, key, raw in _TERM.findall(query):
-        wanted = [part.strip().strip('"') for part in raw.strip("[]").split(",")]
-        if (fields.get(key) in wanted) == bool(negated):
-            return False
-    phrase = " ".join(_TERM.sub("", query).split()).strip('"').casefold()
-    return phrase in f"{a['title']} {a['culprit']} {a['function'] or ''}".casefold()
-
-
 def _error(status: int, detail: str) -> Response:
     return JSONResponse({"detail": detail}, status)
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
