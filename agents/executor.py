@@ -174,11 +174,11 @@ class Execution:
                 return await self._perform(step)
         except (_Skipped, BudgetSpent) as reason:
             return self._unsuccessful(step, "skipped", str(reason))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             return self._unsuccessful(step, "failed", self._sentence(step, error))
 
     def _sentence(self, step: Step, error: Exception) -> str:
-        """What a person is told of an exception; of an unexpected one no more than the number under which it is logged."""
+        """What a person is told of an exception: of a bug no more than the number under which it is logged."""
         if isinstance(error, DeusError):
             return str(error)
         if isinstance(error, TimeoutError):
@@ -236,7 +236,7 @@ class Execution:
         await self._log.emit("call.started", id=call, step=step.id, service=service, verb=step.verb, args=args)
         try:
             reply = await self._toolbox.ask(service, request)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # What the other services said stays; this one counts as not asked.
             reply = Reply(service, error=self._sentence(step, error))
         item: Evidence | None = None

@@ -1,0 +1,214 @@
+"""One run while a process drives it: recall, plan, execute, review, answer, prove."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agents.answer import numbered
+from agents.budget import Budget, Limits
+from agents.errors import NotUnderstood
+from agents.evidence import Citations
+from agents.executor import Company, Execution
+from agents.plan import Plan, Step
+from agents.ports import (
+    Clock,
+    Memory,
+    Past,
+    PlanHeader,
+    Planner,
+    Recalled,
+    RunLog,
+    Situation,
+    StepResult,
+    Toolbox,
+    Turn,
+    Writer,
+)
+from agents.proof import prove
+from agents.record import Answer
+from agents.vocabulary import Vocabulary
+
+MOST_REVISIONS = 3
+
+
+class Archive(Protocol):
+    """The earlier runs of conversations."""
+
+    async def past(self, conversation: str, before: str, limit: int = 3) -> Sequence[Past]:
+        """The last runs of a conversation that ended before the run `before` began, oldest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Means:
+    """What all runs of a workspace share."""
+
+    toolbox: Toolbox
+    planner: Planner
+    writer: Writer
+    memory: Memory
+    archive: Archive
+    vocabulary: Vocabulary
+    clock: Clock
+    company: Company
+    limits: Limits
+
+
+class Drive:
+    """The phases of one run. Each returns what the next needs as plain values, so that a checkpoint can hold it."""
+
+    def __init__(
+        self,
+        means: Means,
+        run_log: RunLog,
+        turn: Turn,
+        *,
+        budget: Budget,
+        citations: Citations,
+        stored: Mapping[str, StepResult],
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self.log = run_log
+        self.turn = turn
+        self.budget = budget
+        self._means = means
+        self._citations = citations
+        self._situation: Situation | None = None
+        self._execution = Execution(
+            run_log=run_log,
+            toolbox=means.toolbox,
+            citations=citations,
+            budget=budget,
+            company=means.company,
+            clock=means.clock,
+            now=turn.at,
+            question=turn.text,
+            stored=stored,
+            group=group,
+        )
+
+    async def recall(self) -> list[dict[str, Any]]:
+        """Pieces of context that may bear on the question, as plain values."""
+        found = await self._means.memory.recall(self.turn.text)
+        return [vars(piece) for piece in found]
+
+    async def plan(self, recalled: Sequence[Mapping[str, Any]]) -> Plan:
+        """Streams the plan into the execution, which begins each step at once. Raises NotUnderstood."""
+        situation = await self._situate(recalled)
+        plan = await self._take(Plan(), self._means.planner.plan(situation))
+        await self._spent()
+        return plan
+
+    async def execute(self, plan: Plan) -> Mapping[str, StepResult]:
+        """Waits until every step of the plan has ended; begins those that another process left."""
+        self._execution.describe(plan)
+        for step in plan.steps:
+            self._execution.add(step)
+        await self._execution.announce()
+        results = await self._execution.finish()
+        await self._spent()
+        return results
+
+    async def review(self, plan: Plan, recalled: Sequence[Mapping[str, Any]]) -> Plan:
+        """The plan, with further steps where evidence is missing and budget is left."""
+        results = await self.execute(plan)
+        if plan.revision >= MOST_REVISIONS or self.budget.is_spent():
+            return plan
+        situation = await self._situate(recalled)
+        longer = await self._take(
+            plan.model_copy(update={"revision": plan.revision + 1}),
+            self._means.planner.replan(situation, plan, results),
+        )
+        await self._spent()
+        return longer if len(longer.steps) > len(plan.steps) else plan
+
+    async def answer(self, plan: Plan, recalled: Sequence[Mapping[str, Any]]) -> Answer:
+        """The answer as claims, not yet proven; the records that they cite are stored."""
+        results = await self.execute(plan)
+        situation = await self._situate(recalled)
+        answer = await self._means.writer.write(situation, plan, results, self._citations)
+        for item in self._citations.new:
+            await self.log.add_evidence(item)
+        self._citations.new.clear()
+        return answer
+
+    async def prove(self, answer: Answer) -> str:
+        """Lets the gate judge the answer, says what stands, and returns the run's status."""
+        proven = await asyncio.to_thread(
+            prove, answer, list(self._citations), self._means.company.timezone, self.turn.at
+        )
+        for artifact in proven.artifacts:
+            if not self.log.has("artifact.created", str(artifact["id"])):
+                await self.log.emit("artifact.created", **artifact)
+        await self._spent()
+        await self._say(proven)
+        return "abstained" if proven.abstained else "answered"
+
+    async def decline(self, error: NotUnderstood) -> str:
+        """Says that the question was not understood, with what can be done instead."""
+        suggestions = tuple(str(option) for option in getattr(error, "options", ()))
+        await self._say(Answer(text=str(error), claims=(), suggestions=suggestions, abstained=True))
+        return "abstained"
+
+    async def _say(self, answer: Answer) -> None:
+        if self.log.has("message.completed"):
+            return
+        for piece in pieces(answer.text):
+            await self.log.emit("text.delta", text=piece)
+        numbers = numbered(self._citations, answer.claims)
+        await self.log.emit(
+            "message.completed",
+            text=answer.text,
+            claims=[claim.model_dump(mode="json") for claim in answer.claims],
+            citations=[{"number": number, "evidence": item} for item, number in numbers.items()],
+            suggestions=list(answer.suggestions),
+            notes=list(answer.notes),
+            finding=answer.finding.model_dump(mode="json") if answer.finding else None,
+        )
+
+    async def _take(self, plan: Plan, coming: AsyncIterator[PlanHeader | Step]) -> Plan:
+        self._execution.describe(plan)
+        async for item in coming:
+            if isinstance(item, PlanHeader):
+                if plan.playbook is None:
+                    plan = plan.model_copy(update={"playbook": item.playbook, "slots": dict(item.slots)})
+            elif self._execution.add(item):
+                plan = plan.model_copy(update={"steps": (*plan.steps, item)})
+            self._execution.describe(plan)
+        if plan.steps:
+            await self._execution.announce()
+        return plan
+
+    async def _situate(self, recalled: Sequence[Mapping[str, Any]]) -> Situation:
+        if self._situation is None:
+            words = await self._means.vocabulary.current()
+            past = await self._means.archive.past(self.turn.conversation, self.log.run)
+            self._situation = Situation(
+                turn=self.turn,
+                now=self.turn.at,
+                timezone=self._means.company.timezone.key,
+                past=tuple(past),
+                **vars(words),
+                recalled=tuple(Recalled(**piece) for piece in recalled),
+            )
+        return self._situation
+
+    async def _spent(self) -> None:
+        """Records what the run has used, so that a restart goes on counting from there."""
+        await self.log.emit("usage.updated", usage=self.budget.usage().model_dump(mode="json"))
+
+
+def pieces(text: str, most: int = 160) -> list[str]:
+    """A text in the pieces in which it streams, cut after lines, sentences and, in long ones, words."""
+    found: list[str] = []
+    for part in re.split(r"(?<=\n)|(?<=[.!?:] )", text):
+        while len(part) > most and (cut := part.rfind(" ", 0, most) + 1) > 0:
+            found.append(part[:cut])
+            part = part[cut:]
+        if part:
+            found.append(part)
+    return found
