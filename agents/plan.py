@@ -18,7 +18,8 @@ class Step(BaseModel):
     """One verb with arguments.
 
     A string argument that is `$step`, `$step.field`, `$step[0].ref` or `$step[].ref` refers to the nouns of an earlier
-    step: all of them, a field of the first, of the numbered one, of each.
+    step: all of them, a field of the first, of the numbered one, of each. `$$` stands for a dollar sign at the start of
+    a word that is no reference, as in the metric `$$pageview`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -108,6 +109,8 @@ _ABSENT = object()
 def _resolve(value: Any, results: Mapping[str, Sequence[Any]]) -> Any:
     if isinstance(value, str) and (match := REFERENCE.match(value)) and match["step"] in results:
         return _follow(list(results[match["step"]]), match["path"])
+    if isinstance(value, str) and value.startswith("$$"):
+        return value[1:]
     if isinstance(value, list | tuple):
         parts = [_resolve(part, results) for part in value]
         return [part for part in parts if part is not _ABSENT]
@@ -147,6 +150,17 @@ def _mentioned(value: Any) -> Iterable[str]:
     elif isinstance(value, list | tuple):
         for part in value:
             yield from _mentioned(part)
+
+
+def literal(value: Any) -> Any:
+    """A value for an argument in which no text is taken for a reference."""
+    if isinstance(value, str) and value.startswith("$"):
+        return f"${value}"
+    if isinstance(value, list | tuple):
+        return [literal(part) for part in value]
+    if isinstance(value, dict):
+        return {key: literal(part) for key, part in value.items()}
+    return value
 
 
 def _problems(verb: type[Verb], plain: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.plan import Step
+from agents.plan import Step, literal
 
 HOLE = re.compile(r"\{(\w+)\}")
 
@@ -110,7 +110,8 @@ def _copies(template: StepTemplate, slots: Mapping[str, Any]) -> Iterable[Step]:
     values: Sequence[Any] = [None] if not template.each else list(slots.get(template.each) or ())
     for number, value in enumerate(values, 1):
         filled = {**slots, "it": value} if template.each else slots
-        args = {name: found for name, arg in template.args.items() if (found := fill(arg, filled)) is not None}
+        safe = {name: literal(slot) for name, slot in filled.items()}
+        args = {name: found for name, arg in template.args.items() if (found := fill(arg, safe)) is not None}
         yield Step(
             id=f"{template.id}_{number}" if template.each else template.id,
             verb=template.verb,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import AwareDatetime, Field
@@ -54,14 +54,14 @@ class AnalyzeTopic(Analysis):
     name = "analyze.topic"
     returns = Pick
     topic: str
-    records: tuple[tuple[Noun, ...] | Noun, ...] = ()
+    records: tuple[Noun, ...] = ()
     refs: tuple[str, ...] = Field(default=(), description="records that were named outright")
     since: AwareDatetime | None = None
     open_only: bool = False
     most: int = Field(default=9, ge=1, le=40)
 
     def compute(self, frame: Frame) -> Sequence[Noun]:
-        records = [r for r in flat(self.records) if not (self.open_only and _over(r))]
+        records = [r for r in self.records if not (self.open_only and _over(r))]
         if self.since is not None:
             records = [r for r in records if _last(r) >= self.since]
         named = [r for r in records if _is_named(r, self.refs)]
@@ -83,10 +83,10 @@ class AnalyzeDocuments(Analysis):
     topic: str
     documents: tuple[Noun, ...] = ()
     messages: tuple[Message, ...] = ()
-    others: tuple[tuple[Noun, ...] | Noun, ...] = ()
+    others: tuple[Noun, ...] = ()
 
     def compute(self, frame: Frame) -> Sequence[Noun]:
-        hits = find(self.topic, [*self.documents, *self.messages, *flat(self.others)], frame, most=5, ties=False)
+        hits = find(self.topic, [*self.documents, *self.messages, *self.others], frame, most=5, ties=False)
         return [pick(hit.noun, GROUPS.get(type(hit.noun), "others"), hit.reason, hit.score) for hit in hits]
 
 
@@ -146,12 +146,12 @@ class AnalyzeAround(Analysis):
     returns = Pick
     since: AwareDatetime
     until: AwareDatetime
-    records: tuple[tuple[Noun, ...] | Noun, ...] = ()
+    records: tuple[Noun, ...] = ()
     component: str | None = None
 
     def compute(self, frame: Frame) -> Sequence[Noun]:
         happened: list[tuple[datetime, Noun, str]] = []
-        for record in flat(self.records):
+        for record in self.records:
             for moment, what in _moments(record):
                 if self.since <= moment < self.until and self._concerns(record):
                     happened.append((moment, record, what))
@@ -164,14 +164,6 @@ class AnalyzeAround(Analysis):
     def _concerns(self, record: Noun) -> bool:
         component = getattr(record, "component", None)
         return not self.component or component is None or component == self.component
-
-
-def flat(records: Iterable[Noun | tuple[Noun, ...]]) -> list[Noun]:
-    """Records of several steps as one list."""
-    found: list[Noun] = []
-    for record in records:
-        found += record if isinstance(record, tuple) else (record,)
-    return found
 
 
 def in_order(hits: Sequence[Hit]) -> list[Pick]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
+
+from pydantic import model_validator
 
 from tools.kit.tool import Verb
 from tools.nouns import Noun
@@ -37,6 +39,25 @@ class Analysis(Verb):
 
     mode: ClassVar[Literal["read", "write"]] = "read"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _flatten(cls, data: Any) -> Any:
+        """Nouns of several steps, given as a list of lists, are one list."""
+        if not isinstance(data, Mapping):
+            return data
+        return {name: flat(value) if isinstance(value, list | tuple) else value for name, value in data.items()}
+
     def compute(self, frame: Frame) -> Sequence[Noun]:
         """The result as nouns."""
         raise NotImplementedError
+
+
+def flat(values: Sequence[Any]) -> list[Any]:
+    """A list in which lists of nouns are replaced by their nouns; other lists stay as they are."""
+    found: list[Any] = []
+    for value in values:
+        if isinstance(value, list | tuple) and all(isinstance(part, Noun) for part in value):
+            found += value
+        else:
+            found.append(value)
+    return found
