@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
 
+from tools import verbs
 from tools.kit.auth import Token
 from tools.kit.buckets import buckets, gapless
 from tools.kit.connector import Connector, ServiceSettings, Sight, matches, serves, together
@@ -18,15 +19,6 @@ from tools.kit.errors import NotFound
 from tools.kit.paging import by_cursor
 from tools.kit.wire import Json, Params, WireOptions
 from tools.nouns import Annotation, Flag, FlagChange, Funnel, FunnelStep, Grain, Metric, Point, Series, Where, utc
-from tools.verbs import (
-    AnnotationsList,
-    FlagsHistory,
-    FlagsList,
-    MetricsBreakdown,
-    MetricsFunnel,
-    MetricsList,
-    MetricsSeries,
-)
 
 # Weeks and months are summed from days, because each project chooses the day on which its weeks begin.
 _START_OF: dict[Grain, str] = {
@@ -62,8 +54,8 @@ class PostHog(Connector):
         )
         return Sight(project["name"], (f"{events['count']} kinds of events", f"{flags['count']} feature flags"))
 
-    @serves(MetricsList)
-    async def metrics(self, request: MetricsList) -> Sequence[Metric]:
+    @serves(verbs.MetricsList)
+    async def metrics(self, request: verbs.MetricsList) -> Sequence[Metric]:
         """Every kind of event with its text properties; values are given for the first 40 properties by name."""
         events = [record async for record in self._pages("event_definitions/", {"limit": 100})]
         properties = await together(self._properties(event["name"]) for event in events)
@@ -84,29 +76,32 @@ class PostHog(Connector):
             for event, names in zip(events, properties, strict=True)
         ]
 
-    @serves(MetricsSeries)
-    async def series(self, request: MetricsSeries) -> Sequence[Series]:
+    @serves(verbs.MetricsSeries)
+    async def series(self, request: verbs.MetricsSeries) -> Sequence[Series]:
         """One series; the first bucket is the whole one that `since` lies in, the last is cut at `until` or now.
 
         `minute` gives quarter hours. Raises NotFound where the project knows no such event.
         """
         return await self._series(request, ())
 
-    @serves(MetricsBreakdown)
-    async def breakdown(self, request: MetricsBreakdown) -> Sequence[Series]:
+    @serves(verbs.MetricsBreakdown)
+    async def breakdown(self, request: verbs.MetricsBreakdown) -> Sequence[Series]:
         """One series per combination of values that occurred, in one query; `minute` gives quarter hours."""
         return await self._series(request, request.by)
 
-    @serves(MetricsFunnel)
-    async def funnel(self, request: MetricsFunnel) -> Sequence[Funnel]:
+    @serves(verbs.MetricsFunnel)
+    async def funnel(self, request: verbs.MetricsFunnel) -> Sequence[Funnel]:
         """How many took each step, in order, within [since, until)."""
         until = min(request.until or self.now(), self.now())
+        # PostHog counts both ends in; a millisecond keeps the end out.
+        last = (until - timedelta(milliseconds=1)).isoformat()
+        exact = {"operator": "exact", "type": "event"}
         found = await self._query(
             {
                 "kind": "FunnelsQuery",
                 "series": [{"kind": "EventsNode", "event": step, "name": step} for step in request.steps],
-                "dateRange": _range(request.since, until),
-                "properties": _exactly(request.where),
+                "dateRange": {"date_from": request.since.isoformat(), "date_to": last, "explicitDate": True},
+                "properties": [{"key": key, "value": [value], **exact} for key, value in request.where.items()],
                 "funnelsFilter": {"funnelVizType": "steps", "funnelOrderType": "ordered"},
             }
         )
@@ -127,8 +122,8 @@ class PostHog(Connector):
             )
         ]
 
-    @serves(FlagsList)
-    async def flags(self, request: FlagsList) -> Sequence[Flag]:
+    @serves(verbs.FlagsList)
+    async def flags(self, request: verbs.FlagsList) -> Sequence[Flag]:
         """Flags as they stand; one that is released to several groups of people appears once for each."""
         found: list[Flag] = []
         async for record in self._pages("feature_flags/", {"limit": 100}):
@@ -150,8 +145,8 @@ class PostHog(Connector):
                 )
         return sorted(found, key=lambda flag: flag.at, reverse=True)[: request.limit]
 
-    @serves(FlagsHistory)
-    async def flag_changes(self, request: FlagsHistory) -> Sequence[FlagChange]:
+    @serves(verbs.FlagsHistory)
+    async def flag_changes(self, request: verbs.FlagsHistory) -> Sequence[FlagChange]:
         """Changes of who gets a flag, from the project's activity log."""
         found: list[FlagChange] = []
         async for record in self._pages("feature_flags/activity/", {"limit": 100, "page": 1}):
@@ -165,21 +160,18 @@ class PostHog(Connector):
                 break
         return found[: request.limit]
 
-    @serves(AnnotationsList)
-    async def annotations(self, request: AnnotationsList) -> Sequence[Annotation]:
+    @serves(verbs.AnnotationsList)
+    async def annotations(self, request: verbs.AnnotationsList) -> Sequence[Annotation]:
         """Remarks that touch the period. "Title (source): started" and "Title (source): ended" are one, with an end."""
         records = [record async for record in self._pages("annotations/", {"limit": 100})]
-        remarks = [
-            self._annotation(record) for record in records if not record.get("deleted") and record["date_marker"]
-        ]
-        folded = _fold(sorted(remarks, key=lambda remark: remark.at))
-        until = request.until or self.now()
+        remarks = [self._annotation(one) for one in records if not one.get("deleted") and one["date_marker"]]
+        since, until = request.since or utc(0), request.until or self.now()
         touching = [
             remark
-            for remark, goes_on in folded
-            if remark.at < until and (goes_on or request.since is None or (remark.until or remark.at) >= request.since)
+            for remark, goes_on in _fold(sorted(remarks, key=lambda remark: remark.at))
+            if remark.at < until and (goes_on or (remark.until or remark.at) >= since)
         ]
-        return sorted(touching, key=lambda remark: remark.at, reverse=True)[: request.limit]
+        return touching[::-1][: request.limit]
 
     async def _get(self, path: str, params: Params | None = None) -> Json:
         return (await self.wire.get(f"/api/projects/{self.settings.project_id}/{path}", params)).data
@@ -212,7 +204,7 @@ class PostHog(Connector):
         return tuple(str(record["name"]) for record in records)
 
     async def _counts(
-        self, request: MetricsSeries | MetricsBreakdown, by: Sequence[str], since: datetime, until: datetime
+        self, request: verbs.MetricsSeries | verbs.MetricsBreakdown, by: Sequence[str], since: datetime, until: datetime
     ) -> dict[tuple[str, ...], dict[datetime, int]]:
         """Counts by bucket for each combination of `by` that occurred; PostHog answers one row for each."""
         dims = "".join(f"properties.{_quoted(name)} AS d{i}, " for i, name in enumerate(by))
@@ -243,7 +235,7 @@ class PostHog(Connector):
             for row in found["results"]
         }
 
-    async def _series(self, request: MetricsSeries | MetricsBreakdown, by: Sequence[str]) -> list[Series]:
+    async def _series(self, request: verbs.MetricsSeries | verbs.MetricsBreakdown, by: Sequence[str]) -> list[Series]:
         zone = await self._zone()
         until = min(request.until or self.now(), self.now())
         axis = buckets(request.since, until, request.grain, zone)
@@ -256,7 +248,7 @@ class PostHog(Connector):
         empty = [Point(at=at, value=0.0) for at in axis]
         found: list[Series] = []
         for values, counts in sorted(counted.items()):
-            numbers = gapless(counts, axis, request.grain, zone)
+            numbers = zip(empty, gapless(counts, axis, request.grain, zone), strict=True)
             where = {**request.where, **dict(zip(by, values, strict=True))}
             said = ", ".join(f"{name} {value or '(none)'}" for name, value in where.items())
             found.append(
@@ -270,41 +262,35 @@ class PostHog(Connector):
                     grain=request.grain,
                     timezone=str(zone),
                     where=where,
-                    points=tuple(
-                        Point(at=zero.at, value=number) if number else zero
-                        for zero, number in zip(empty, numbers, strict=True)
-                    ),
+                    points=tuple(Point(at=zero.at, value=number) if number else zero for zero, number in numbers),
                 )
             )
         return found
 
     async def _must_know(self, metric: str) -> None:
         """A misspelt event would otherwise look like one that never happened."""
-        async for record in self._pages("event_definitions/", {"search": metric, "limit": 100}):
-            if record["name"] == metric:
-                return
-        raise NotFound(f"PostHog knows no event {metric!r}; metrics.list names all.", service=self.name)
+        found = [record["name"] async for record in self._pages("event_definitions/", {"search": metric, "limit": 100})]
+        if metric not in found:
+            raise NotFound(f"PostHog knows no event {metric!r}; metrics.list names all.", service=self.name)
 
     def _changes(self, record: Json) -> list[FlagChange]:
         """One change for every group of people whose share changed."""
         detail, user = record["detail"], record.get("user") or {}
-        found: list[FlagChange] = []
-        for where, before, after in _differences(detail.get("changes") or ()):
-            found.append(
-                FlagChange(
-                    service=self.name,
-                    ref=record["id"],
-                    url=self._url(f"feature_flags/{record['item_id']}?activity={record['id']}"),
-                    at=record["created_at"],
-                    title=f"{detail['name']}: {_percent(before)} → {_percent(after)}",
-                    key=detail["name"],
-                    before=before,
-                    after=after,
-                    where=where,
-                    author=user.get("email") or user.get("first_name"),
-                )
+        return [
+            FlagChange(
+                service=self.name,
+                ref=record["id"],
+                url=self._url(f"feature_flags/{record['item_id']}?activity={record['id']}"),
+                at=record["created_at"],
+                title=f"{detail['name']}: {_percent(before)} → {_percent(after)}",
+                key=detail["name"],
+                before=before,
+                after=after,
+                where=where,
+                author=user.get("email") or user.get("first_name"),
             )
-        return found
+            for where, before, after in _differences(detail.get("changes") or ())
+        ]
 
     def _annotation(self, record: Json) -> Annotation:
         return Annotation(
@@ -327,21 +313,21 @@ class PostHog(Connector):
 def _fold(remarks: Sequence[Annotation]) -> list[tuple[Annotation, bool]]:
     """Remarks in order of time, an end joined to the start of the same name; True where something still goes on."""
     folded: list[tuple[Annotation, bool]] = []
-    open_at: dict[tuple[str, str | None], int] = {}
+    open_at: dict[str, int] = {}
     for remark in remarks:
         said = _REMARK.match(remark.title)
         if said is None:
             folded.append((remark, False))
             continue
-        name = (said["title"], said["source"])
-        started = open_at.pop(name, None)
-        if said["what"] == "ended" and started is not None:
-            folded[started] = (folded[started][0].model_copy(update={"until": remark.at}), False)
+        starts, name = said["what"] == "started", remark.title.rpartition(": ")[0]
+        if not starts and name in open_at:
+            place = open_at.pop(name)
+            folded[place] = (folded[place][0].model_copy(update={"until": remark.at}), False)
             continue
-        where = {"source": said["source"]} if said["source"] else {}
-        if said["what"] == "started":
+        if starts:
             open_at[name] = len(folded)
-        folded.append((remark.model_copy(update={"title": said["title"], "where": where}), said["what"] == "started"))
+        where = {"source": said["source"]} if said["source"] else {}
+        folded.append((remark.model_copy(update={"title": said["title"], "where": where}), starts))
     return folded
 
 
@@ -372,16 +358,6 @@ def _differences(changes: Sequence[Json]) -> list[tuple[Where, float | None, flo
             if was.get(who) != becomes.get(who):
                 found.append((dict(who), was.get(who), becomes.get(who)))
     return found
-
-
-def _exactly(where: Where) -> list[Json]:
-    return [{"key": key, "value": [value], "operator": "exact", "type": "event"} for key, value in where.items()]
-
-
-def _range(since: datetime, until: datetime) -> Json:
-    # PostHog counts both ends in; a millisecond keeps the end out.
-    last = until - timedelta(milliseconds=1)
-    return {"date_from": since.isoformat(), "date_to": last.isoformat(), "explicitDate": True}
 
 
 def _quoted(name: str) -> str:

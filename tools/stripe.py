@@ -146,7 +146,7 @@ class Stripe(Connector):
 
     async def _zone(self) -> ZoneInfo:
         if self._timezone is None:
-            settings = (await self._get("account")).get("settings") or {}
+            settings = (await self._get("account"))["settings"] or {}
             self._timezone = ZoneInfo((settings.get("dashboard") or {}).get("timezone") or "UTC")
         return self._timezone
 
