@@ -62,6 +62,11 @@ def digest(world: World, *parts: str) -> str:
     return hashlib.sha1("/".join((world.name, str(world.seed), *parts)).encode(), usedforsecurity=False).hexdigest()
 
 
+def team_key(company: str, team: str | None) -> str:
+    """The prefix of a team's issues in Linear; work of no team is the company's own."""
+    return _key(team)[:4] if team else _key(company)
+
+
 def channel_id(channel: str) -> str:
     """The Slack id of a channel."""
     return "C0" + _letters(hashlib.sha1(channel.encode(), usedforsecurity=False).digest(), 8)
@@ -108,7 +113,7 @@ def _ref(world: World, artefact: Artefact, service: str, number: int, base: str)
             page = f"{sha[:8]}-{sha[8:12]}-4{sha[13:16]}-8{sha[17:20]}-{sha[20:32]}"
             return Ref(service, page, f"{base}/{page.replace('-', '')}", page, str(artefact["title"]))
         case "issue":
-            key = f"{_key(world.company.name)}-{number}"
+            key = f"{team_key(world.company.name, artefact['team'])}-{number}"
             return Ref(service, key, f"{base}/{org}/issue/{key}", str(number), key)
         case "deployment":
             uid = f"dpl_{sha[:24]}"
