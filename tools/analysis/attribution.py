@@ -12,6 +12,8 @@ from tools.analysis.calendar import Floats
 # The price of a dimension in nats, and what a segment must gain beyond all prices before it is blamed.
 _DEPTH_COST = 1.0
 _LEAST_SCORE = 3.0
+# With breakdowns only: what a second dimension needs, in nats and as its part of the loss, to narrow the first.
+_JOINT_SCORE, _JOINT_SHARE = 0.5, 0.7
 # Segments differ a little from one another week by week, for no reason (relative standard deviation).
 _SEGMENT_NOISE = 0.03
 # Factors that the rest of the metric may have moved by.
@@ -147,37 +149,31 @@ def attribute_marginals(
     in hand (Safari and iOS) do so too: a breakdown filtered by the first value tells them apart.
     """
     dims = [dim for dim, values in marginals.items() if len(values) > 1]
-    best: list[Segment] = []
-    alternatives: list[Segment] = []
-    for dim in dims:
-        values = list(marginals[dim])
-        pairs = np.array([marginals[dim][value] for value in values], dtype=np.float64)
-        column = np.array(values, dtype=object)
-        total = float(pairs[:, 0].sum() - pairs[:, 1].sum())
-        sign = direction or (-1 if total < 0 else 1)
-        candidates = _cuboids([dim], [column], pairs[:, 0], pairs[:, 1], 1)
-        scored = _score(
-            candidates,
-            float(pairs[:, 0].sum()),
-            float(pairs[:, 1].sum()),
-            total,
-            history_weight,
-            level_error,
-            sign,
-            # Within one breakdown of a two-dimensional segment the rest moves as well: only unevenness counts.
-            against_broad=True,
-        )
-        alternatives.extend(scored[:2])
-        if scored and scored[0].score - np.log(max(1, len(dims))) >= _LEAST_SCORE:
-            best.append(scored[0])
-    alternatives.sort(key=lambda segment: -segment.score)
-    best.sort(key=lambda segment: -segment.score)
-    if not best:
+    scored = [_score_breakdown(dim, marginals[dim], history_weight, level_error, direction) for dim in dims]
+    alternatives = sorted((segment for found in scored for segment in found[:2]), key=lambda segment: -segment.score)
+    heads = sorted((found[0] for found in scored if found), key=lambda segment: -segment.score)
+    if not heads or heads[0].score - np.log(len(dims)) < _LEAST_SCORE:
         return Attribution((), True, tuple(alternatives[:5]))
-    joint = {dim: values for segment in best for dim, values in segment.values.items()}
-    first = best[0]
+    first, joint, apart = heads[0], dict(heads[0].values), []
+    for other in heads[1:]:
+        # A segment of two dimensions puts all of the loss into one value of each; two segments put a part into either.
+        if other.score >= _JOINT_SCORE and other.share >= _JOINT_SHARE:
+            joint |= other.values
+        elif other.score - np.log(len(dims)) >= _LEAST_SCORE:
+            apart.append(other)
     merged = Segment(joint, first.observed, first.expected, first.share, first.score)
-    return Attribution((merged,), False, tuple(alternatives[:5]))
+    return Attribution((merged, *apart), False, tuple(alternatives[:5]))
+
+
+def _score_breakdown(
+    dim: str, pairs: Mapping[str, tuple[float, float]], history_weight: float, level_error: float, direction: int
+) -> list[Segment]:
+    values = list(pairs)
+    table = np.array([pairs[value] for value in values], dtype=np.float64)
+    seen, hoped = float(table[:, 0].sum()), float(table[:, 1].sum())
+    candidates = _cuboids([dim], [np.array(values, dtype=object)], table[:, 0], table[:, 1], 1)
+    sign = direction or (-1 if seen < hoped else 1)
+    return _score(candidates, seen, hoped, seen - hoped, history_weight, level_error, sign, against_broad=True)
 
 
 def _cuboids(
