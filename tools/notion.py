@@ -1,0 +1,167 @@
+"""Notion: the company's pages, by words in their title and content.
+
+API version 2025-09-03, github.com/makenotion/notion-mcp-server scripts/notion-openapi.json.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from tools.kit.auth import Token
+from tools.kit.connector import Connector, ServiceSettings, Sight, matches, serves, together
+from tools.kit.errors import NotFound
+from tools.kit.paging import by_cursor, first
+from tools.kit.wire import Json, WireOptions
+from tools.kit.words import hits, query_words
+from tools.nouns import Document
+from tools.verbs import DocumentsRead, DocumentsSearch
+
+Record = dict[str, Any]
+VERSION = "2025-09-03"
+READ = 20
+LISTED = 300
+DEPTH = 3
+PREFIXES = {
+    "heading_1": "# ",
+    "heading_2": "## ",
+    "heading_3": "### ",
+    "bulleted_list_item": "- ",
+    "numbered_list_item": "1. ",
+    "to_do": "- [ ] ",
+    "quote": "> ",
+}
+IDENTIFIER = re.compile(r"([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=$|[?#])", re.IGNORECASE)
+
+
+class NotionSettings(ServiceSettings):
+    """How to reach the workspace."""
+
+    base_url: str = Field(default="https://api.notion.com", description="the API's address")
+    token: SecretStr = Field(
+        description="the secret of an internal integration (notion.so/profile/integrations) that may read content; "
+        "share with it the pages that Deus shall see"
+    )
+
+
+class Notion(Connector):
+    """The pages of one workspace which are shared with the integration. `ref` is the page's id."""
+
+    name = "notion"
+    title = "Notion"
+    Settings = NotionSettings
+
+    @classmethod
+    def wire_options(cls, settings: NotionSettings) -> WireOptions:
+        return WireOptions(
+            base_url=settings.base_url,
+            auth=Token(settings.token),
+            headers={"Notion-Version": VERSION},
+            concurrency=3,
+        )
+
+    async def check(self) -> Sight:
+        bot = (await self.wire.get("v1/users/me")).data
+        pages = await first(self._pages(""), 100)
+        workspace = (bot.get("bot") or {}).get("workspace_name") or bot.get("name") or "a workspace"
+        return Sight(workspace, (f"{len(pages)}{'+' if len(pages) == 100 else ''} pages",))
+
+    @serves(DocumentsSearch)
+    async def documents_search(self, request: DocumentsSearch) -> Sequence[Document]:
+        """Notion compares a question with titles only, so the best pages are also read and judged by their content."""
+        pages: dict[str, Record] = {}
+        for query in dict.fromkeys([request.text, ""]):
+            async for page in self._pages(query):
+                pages.setdefault(page["id"], page)
+                if len(pages) >= LISTED:
+                    break
+        words = " ".join(query_words(request.text, 12))
+        best = sorted(pages.values(), key=lambda page: -hits(words, _title(page)))[: max(READ, min(request.limit, 50))]
+        documents = await together(self._document(page) for page in best)
+        found = [document for document in documents if matches(words, document.text())]
+        found.sort(key=lambda document: -(2 * hits(words, document.title) + hits(words, document.content)))
+        return found[: request.limit]
+
+    @serves(DocumentsRead)
+    async def documents_read(self, request: DocumentsRead) -> Sequence[Document]:
+        identifier = IDENTIFIER.search(request.ref.strip())
+        if not identifier:
+            raise NotFound(f"{request.ref!r} is no page of Notion.", service=self.name)
+        page = (await self.wire.get(f"v1/pages/{uuid.UUID(identifier.group(1))}")).data
+        return [await self._document(page)]
+
+    async def _pages(self, query: str) -> AsyncIterator[Record]:
+        """Pages whose title Notion finds, all of them for no words; those edited last come first."""
+
+        async def fetch(cursor: str | None) -> Json:
+            body = {
+                "filter": {"property": "object", "value": "page"},
+                "sort": {"timestamp": "last_edited_time", "direction": "descending"},
+                "page_size": 100,
+                **({"query": query} if query else {}),
+                **({"start_cursor": cursor} if cursor else {}),
+            }
+            return (await self.wire.post("v1/search", body)).data
+
+        async for answer in by_cursor(fetch, _following):
+            for record in answer["results"]:
+                if record["object"] == "page" and not record.get("in_trash"):
+                    yield record
+
+    async def _document(self, page: Record) -> Document:
+        content = "\n".join(await self._lines(page["id"], DEPTH))
+        return Document(
+            service=self.name, ref=page["id"], url=page["url"], at=page["created_time"], title=_title(page),
+            content=content, updated_at=page["last_edited_time"],
+        )  # fmt: skip
+
+    async def _lines(self, block: str, depth: int) -> list[str]:
+        """The text of a block's children as Markdown lines, down to `depth` levels."""
+
+        async def fetch(cursor: str | None) -> Json:
+            params = {"page_size": 100, "start_cursor": cursor}
+            return (await self.wire.get(f"v1/blocks/{block}/children", params)).data
+
+        blocks = [record async for answer in by_cursor(fetch, _following) for record in answer["results"]]
+        # A child page is a document of its own.
+        deeper = [b for b in blocks if depth > 1 and b.get("has_children") and b["type"] != "child_page"]
+        below = dict(
+            zip((b["id"] for b in deeper), await together(self._lines(b["id"], depth - 1) for b in deeper), strict=True)
+        )
+        lines: list[str] = []
+        for record in blocks:
+            lines += [line for line in [_line(record)] if line]
+            lines += [f"  {line}" for line in below.get(record["id"], ())]
+        return lines
+
+
+def _following(answer: Json) -> str | None:
+    return answer["next_cursor"] if answer.get("has_more") else None
+
+
+def _plain(rich: Sequence[Record]) -> str:
+    return "".join(part.get("plain_text", "") for part in rich)
+
+
+def _title(page: Record) -> str:
+    for value in page["properties"].values():
+        if value.get("type") == "title":
+            return _plain(value["title"]) or "Untitled"
+    return "Untitled"
+
+
+def _line(block: Record) -> str:
+    """A block's own words; blocks without text (pictures, dividers) have none."""
+    content = block.get(block["type"]) or {}
+    if block["type"] == "code":
+        return f"```\n{_plain(content.get('rich_text') or ())}\n```"
+    if block["type"] == "table_row":
+        return " | ".join(_plain(cell) for cell in content.get("cells") or ())
+    if block["type"] == "child_page":
+        return str(content.get("title", ""))
+    text = _plain(content.get("rich_text") or content.get("caption") or ())
+    return f"{PREFIXES.get(block['type'], '')}{text}" if text else ""
