@@ -1,0 +1,47 @@
+"""Who may sign in to the web chat: a name, a password and the secret of the cookies, made on the first start."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+_FILE = "sign-in.json"
+# No letters that look alike: the password is read from a terminal.
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """A person's way into the chat. `secret` signs the cookies, so that a restart signs nobody out."""
+
+    user: str
+    password: str
+    secret: str
+
+
+def sign_in(data: Path, user: str | None = None, password: str | None = None) -> SignIn:
+    """What is kept in the data folder, made where it is missing. A user or password that is given takes its place."""
+    path = data / _FILE
+    kept = _read(path)
+    if kept is None:
+        kept = SignIn(user or "founder", _password(), secrets.token_urlsafe(48))
+        data.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(asdict(kept), file, indent=2)
+    return replace(kept, user=user or kept.user, password=password or kept.password)
+
+
+def _password() -> str:
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(3))
+
+
+def _read(path: Path) -> SignIn | None:
+    try:
+        return SignIn(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} cannot be read as a sign-in. Delete it, and a new password is made.") from error

@@ -1,0 +1,205 @@
+"""The chat's history for Chainlit: stored conversations and runs as threads. Nothing is stored here."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chainlit.data.base import BaseDataLayer
+from chainlit.types import PageInfo, PaginatedResponse
+from chainlit.user import PersistedUser
+
+from app.channels.web import Element, Message, RunView, fold, page
+
+if TYPE_CHECKING:
+    from agents.conversation import Conversations, ConversationSummary, RunSummary
+
+_EPOCH = "2020-01-01T00:00:00Z"
+_MOST_THREADS = 500
+_MOST_RUNS = 200
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A conversation as the page shows it, with the runs that are still going."""
+
+    id: str
+    owner: str
+    title: str
+    at: str
+    messages: tuple[Message, ...]
+    elements: tuple[Element, ...]
+    running: tuple[str, ...]
+
+
+def is_thread_id(raw: str | None) -> bool:
+    """Whether that can be the id of a conversation in the chat. Browsers send it, so anything may come."""
+    try:
+        return raw is not None and str(uuid.UUID(raw)) == raw.lower()
+    except (ValueError, AttributeError):
+        return False
+
+
+class History:
+    """Reads threads from the stored conversations, runs and events."""
+
+    def __init__(self, conversations: Conversations) -> None:
+        self._conversations = conversations
+
+    async def thread(self, thread_id: str) -> Thread | None:
+        """The whole thread as of now; None where the id is no conversation's."""
+        runs = await self._runs(thread_id)
+        if not runs:
+            return None
+        pages = [page(await self._view(run)) for run in runs]
+        first = runs[0]
+        return Thread(
+            id=thread_id,
+            owner=first.actor,
+            title=first.question,
+            at=first.at.isoformat(),
+            messages=tuple(message for one in pages for message in one.messages),
+            elements=tuple(element for one in pages for element in one.elements),
+            running=tuple(run.run for run in runs if run.status == "running"),
+        )
+
+    async def owner(self, thread_id: str) -> str:
+        """Who began the conversation; empty where there is none."""
+        runs = await self._runs(thread_id)
+        return runs[0].actor if runs else ""
+
+    async def _view(self, run: RunSummary) -> RunView:
+        """The run folded from its stored events; of a running one only the question, for its viewer sends the rest."""
+        if run.status == "running":
+            return RunView(
+                run.run, question=run.question, actor=run.actor, conversation=run.conversation, asked_at=run.at
+            )
+        view = RunView(run.run)
+        async for event in self._conversations.follow(run.run):
+            view = fold(view, event)
+        return view
+
+    async def _runs(self, thread_id: str) -> Sequence[RunSummary]:
+        if not is_thread_id(thread_id):
+            return ()
+        runs = await self._conversations.runs(conversation=thread_id, limit=_MOST_RUNS)
+        return sorted(runs, key=lambda run: run.at)
+
+
+class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
+    """Chainlit's data layer over the history. What Chainlit wants to write is already in the run's events."""
+
+    def __init__(self, history: History, conversations: Conversations) -> None:
+        self._history = history
+        self._conversations = conversations
+
+    async def get_user(self, identifier: str) -> PersistedUser:
+        return PersistedUser(id=identifier, createdAt=_EPOCH, identifier=identifier)
+
+    async def create_user(self, user: Any) -> PersistedUser:
+        return await self.get_user(user.identifier)
+
+    async def list_threads(self, pagination: Any, filters: Any) -> PaginatedResponse[Any]:
+        wanted = (filters.search or "").casefold()
+        found = [
+            one
+            for one in await self._conversations.conversations(filters.userId, limit=_MOST_THREADS)
+            if is_thread_id(one.id) and wanted in one.title.casefold()
+        ]
+        found.sort(key=lambda one: one.updated_at, reverse=True)
+        start = next((n + 1 for n, one in enumerate(found) if one.id == pagination.cursor), 0)
+        shown = found[start : start + pagination.first]
+        info = PageInfo(
+            hasNextPage=start + len(shown) < len(found),
+            startCursor=shown[0].id if shown else None,
+            endCursor=shown[-1].id if shown else None,
+        )
+        return PaginatedResponse(pageInfo=info, data=[_listed(one, filters.userId) for one in shown])
+
+    async def get_thread(self, thread_id: str) -> dict[str, Any] | None:
+        thread = await self._history.thread(thread_id)
+        return thread_dict(thread) if thread else None
+
+    async def get_thread_author(self, thread_id: str) -> str:
+        return await self._history.owner(thread_id)
+
+    async def delete_thread(self, thread_id: str) -> None:
+        if is_thread_id(thread_id):
+            await self._conversations.delete_conversation(thread_id)
+
+    async def update_thread(
+        self,
+        thread_id: str,
+        name: str | None = None,
+        user_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        tags: list[str] | None = None,
+    ) -> None:
+        # Chainlit also calls this with the first message as the name, then with a user: the title is that already.
+        if name and user_id is None and metadata is None and is_thread_id(thread_id):
+            await self._conversations.rename_conversation(thread_id, name.strip()[:200])
+
+    async def get_element(self, thread_id: str, element_id: str) -> Any:
+        thread = await self._history.thread(thread_id)
+        return next((one for one in thread.elements if one["id"] == element_id), None) if thread else None
+
+    async def get_favorite_steps(self, user_id: str) -> list[Any]:
+        return []
+
+    async def build_debug_url(self) -> str:
+        return ""
+
+    async def close(self) -> None:
+        """Nothing is open here."""
+
+    async def create_element(self, element: Any) -> None:
+        """In the events already."""
+
+    async def delete_element(self, element_id: str, thread_id: str | None = None) -> None:
+        """Evidence and artifacts are facts of a run; a browser cannot take them away."""
+
+    async def create_step(self, step_dict: Any) -> None:
+        """In the events already."""
+
+    async def update_step(self, step_dict: Any) -> None:
+        """In the events already."""
+
+    async def delete_step(self, step_id: str) -> None:
+        """What was said stays said; whole conversations can be deleted."""
+
+    async def upsert_feedback(self, feedback: Any) -> str:
+        raise ValueError("Feedback is not taken here.")
+
+    async def delete_feedback(self, feedback_id: str) -> bool:
+        return False
+
+
+def thread_dict(thread: Thread) -> dict[str, Any]:
+    """A thread in Chainlit's form."""
+    return {
+        "id": thread.id,
+        "createdAt": thread.at,
+        "name": thread.title,
+        "userId": thread.owner,
+        "userIdentifier": thread.owner,
+        "tags": [],
+        "metadata": {},
+        "steps": list(thread.messages),
+        "elements": list(thread.elements),
+    }
+
+
+def _listed(summary: ConversationSummary, user: str | None) -> dict[str, Any]:
+    return {
+        "id": summary.id,
+        "createdAt": summary.updated_at.isoformat(),
+        "name": summary.title,
+        "userId": user,
+        "userIdentifier": user,
+        "tags": [],
+        "metadata": {},
+        "steps": [],
+        "elements": [],
+    }

@@ -1,0 +1,138 @@
+"""The Chainlit target: callbacks only. The chat's mount loads it by name and hands it what it needs."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import chainlit as cl
+from chainlit.config import config
+from chainlit.context import init_ws_context
+from chainlit.server import sio
+from chainlit.session import WebsocketSession
+
+from agents.ports import Turn
+from app.channels.web_evidence import evidence_page
+from app.channels.web_history import History, HistoryLayer, is_thread_id, thread_dict
+from app.channels.web_viewer import Viewers, notice
+
+if TYPE_CHECKING:
+    from app.channels.web_mount import Desk
+
+log = logging.getLogger(__name__)
+
+
+def open_chat(desk: Desk) -> None:
+    """Registers the chat's callbacks with Chainlit, over one product."""
+    history = History(desk.conversations)
+    viewers = Viewers(desk.conversations)
+
+    @cl.data_layer  # type: ignore[untyped-decorator]
+    def layer() -> HistoryLayer:
+        return HistoryLayer(history, desk.conversations)
+
+    @cl.password_auth_callback  # type: ignore[untyped-decorator]
+    async def sign_in(user: str, password: str) -> cl.User | None:
+        known = hmac.compare_digest(user.strip().casefold().encode(), desk.sign_in.user.casefold().encode())
+        right = hmac.compare_digest(password.encode(), desk.sign_in.password.encode())
+        return cl.User(identifier=desk.sign_in.user, display_name=desk.sign_in.user) if known and right else None
+
+    @cl.set_starters  # type: ignore[untyped-decorator]
+    async def starters(user: Any, language: str) -> list[cl.Starter]:
+        return [cl.Starter(label=text, message=text) for text in desk.starters]
+
+    async def answer(message: cl.Message) -> None:
+        session = cl.context.session
+        text = (message.content or "").strip()
+        if not text or not is_thread_id(session.thread_id):
+            return
+        emitter = cl.context.emitter
+        await emitter.send_window_message({"deus": "thread", "id": session.thread_id})
+        try:
+            owner = await history.owner(session.thread_id)
+            if owner and owner != session.user.identifier:
+                await emitter.send_step(
+                    notice("This conversation belongs to somebody else. Start a new one.", message.id + "/no")
+                )
+                return
+            turn = Turn(
+                text=text,
+                actor=session.user.identifier,
+                channel="web",
+                conversation=session.thread_id,
+                at=desk.clock.now(),
+                message_id=message.id,
+            )
+            run = await desk.conversations.say(turn)
+        except Exception:  # the channel's edge
+            reference = uuid.uuid4().hex[:8]
+            log.exception("A question could not be taken up (%s).", reference)
+            await emitter.send_step(
+                notice(
+                    f"Your question could not be taken up. Ask again; if it happens twice, look for {reference} in the "
+                    "server's log.",
+                    str(uuid.uuid4()),
+                )
+            )
+            return
+        await viewers.show(session.id, emitter, run, message.id)
+
+    # Chainlit's own decorator adds a step of its own around each message, out of order with ours.
+    config.code.on_message = answer
+
+    @cl.on_chat_resume  # type: ignore[untyped-decorator]
+    async def resumed(thread: Any) -> None:
+        """Chainlit shows threads only where this exists; what is still running is watched once the page is there."""
+
+    @cl.action_callback("evidence")  # type: ignore[untyped-decorator]
+    async def evidence(action: cl.Action) -> dict[str, Any]:
+        asked = action.payload
+        run, which = str(asked.get("run")), str(asked.get("evidence"))
+        session = cl.context.session
+        if await history.owner(session.thread_id) != session.user.identifier:
+            return {"error": "This evidence belongs to somebody else's conversation."}
+        if run not in {one.run for one in await desk.conversations.runs(conversation=session.thread_id)}:
+            return {"error": "This evidence belongs to another conversation. Open that one from the list at the left."}
+        try:
+            found = await desk.conversations.evidence(run, which)
+        except LookupError:
+            return {"error": "This evidence is no longer stored. Ask the question again to gather it anew."}
+        offset = asked.get("offset")
+        return evidence_page(found, offset if isinstance(offset, int) else 0)
+
+    async def connected(sid: str) -> None:
+        """Chainlit's own greeting; then, what it does not do: a page that returns sees what it missed."""
+        await greet(sid)
+        session = WebsocketSession.get(sid)
+        if session is None or session.user is None or not session.has_first_interaction:
+            return
+        thread = await history.thread(session.thread_id)
+        if thread is None or thread.owner != session.user.identifier:
+            return
+        emitter = init_ws_context(session).emitter
+        if session.restored:
+            viewers.leave(session.id)
+            await emitter.resume_thread(thread_dict(thread))
+        viewers.resume(session.id, emitter, thread.running)
+
+    async def stop(sid: str) -> None:
+        session = WebsocketSession.get(sid)
+        if session is None or session.user is None:
+            return
+        for run in viewers.watched(session.id):
+            await desk.conversations.stop(run, session.user.identifier)
+
+    async def left(sid: str) -> None:
+        session = WebsocketSession.get(sid)
+        if session is not None:
+            viewers.leave(session.id)
+        await part(sid)
+
+    handlers = sio.handlers["/"]
+    greet, part = handlers["connection_successful"], handlers["disconnect"]
+    handlers["connection_successful"] = connected
+    handlers["disconnect"] = left
+    # Chainlit's own stop writes a message that no log knows of, and leaves the run going.
+    handlers["stop"] = stop

@@ -1,0 +1,130 @@
+"""The ASGI entry: opens the product in its lifespan, serves the API and the web chat.
+
+Run it with `uvicorn --factory app.main:create_app`, or with `deus up`, which also prints how to sign in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import pkgutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+
+import app.api
+from app.channels.sign_in import sign_in
+from app.channels.web_mount import ChatMount, Desk, content_policy, furnish, own_page
+from app.guard import LOOPBACK, Guard
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from app.bootstrap import Product
+    from app.settings import Settings
+
+Open = Callable[["Settings"], AbstractAsyncContextManager["Product"]]
+
+STARTERS = (
+    "Why did signups drop 20% last week?",
+    "What's blocking the auth milestone?",
+    "Which customers are affected by the export bug?",
+    "Generate the weekly metrics report",
+    "What's our churn rate trending?",
+    "What features are we shipping this week?",
+)
+
+
+def create_app(settings: Settings | None = None, open_product: Open | None = None) -> FastAPI:
+    """The whole server over one product, which `app.bootstrap` opens unless another way is given.
+
+    The server listens and answers /api/health at once; the chat, which takes seconds to load, follows in a thread.
+    """
+    chosen = settings or _settings()
+
+    @asynccontextmanager
+    async def lifespan(server: FastAPI) -> AsyncIterator[None]:
+        opening = open_product or _bootstrap()
+        async with opening(chosen) as product:
+            server.state.product = product
+            server.state.settings = chosen
+            desk = Desk(
+                conversations=product.conversations,
+                clock=product.clock,
+                sign_in=sign_in(Path(chosen.data_dir), chosen.user, chosen.password),
+                starters=getattr(product, "starters", None) or STARTERS,
+            )
+            chat = ChatMount(lambda: load_chat(desk, Path(chosen.data_dir) / "web"))
+            server.state.chat = chat
+            server.mount("/", chat, name="chat")
+            loading = asyncio.create_task(chat.open(), name="load the web chat")
+            try:
+                yield
+            finally:
+                loading.cancel()
+
+    server = FastAPI(
+        title="Deus",
+        version="1",
+        description="The teammate a startup asks, and tells what to do.",
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        # Their pages load scripts from another host.
+        docs_url=None,
+        redoc_url=None,
+    )
+    for module in pkgutil.iter_modules(app.api.__path__):
+        found = importlib.import_module(f"app.api.{module.name}")
+        if hasattr(found, "router"):
+            server.include_router(found.router)
+    server.add_middleware(Guard, hosts=_hosts(chosen))
+    return server
+
+
+def load_chat(desk: Desk, root: Path) -> ASGIApp:
+    """Chainlit with our callbacks, reading its settings and public files from `root`. Takes seconds."""
+    furnish(root)
+    os.environ["CHAINLIT_APP_ROOT"] = str(root)
+    os.environ["CHAINLIT_AUTH_SECRET"] = desk.sign_in.secret
+    # With these names Chainlit would start bots of its own, or keep threads elsewhere.
+    for name in list(os.environ):
+        if name.startswith(("SLACK_", "TEAMS_", "DISCORD_", "LITERAL_")) or name == "DATABASE_URL":
+            del os.environ[name]
+    chainlit: Any = importlib.import_module("chainlit.server")
+    importlib.import_module("app.chat").open_chat(desk)
+    html = own_page(chainlit.get_html_template(""))
+    chainlit.get_html_template = lambda root_path: html
+    return _with_policy(chainlit.app, content_policy(html))
+
+
+def _with_policy(chat: ASGIApp, policy: str) -> ASGIApp:
+    async def served(scope: Any, receive: Any, send: Any) -> None:
+        async def sent(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"content-security-policy", policy.encode())]
+            await send(message)
+
+        await chat(scope, receive, sent if scope["type"] == "http" else send)
+
+    return served
+
+
+def _hosts(settings: Settings) -> tuple[str, ...]:
+    """On loopback only loopback's names; elsewhere whatever leads here, for a proxy may stand before us."""
+    return LOOPBACK if settings.host in ("127.0.0.1", "localhost", "::1") else ()
+
+
+def _settings() -> Settings:
+    from app.settings import load_settings
+
+    return load_settings()
+
+
+def _bootstrap() -> Open:
+    from app.bootstrap import open_product
+
+    return open_product

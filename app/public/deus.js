@@ -1,0 +1,39 @@
+// The page's own small additions to Chainlit: follow the system's theme, keep the address of a conversation, and open
+// evidence where a citation is clicked.
+(() => {
+  const THEME = 'vite-ui-theme';
+  if (!localStorage.getItem(THEME)) localStorage.setItem(THEME, 'system');
+
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+  const wear = () => {
+    const chosen = localStorage.getItem(THEME) || 'system';
+    const now = chosen === 'system' ? (dark.matches ? 'dark' : 'light') : chosen;
+    const root = document.documentElement;
+    root.classList.remove('light', 'dark');
+    root.classList.add(now);
+    for (const [name, value] of Object.entries((window.theme || {})[now] || {})) root.style.setProperty(name, value);
+  };
+  wear();
+  dark.addEventListener('change', wear);
+
+  // A citation is a link to #evidence/RUN/ID; its run's plan listens and opens the panel.
+  document.addEventListener(
+    'click',
+    (event) => {
+      const link = event.target.closest && event.target.closest('a[href*="#evidence/"]');
+      if (!link) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const [run, evidence] = link.getAttribute('href').split('#evidence/')[1].split('/');
+      window.dispatchEvent(new CustomEvent('deus:evidence', { detail: { run, evidence } }));
+    },
+    true
+  );
+
+  // A new conversation gets its address at once, so that a reload in the middle finds it again.
+  window.addEventListener('message', (event) => {
+    const said = event.data;
+    if (event.origin !== location.origin || !said || said.deus !== 'thread') return;
+    if (location.pathname === '/') history.replaceState(history.state, '', `/thread/${said.id}`);
+  });
+})();

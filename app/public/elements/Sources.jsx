@@ -1,0 +1,34 @@
+import { useState } from 'react';
+import { ChevronDown, ChevronRight } from 'lucide-react';
+
+export default function Sources() {
+  const [more, setMore] = useState(false);
+  const cited = props.items.filter((item) => item.cited);
+  const rest = props.items.filter((item) => !item.cited);
+  const open = (item) =>
+    window.dispatchEvent(new CustomEvent('deus:evidence', { detail: { run: props.run, evidence: item.id } }));
+  const entry = (item) => (
+    <li key={item.id}>
+      <button type="button" className="deus-source" onClick={() => open(item)} title={item.excerpt || item.title}>
+        <span className="deus-number">{item.number}</span>
+        <span className="deus-source-title">{item.title}</span>
+        <span className="deus-chip">{item.service}</span>
+      </button>
+    </li>
+  );
+  return (
+    <section className="deus-sources" aria-label="Sources">
+      <h4>{cited.length ? 'Sources' : 'What was looked at'}</h4>
+      <ul>{(cited.length ? cited : rest).map(entry)}</ul>
+      {cited.length && rest.length ? (
+        <>
+          <button type="button" className="deus-more" onClick={() => setMore(!more)} aria-expanded={more}>
+            {more ? <ChevronDown className="deus-mark" /> : <ChevronRight className="deus-mark" />}
+            {`${rest.length} more looked at`}
+          </button>
+          {more ? <ul>{rest.map(entry)}</ul> : null}
+        </>
+      ) : null}
+    </section>
+  );
+}
