@@ -24,8 +24,12 @@ Counted = dict[tuple[str | None, ...], dict[int, int]]
 OTHER = "$$_posthog_breakdown_other_$$"
 MAX_ROWS = 50_000
 _RELATIVE = re.compile(r"^-(\d+)([hdwm])$")
-_NAME = r"(?:`((?:[^`\\]|\\.)+)`|([A-Za-z_$][\w$]*))"
-_PROPERTY = re.compile(rf"^properties\.{_NAME}$")
+_NAME = r"(?:`(?P<quoted>(?:[^`\\]|\\.)+)`|(?P<plain>[A-Za-z_$][\w$]*))"
+_DIMENSION = re.compile(rf"properties\.{_NAME} AS (?P<alias>d\d+), ")
+_CONDITION = re.compile(
+    rf"(?:(?P<column>event|timestamp)|properties\.{_NAME}) (?P<operator>=|>=|<) "
+    r"(?P<value>toDateTime\([^()]*, 'UTC'\)|\{\w+\}|'(?:[^'\\]|\\.)*')(?: AND |$)"
+)
 _STARTS: Mapping[str, Grain] = {
     "toStartOfInterval(timestamp, toIntervalMinute(15))": "minute",
     "toStartOfHour(timestamp)": "hour",
@@ -232,38 +236,49 @@ def _hogql_statement(text: str, values: Mapping[str, Any]) -> Statement:
     found = _STATEMENT.match(text)
     if found is None:
         raise Refusal("Syntax error: this project answers counts of events by bucket and property only.", attr="query")
-    by = tuple(_property(part.rsplit(" AS ", 1)[0]) for part in found["dims"].split(", ") if part)
+    dims = _all(_DIMENSION, found["dims"])
+    by = tuple(_property(dim) for dim in dims)
     keys = [f"d{i}" for i in range(len(by))]
     listed = [[key for key in (found[name] or "").split(", ") if key] for name in ("keys", "inner", "outer")]
-    if any(named != keys for named in listed):
+    if any(named != keys for named in [*listed, [dim["alias"] for dim in dims]]):
         raise Refusal("Column in SELECT is neither aggregated nor in GROUP BY.", attr="query")
     if found["start"] not in _STARTS:
         raise Refusal(f"Unsupported function call: {found['start']}", attr="query")
     where: dict[str, Sequence[str]] = {}
     times: dict[str, datetime] = {}
     event = None
-    for condition in found["where"].split(" AND "):
-        left, operator, right = (*condition.split(" ", 2), "", "")[:3]
-        if left == "event" and operator == "=":
-            event = _constant(right, values)
-        elif left == "timestamp" and operator in (">=", "<") and right.startswith("toDateTime("):
-            text_of_time = right.removeprefix("toDateTime(").removesuffix(", 'UTC')")
-            times[operator] = datetime.fromisoformat(_constant(text_of_time, values)).replace(tzinfo=UTC)
-        elif operator == "=" and left.startswith("properties."):
-            where[_property(left)] = (_constant(right, values),)
+    for condition in _all(_CONDITION, found["where"]):
+        column, compared, value = condition["column"], condition["operator"], condition["value"]
+        if column == "event" and compared == "=":
+            event = _constant(value, values)
+        elif column == "timestamp" and compared != "=" and value.startswith("toDateTime("):
+            said = value.removeprefix("toDateTime(").removesuffix(", 'UTC')")
+            times[compared] = datetime.fromisoformat(_constant(said, values)).replace(tzinfo=UTC)
+        elif column is None and compared == "=":
+            where[_property(condition)] = (_constant(value, values),)
         else:
-            raise Refusal(f"Unsupported condition: {condition}", attr="query")
+            raise Refusal(f"Unsupported condition: {condition[0]}", attr="query")
     if event is None or len(times) != 2:
         raise Refusal("Give the event and both ends of the period.", attr="query")
     limit = min(int(found["limit"]), MAX_ROWS)
     return Statement(Selection(event, times[">="], times["<"], where), by, _STARTS[found["start"]], limit)
 
 
-def _property(text: str) -> str:
-    found = _PROPERTY.match(text)
-    if found is None:
-        raise Refusal(f"Unable to resolve field: {text}", attr="query")
-    return re.sub(r"\\(.)", r"\1", found[1]) if found[1] else str(found[2])
+def _all(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
+    """What `text` is made of, piece by piece; nothing may be left over."""
+    found: list[re.Match[str]] = []
+    place = 0
+    while place < len(text):
+        piece = pattern.match(text, place)
+        if piece is None:
+            raise Refusal(f"Syntax error near: {text[place : place + 40]}", attr="query")
+        found.append(piece)
+        place = piece.end()
+    return found
+
+
+def _property(piece: re.Match[str]) -> str:
+    return re.sub(r"\\(.)", r"\1", piece["quoted"]) if piece["quoted"] else str(piece["plain"])
 
 
 def _constant(text: str, values: Mapping[str, Any]) -> str:
