@@ -70,8 +70,11 @@ def demo_environment(base: str) -> dict[str, str]:
     }
 
 
-def serve(world_path: Path, host: str = LOOPBACK, port: int = PORT) -> None:
-    """Serves a world until it is stopped. Raises ValueError for a host that is not loopback."""
+def serve(world_path: Path, host: str = LOOPBACK, port: int = PORT, public_url: str | None = None) -> None:
+    """Serves a world until it is stopped; records' URLs begin with `public_url`, the served address unless given.
+
+    Raises ValueError for a host that is not loopback.
+    """
     import uvicorn
 
     from app.demo.history import generate
@@ -79,7 +82,7 @@ def serve(world_path: Path, host: str = LOOPBACK, port: int = PORT) -> None:
     if host not in (LOOPBACK, "localhost", "::1"):
         raise ValueError(f"The demo company listens on loopback only, not on {host}.")
     world = read_world(world_path)
-    company = open_company(world, f"http://{host}:{port}")
+    company = open_company(world, public_url or f"http://{host}:{port}")
     uvicorn.run(build(company, generate(world)), host=host, port=port, log_level="warning", timeout_graceful_shutdown=2)
 
 
@@ -104,8 +107,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m app.demo.server", description="Serve a demo company.")
     parser.add_argument("--world", type=Path, required=True, help="the company's world file")
     parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--public-url", help="what the records' URLs begin with, if not the served address")
     given: Mapping[str, object] = vars(parser.parse_args(arguments))
-    serve(cast(Path, given["world"]), port=cast(int, given["port"]))
+    serve(cast(Path, given["world"]), port=cast(int, given["port"]), public_url=cast(str | None, given["public_url"]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,37 @@
+"""`deus …`: thin commands over the product. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from app.cli import ask, connect, demo, ingest, runs, up
+
+cli = typer.Typer(
+    name="deus",
+    help="The teammate a startup asks, and tells what to do.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+cli.command("up")(up.up)
+cli.command("demo")(demo.demo)
+cli.command("ask")(ask.ask)
+cli.command("ingest")(ingest.ingest)
+cli.command("connect")(connect.connect)
+cli.add_typer(runs.cli, name="runs")
+
+
+def main() -> None:
+    """Runs a command; an expected error is one sentence with its remedy, and exit code 1."""
+    from tools.kit.errors import DeusError
+
+    try:
+        cli()
+    except DeusError as error:
+        print(f"deus: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

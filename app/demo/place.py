@@ -1,0 +1,25 @@
+"""Where the demo's world comes from, and the settings by which the product reads a demo company."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from app.demo.company import Company
+from app.demo.server import demo_environment
+
+
+def built_in() -> Path:
+    """The world file that comes with the product."""
+    return Path(str(resources.files("app.demo").joinpath("worlds", "acme.yaml")))
+
+
+def company_settings(company: Company, base: str, data_dir: Path, port: int = 8000) -> dict[str, str]:
+    """The environment of a product that is connected to the demo company served at `base`."""
+    return {
+        **demo_environment(base),
+        "DEUS_DATA_DIR": str(data_dir),
+        "DEUS_PORT": str(port),
+        "DEUS_CLOCK": f"frozen:{company.now.isoformat()}",
+        "DEUS_TIMEZONE": str(company.facts.timezone),
+    }
