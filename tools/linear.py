@@ -103,20 +103,23 @@ class Linear(Connector):
 
     @serves(IssuesGet)
     async def issues_get(self, request: IssuesGet) -> Sequence[Issue]:
-        return [_issue(await self._issue(request.ref))]
+        return [_issue(await self._record(request.ref))]
 
     @serves(IssuesBlockers)
     async def issues_blockers(self, request: IssuesBlockers) -> Sequence[Issue]:
-        """What can be begun at once comes first; what waits for others of the list comes after them."""
+        """What can be begun at once comes first; what waits for others of the list comes after them.
+
+        Asked about neither an issue nor a milestone, it lists every open issue that another open one waits for.
+        """
         found: dict[str, Record] = {}
         if request.ref:
-            waiting = set(_blockers(await self._issue(request.ref)))
-        elif request.milestone:
-            condition = _all([_in_milestone(request.milestone), {"state": {"type": {"in": list(OPEN)}}}])
-            found = {record["id"]: record async for record in self._issues(condition)}
-            waiting = {blocker for record in found.values() for blocker in _blockers(record)}
+            waiting = set(_blockers(await self._record(request.ref)))
         else:
-            raise BadArgument("Say which issue (ref) or which milestone.", service=self.name)
+            condition = [{"state": {"type": {"in": list(OPEN)}}}]
+            condition += [_in_milestone(request.milestone)] if request.milestone else []
+            among = {record["id"]: record async for record in self._issues(_all(condition))}
+            waiting = {blocker for record in among.values() for blocker in _blockers(record)}
+            found = among if request.milestone else {}
         for _ in range(ROUNDS):
             unseen = sorted(waiting - found.keys())
             if not unseen:
@@ -135,11 +138,14 @@ class Linear(Connector):
     async def _ask(self, query: str, variables: Record) -> Record:
         return dict(await self.wire.graphql("graphql", query, variables))
 
-    async def _issue(self, ref: str) -> Record:
+    async def _record(self, ref: str) -> Record:
+        """The record of one issue, known to be whole."""
         identifier = IDENTIFIER.search(ref.strip())
         if not identifier:
             raise BadArgument(f"{ref!r} is no issue of Linear: write one like ENG-311.", service=self.name)
-        return dict((await self._ask(ISSUE, {"id": identifier.group(1).upper(), "related": 50}))["issue"])
+        record = dict((await self._ask(ISSUE, {"id": identifier.group(1).upper(), "related": 50}))["issue"])
+        _issue(record)
+        return record
 
     async def _nodes(self, query: str, field: str, variables: Record) -> AsyncIterator[Record]:
         async def fetch(cursor: str | None) -> Json:

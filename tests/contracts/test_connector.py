@@ -132,6 +132,13 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         seen = seen.__cause__
 
 
+@pytest.fixture
+def world(service: str, shared: Path) -> Path:
+    """A company that has something to show in this service: the default one, or else the first that has."""
+    paths = sorted((shared / "worlds").glob("*.yaml"), key=lambda path: (path.stem != "acme", path.stem))
+    return next(p for p in paths if any(ref.service == service for ref in demo_of(p).company.refs.values()))
+
+
 @each_service
 def test_settings_describe_themselves(service: str) -> None:
     kind = connectors()[service]
@@ -143,8 +150,8 @@ def test_settings_describe_themselves(service: str) -> None:
 
 
 @each_service
-async def test_check_says_what_it_sees(service: str, acme: Path) -> None:
-    async with reading(service, acme) as (connector, _):
+async def test_check_says_what_it_sees(service: str, world: Path) -> None:
+    async with reading(service, world) as (connector, _):
         sight = await connector.check()
     assert sight.account
     assert sight.sees
@@ -152,9 +159,9 @@ async def test_check_says_what_it_sees(service: str, acme: Path) -> None:
 
 
 @each_verb
-async def test_a_verb_returns_its_nouns(service: str, name: str, acme: Path) -> None:
-    async with reading(service, acme) as (connector, _):
-        found = await first_answer(connector, name, demo_of(acme))
+async def test_a_verb_returns_its_nouns(service: str, name: str, world: Path) -> None:
+    async with reading(service, world) as (connector, _):
+        found = await first_answer(connector, name, demo_of(world))
     assert found, f"{service} answers {name} with nothing"
     for noun in found:
         assert type(noun) is verbs()[name].returns
@@ -165,16 +172,16 @@ async def test_a_verb_returns_its_nouns(service: str, name: str, acme: Path) -> 
 
 
 @each_limited_verb
-async def test_a_limit_holds(service: str, name: str, acme: Path) -> None:
-    async with reading(service, acme) as (connector, _):
-        request = (await requests_for(connector, name, demo_of(acme)))[0]
+async def test_a_limit_holds(service: str, name: str, world: Path) -> None:
+    async with reading(service, world) as (connector, _):
+        request = (await requests_for(connector, name, demo_of(world)))[0]
         assert len(await connector.call(request.model_copy(update={"limit": 1}))) == 1
 
 
 @each_verb
-async def test_what_is_asked_is_traced(service: str, name: str, acme: Path) -> None:
-    async with reading(service, acme) as (connector, between):
-        request = (await requests_for(connector, name, demo_of(acme)))[0]
+async def test_what_is_asked_is_traced(service: str, name: str, world: Path) -> None:
+    async with reading(service, world) as (connector, between):
+        request = (await requests_for(connector, name, demo_of(world)))[0]
         between.asked.clear()
         with traced() as asked:
             await connector.call(request)
@@ -183,9 +190,9 @@ async def test_what_is_asked_is_traced(service: str, name: str, acme: Path) -> N
 
 
 @each_verb
-async def test_refused_credentials(service: str, name: str, acme: Path) -> None:
-    async with reading(service, acme) as (connector, between):
-        request = (await requests_for(connector, name, demo_of(acme)))[0]
+async def test_refused_credentials(service: str, name: str, world: Path) -> None:
+    async with reading(service, world) as (connector, between):
+        request = (await requests_for(connector, name, demo_of(world)))[0]
         between.fault = always(401)
         with pytest.raises(Refused) as caught:
             await connector.call(request)
@@ -194,9 +201,9 @@ async def test_refused_credentials(service: str, name: str, acme: Path) -> None:
 
 
 @each_service
-async def test_wrong_credentials_are_refused_by_the_vendor_and_never_repeated(service: str, acme: Path) -> None:
+async def test_wrong_credentials_are_refused_by_the_vendor_and_never_repeated(service: str, world: Path) -> None:
     secrets: dict[str, Any] = dict.fromkeys(secret_fields(connectors()[service].Settings), CANARY)
-    async with reading(service, acme, **secrets) as (connector, _):
+    async with reading(service, world, **secrets) as (connector, _):
         assert CANARY not in f"{connector!r} {connector.settings!r} {connector.settings} {vars(connector.wire)!r}"
         with traced() as asked, pytest.raises(Refused) as caught:
             await connector.check()
@@ -206,36 +213,36 @@ async def test_wrong_credentials_are_refused_by_the_vendor_and_never_repeated(se
 
 
 @each_service
-async def test_a_vendor_that_repeats_the_key_does_not_leak_it(service: str, acme: Path) -> None:
+async def test_a_vendor_that_repeats_the_key_does_not_leak_it(service: str, world: Path) -> None:
     def echo(n: int, request: httpx.Request) -> httpx.Response:
         said = f"bad key in {dict(request.headers)} {request.url}"
         return httpx.Response(400, json={"message": said, "error": {"message": said}}, request=request)
 
     secrets: dict[str, Any] = dict.fromkeys(secret_fields(connectors()[service].Settings), CANARY)
-    async with reading(service, acme, echo, **secrets) as (connector, _):
+    async with reading(service, world, echo, **secrets) as (connector, _):
         with traced() as asked, pytest.raises(DeusError) as caught:
             await connector.check()
     assert CANARY not in f"{caught.value} {caught.value!r} {asked!r}"
 
 
 @each_verb
-async def test_what_is_not_there(service: str, name: str, acme: Path) -> None:
-    async with reading(service, acme) as (connector, between):
-        request = (await requests_for(connector, name, demo_of(acme)))[0]
+async def test_what_is_not_there(service: str, name: str, world: Path) -> None:
+    async with reading(service, world) as (connector, between):
+        request = (await requests_for(connector, name, demo_of(world)))[0]
         between.fault = always(404)
         with pytest.raises(NotFound):
             await connector.call(request)
 
 
 @each_verb
-async def test_a_short_rate_limit_is_waited_for(service: str, name: str, acme: Path) -> None:
+async def test_a_short_rate_limit_is_waited_for(service: str, name: str, world: Path) -> None:
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    async with reading(service, acme) as (connector, between):
-        request = (await requests_for(connector, name, demo_of(acme)))[0]
+    async with reading(service, world) as (connector, between):
+        request = (await requests_for(connector, name, demo_of(world)))[0]
         calm = await connector.call(request)
         limited = always(429, None, **{"retry-after": "2"})
         between.asked.clear()
@@ -246,8 +253,8 @@ async def test_a_short_rate_limit_is_waited_for(service: str, name: str, acme: P
 
 
 @each_service
-async def test_a_long_rate_limit_ends_at_once(service: str, acme: Path) -> None:
-    async with reading(service, acme, always(429, None, **{"retry-after": "3600"})) as (connector, between):
+async def test_a_long_rate_limit_ends_at_once(service: str, world: Path) -> None:
+    async with reading(service, world, always(429, None, **{"retry-after": "3600"})) as (connector, between):
         with pytest.raises(RateLimited) as caught:
             await connector.call(plain_verb(service))
     assert caught.value.retry_after == 3600
@@ -255,9 +262,9 @@ async def test_a_long_rate_limit_ends_at_once(service: str, acme: Path) -> None:
 
 
 @each_verb
-async def test_a_service_that_is_down(service: str, name: str, acme: Path) -> None:
-    async with reading(service, acme) as (connector, between):
-        request = (await requests_for(connector, name, demo_of(acme)))[0]
+async def test_a_service_that_is_down(service: str, name: str, world: Path) -> None:
+    async with reading(service, world) as (connector, between):
+        request = (await requests_for(connector, name, demo_of(world)))[0]
         between.asked.clear()
         between.fault = always(503)
         with pytest.raises(Unavailable):
@@ -268,32 +275,32 @@ async def test_a_service_that_is_down(service: str, name: str, acme: Path) -> No
 
 
 @each_verb
-async def test_a_service_that_does_not_answer(service: str, name: str, acme: Path) -> None:
+async def test_a_service_that_does_not_answer(service: str, name: str, world: Path) -> None:
     def late(n: int, request: httpx.Request) -> httpx.Response:
         raise httpx.ReadTimeout("late", request=request)
 
-    async with reading(service, acme) as (connector, between):
-        request = (await requests_for(connector, name, demo_of(acme)))[0]
+    async with reading(service, world) as (connector, between):
+        request = (await requests_for(connector, name, demo_of(world)))[0]
         between.fault = late
         with pytest.raises(TimedOut):
             await connector.call(request)
 
 
 @each_verb
-async def test_an_answer_that_is_cut_off(service: str, name: str, acme: Path) -> None:
+async def test_an_answer_that_is_cut_off(service: str, name: str, world: Path) -> None:
     def cut(n: int, request: httpx.Request) -> httpx.Response:
         headers = {"content-type": "application/json"}
         return httpx.Response(200, content=b'{"data": [{"id": 1, "na', headers=headers, request=request)
 
-    async with reading(service, acme) as (connector, between):
-        request = (await requests_for(connector, name, demo_of(acme)))[0]
+    async with reading(service, world) as (connector, between):
+        request = (await requests_for(connector, name, demo_of(world)))[0]
         between.fault = cut
         with pytest.raises(Malformed):
             await connector.call(request)
 
 
 @each_verb
-async def test_a_record_without_its_fields(service: str, name: str, acme: Path) -> None:
+async def test_a_record_without_its_fields(service: str, name: str, world: Path) -> None:
     def emptied(value: Any, listed: bool = False) -> Any:
         if isinstance(value, dict):
             return {} if listed else {key: emptied(inner) for key, inner in value.items()}
@@ -305,8 +312,8 @@ async def test_a_record_without_its_fields(service: str, name: str, acme: Path) 
         bare = emptied(data) if _holds_list(data) else {}
         return httpx.Response(response.status_code, json=bare)
 
-    async with reading(service, acme) as (connector, between):
-        request = (await requests_for(connector, name, demo_of(acme)))[0]
+    async with reading(service, world) as (connector, between):
+        request = (await requests_for(connector, name, demo_of(world)))[0]
         between.change = empty
         with pytest.raises((Malformed, NotFound)):
             await connector.call(request)
@@ -319,7 +326,7 @@ def _holds_list(data: Any) -> bool:
 
 
 @each_verb
-async def test_a_next_page_elsewhere_is_not_followed(service: str, name: str, acme: Path) -> None:
+async def test_a_next_page_elsewhere_is_not_followed(service: str, name: str, world: Path) -> None:
     def redirected(value: Any) -> Any:
         if isinstance(value, dict):
             return {
@@ -335,8 +342,8 @@ async def test_a_next_page_elsewhere_is_not_followed(service: str, name: str, ac
         data = redirected(json.loads(response.content))
         return httpx.Response(response.status_code, json=data, headers=link)
 
-    async with reading(service, acme) as (connector, between):
-        request = (await requests_for(connector, name, demo_of(acme)))[0]
+    async with reading(service, world) as (connector, between):
+        request = (await requests_for(connector, name, demo_of(world)))[0]
         between.asked.clear()
         between.change = lure
         with contextlib.suppress(DeusError):
@@ -346,8 +353,8 @@ async def test_a_next_page_elsewhere_is_not_followed(service: str, name: str, ac
 
 
 @each_service
-async def test_a_redirect_is_not_followed(service: str, acme: Path) -> None:
-    async with reading(service, acme, always(302, None, location=ELSEWHERE)) as (connector, between):
+async def test_a_redirect_is_not_followed(service: str, world: Path) -> None:
+    async with reading(service, world, always(302, None, location=ELSEWHERE)) as (connector, between):
         with pytest.raises(Malformed):
             await connector.call(plain_verb(service))
     assert {one.url.host for one in between.asked} == {"127.0.0.1"}
