@@ -123,15 +123,13 @@ _PHRASES = {
     },
 }
 _GERMAN_SIGNS = frozenset(
-    "warum wieso was wer wie wo wann welche welcher welches wird der die das den dem ein eine ist sind war wurde hat haben ich du wir uns nicht mit von und für auf im am zu zum "
-    "zur vom bis beim letzten letzter seit bitte gestern heute woche letzte letzten gibt kannst soll bei nach alle zeig erstelle leg mir woran worauf unsere unser neue neuen neues".split()
+    ["warum", "wieso", "was", "wer", "wie", "wo", "wann", "welche", "welcher", "welches", "wird", "der", "die", "das", "den", "dem", "ein", "eine", "ist", "sind", "war", "wurde", "hat", "haben", "ich", "du", "wir", "uns", "nicht", "mit", "von", "und", "für", "auf", "im", "am", "zu", "zum", "zur", "vom", "bis", "beim", "letzten", "letzter", "seit", "bitte", "gestern", "heute", "woche", "letzte", "letzten", "gibt", "kannst", "soll", "bei", "nach", "alle", "zeig", "erstelle", "leg", "mir", "woran", "worauf", "unsere", "unser", "neue", "neuen", "neues"]
 )
 _SPANISH_SIGNS = frozenset(
-    "por qué que quién quien cuál cual cuántos cuántas cuántos cómo como dónde el la los las un una de del en es son está están y con para desde hay ayer hoy mañana semana "
-    "mes muestra crea nuestro nuestra nos mi mis tu lo se al ya qué a pasó hola".split()
+    ["por", "qué", "que", "quién", "quien", "cuál", "cual", "cuántos", "cuántas", "cuántos", "cómo", "como", "dónde", "el", "la", "los", "las", "un", "una", "de", "del", "en", "es", "son", "está", "están", "y", "con", "para", "desde", "hay", "ayer", "hoy", "mañana", "semana", "mes", "muestra", "crea", "nuestro", "nuestra", "nos", "mi", "mis", "tu", "lo", "se", "al", "ya", "qué", "a", "pasó", "hola"]
 )
 _ENGLISH_SIGNS = frozenset(
-    "the is are was did do does what why who how when where which to of in on for and our we my me i you have has it this that a".split()
+    ["the", "is", "are", "was", "did", "do", "does", "what", "why", "who", "how", "when", "where", "which", "to", "of", "in", "on", "for", "and", "our", "we", "my", "me", "i", "you", "have", "has", "it", "this", "that", "a"]
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _DAY_PART = re.compile(r"(montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag)(abend|nachmittag|vormittag|mittag|nacht)s?")
@@ -153,7 +151,7 @@ def language(text: str) -> str:
 
 @dataclass(frozen=True)
 class Glossed:
-    """An English wording of `source` that remembers where each of its parts came from."""
+    """An English wording of `source` that remembers where each of its parts came from (no parts: it is the source)."""
 
     text: str
     source: str
@@ -161,6 +159,8 @@ class Glossed:
 
     def original(self, start: int, end: int) -> str:
         """The words of the source that `text[start:end]` stands for."""
+        if not self._parts:
+            return self.source[start:end].strip()
         hit = [part for part in self._parts if part[0] < end and part[1] > start]
         return self.source[hit[0][2] : hit[-1][3]].strip() if hit else ""
 
@@ -174,7 +174,7 @@ def aligned(text: str) -> Glossed:
     """As `gloss`, with the way back to the source."""
     found = language(text)
     if found == "en":
-        return Glossed(text, text, tuple((m.start(), m.end(), m.start(), m.end()) for m in re.finditer(r"\S+", text)))
+        return Glossed(text, text, ())
     out: list[str] = []
     parts: list[tuple[int, int, int, int]] = []
     length = 0

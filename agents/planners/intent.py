@@ -17,9 +17,9 @@ Vectors = NDArray[np.float32]
 
 OUT_OF_SCOPE = ""
 MEANING_SCALE = 2.0
-WORD_SCALE = 1.0
+WORD_SCALE = 1.5
 LETTER_SCALE = 1.0
-PENALTY = 0.05
+PENALTY = 0.02
 
 
 class Decision(StrEnum):
@@ -55,7 +55,10 @@ class Verdict:
 
 
 class IntentMatcher:
-    """A logistic regression over sentence vectors and tf-idf words, with what nobody offers as a class of its own."""
+    """A logistic regression over sentence vectors and tf-idf words, with what no playbook offers as a class of its own.
+
+    Vectors, of examples and queries alike, are those of `glossary.gloss(sentence)`: the encoder knows English only.
+    """
 
     def __init__(self, intents: tuple[str, ...], words: WordSpace, model: Logistic, thresholds: Thresholds) -> None:
         self.intents = intents
@@ -72,7 +75,7 @@ class IntentMatcher:
         negatives: Sequence[str],
         negative_vectors: Vectors,
         thresholds: Thresholds | None = None,
-        at_least: int = 1,
+        at_least: int = 2,
         penalty: float = PENALTY,
     ) -> IntentMatcher:
         """Learns from example sentences per intent and their unit vectors, row by row; raises ValueError when they differ in number."""

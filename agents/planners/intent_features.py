@@ -8,10 +8,18 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 from scipy import sparse
 
+from agents.planners.glossary import aligned, gloss
+from agents.planners.slots import change, metric, timerange
+from agents.planners.slots.marks import priority
+from agents.planners.slots.moment import Grain
+
+# whether a sentence names a time does not depend on when it is read
+_ANY_MOMENT = datetime(2026, 1, 7, 12, tzinfo=UTC)
 _REF = re.compile(r"#\d+|\b[a-z]{2,6}-\d+\b|\b(?:pr|pull request|issue|ticket|bug) ?#?\d+\b")
 _PERCENT = re.compile(r"\b\d+(?:[.,]\d+)? ?(?:%|percent\b|prozent\b|por ciento\b)")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}(?:st|nd|rd|th)\b")
@@ -29,10 +37,26 @@ def plain(text: str) -> str:
     return " ".join(_WORD.findall(bare.replace("'", "")))
 
 
+def mark_terms(text: str) -> list[str]:
+    """Words for what the sentence names, whatever it calls it: a metric, a change, a time, a priority."""
+    glossed = aligned(text)
+    marks = ["=metric"] if metric.names_any(glossed.text) else []
+    moved = change.find(glossed)
+    if moved is not None:
+        marks += ["=change", "=metric change"] if marks else ["=change"]
+    when = timerange.find(text, now=_ANY_MOMENT, timezone="UTC")
+    if when is not None:
+        marks.append("=clock" if when.grain in (Grain.HOUR, Grain.MINUTE) else "=time")
+    if priority(glossed.text):
+        marks.append("=priority")
+    return marks
+
+
 def word_terms(text: str) -> Counter[str]:
     """Words and pairs of neighbours, with marks for the beginning and the end, as the first words often tell the intent."""
-    words = ["^", *plain(text).split(), "$"]
+    words = ["^", *plain(gloss(text)).split(), "$"]
     counts = Counter(words[1:-1])
+    counts.update(mark_terms(text))
     counts.update(f"{left} {right}" for left, right in zip(words, words[1:], strict=False))
     return counts
 
@@ -40,7 +64,7 @@ def word_terms(text: str) -> Counter[str]:
 def letter_terms(text: str) -> Counter[str]:
     """Groups of three to five letters within words: they survive typing errors and inflection."""
     counts: Counter[str] = Counter()
-    for word in plain(text).split():
+    for word in plain(gloss(text)).split():
         padded = f" {word} "
         for size in (3, 4, 5):
             counts.update(padded[start : start + size] for start in range(max(1, len(padded) - size + 1)))

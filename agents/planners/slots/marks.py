@@ -10,7 +10,7 @@ _NUMBERED = re.compile(
     r"(?<![\w&])(?:#(\d{1,7})|(?:pr|prs|pull request|pull|issue|ticket|bug|mr|incident)s?\s*(?:no\.?|number|nr\.?)?\s*#?(\d{1,7}))(?![\w%:])",
     re.IGNORECASE,
 )
-_NO_KEYS = frozenset("utf iso sha md top day week month q h v covid p sev prio tls ipv step phase part".split())
+_NO_KEYS = frozenset(["utf", "iso", "sha", "md", "top", "day", "week", "month", "q", "h", "v", "covid", "p", "sev", "prio", "tls", "ipv", "step", "phase", "part"])
 _PRIORITIES = (
     ("urgent", r"urgent\w*|critical\w*|p-?0s?|prio(?:rity)? ?[01]|sev(?:erity)?[- ]?[01]s?|blocker bugs?|highest[- ]priority|top[- ]priority|fatal|emergency"),
     ("high", r"high(?:est)?[- ]?(?:priority|prio|severity|sev)|hi(?:gh)? ?prio\w*|(?:priority|prio|severity)[: ]*(?:is )?high|p-?1s?|sev(?:erity)?[- ]?2s?|high"),

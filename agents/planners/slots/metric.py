@@ -43,10 +43,7 @@ _COMPILED = tuple((re.compile(rf"\b(?:{said})\b"), meant) for said, meant in _SY
 _BEGUN = {"start", "begin", "open", "initiat", "attempt", "try", "view"}
 _DONE = {"complet", "send", "creat", "success", "succeed", "finish", "done", "place", "up"}
 _STOP = frozenset(
-    "a an the and or of to in on at for by with from is are was were be been do does did has have had why what which who how when where "
-    "our my we us i you it its this that these those so as than then there not no any some can could should will would since during "
-    "between last next week month day today yesterday down up drop dropped fell fall rose rise lower higher more less fewer few "
-    "happened broke break broken caused cause true real still going please tell show me new number numbers rate".split()
+    ["a", "an", "the", "and", "or", "of", "to", "in", "on", "at", "for", "by", "with", "from", "is", "are", "was", "were", "be", "been", "do", "does", "did", "has", "have", "had", "why", "what", "which", "who", "how", "when", "where", "our", "my", "we", "us", "i", "you", "it", "its", "this", "that", "these", "those", "so", "as", "than", "then", "there", "not", "no", "any", "some", "can", "could", "should", "will", "would", "since", "during", "between", "last", "next", "week", "month", "day", "today", "yesterday", "down", "up", "drop", "dropped", "fell", "fall", "rose", "rise", "lower", "higher", "more", "less", "fewer", "few", "happened", "broke", "break", "broken", "caused", "cause", "true", "real", "still", "going", "please", "tell", "show", "me", "new", "number", "numbers", "rate"]
 )
 _SEMANTIC_FLOOR = 0.5
 
@@ -61,6 +58,12 @@ class _Said:
 def describe(name: str) -> str:
     """A metric's event name as plain words, for embedding: `checkout_completed` → "checkout completed"."""
     return " ".join(words(name.lstrip("$")))
+
+
+def names_any(text: str) -> bool:
+    """Whether the sentence speaks of something that companies usually count; `text` as glossed."""
+    lowered = text.lower()
+    return any(pattern.search(lowered) for pattern, _ in _COMPILED)
 
 
 def phrases(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (
-    "january february march april may june july august september october november december".split()
+    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
 )
 _SHORT_DAYS = {"mon": 0, "tue": 1, "tues": 1, "wed": 2, "thu": 3, "thur": 3, "thurs": 3, "fri": 4, "sat": 5, "sun": 6}
 _SHORT_MONTHS = {month[:3]: number for number, month in enumerate(MONTHS, 1)} | {"sept": 9}
@@ -89,7 +89,7 @@ class Calendar:
     def day_of_month(self, day: int, month: int | None = None, year: int | None = None) -> date | None:
         """The nearest such day that is not ahead (or not past, when the sentence looks ahead); None where no calendar has it."""
         step = 1 if self.ahead else -1
-        for distance in range(0, 13 if month is None else 60):
+        for distance in range(13 if month is None else 60):
             position = self.today.year * 12 + self.today.month - 1 + step * distance
             candidate_year, candidate_month = divmod(position, 12)
             candidate_month += 1

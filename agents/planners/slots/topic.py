@@ -35,7 +35,7 @@ _STOP = frozenset(
         "guia estado arregla corrige repara crea abre ticket tarea escala pasa paso"
     ).split()
 )
-_LIGHT = frozenset("new the my our".split())
+_LIGHT = frozenset(["new", "the", "my", "our"])
 _WORD = re.compile(r"#?[^\W_]+(?:[-./'’][^\W_]+)*")
 _TITLE = re.compile(r"^[^:]{3,60}:\s+(?P<rest>.{3,})$", re.DOTALL)
 
