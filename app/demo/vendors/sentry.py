@@ -84,7 +84,7 @@ class _Sentry:
             **self.project, "team": None, "teams": [], "isBookmarked": False, "isMember": True, "access": [],
             "hasAccess": True, "dateCreated": iso(self._founded), "environments": ["production"], "eventProcessing":
             {"symbolicationDegraded": False}, "features": [], "firstEvent": None, "firstTransactionEvent": False,
-            "hasSessions": False, "hasProfiles": False, "hasReplays": False, "hasFeedbacks": False, "hasFlags": False,
+            "hasSessions": False, "hasUserReports": False, "hasProfiles": False, "hasReplays": False, "hasFeedbacks": False, "hasFlags": False,
             "hasMonitors": False, "hasMinifiedStackTrace": False, "hasInsightsHttp": False, "hasInsightsDb": False,
             "hasInsightsAssets": False, "hasInsightsAppStart": False, "hasInsightsScreenLoad": False,
             "hasInsightsVitals": False, "hasInsightsCaches": False, "hasInsightsQueues": False,

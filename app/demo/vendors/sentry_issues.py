@@ -116,9 +116,14 @@ class Problem:
         lifetime = {key: base[key] for key in ("count", "userCount", "firstSeen", "lastSeen")} | {"stats": None}
         return {
             **base, "count": str(self.count(*period)) if period else base["count"], "lifetime": lifetime,
-            "filtered": None, "inbox": None, "owners": None, "sessionCount": None, "integrationIssues": [],
+            "filtered": None, "sessionCount": 0,
+            "inbox": {"reason": 0, "reason_details": dict.fromkeys(("until", "count", "window", "user_count",
+            "user_window")), "date_added": base["firstSeen"]}, "owners": {"type": "codeowners", "owner": "team:1",
+            "date_added": base["firstSeen"]}, "integrationIssues": [],
             "sentryAppIssues": [], "latestEventHasAttachments": False, "matchingEventId": None,
-            "matchingEventEnvironment": None, "stats": {"24h": self.stats(24, HOUR)},
+            "matchingEventEnvironment": None, "derivedData": {"blocker": "none", "progress": "none", "status": "open",
+            "viewCount": 0, "hasOpenFixPr": False, "isAssigned": False, "hasRootCause": False,
+            "lastCompletedAutofixStep": "none", "lastProgressedAt": None}, "stats": {"24h": self.stats(24, HOUR)},
         }  # fmt: skip
 
     def event(self, at: datetime, name: str, full: bool) -> dict[str, Any]:
