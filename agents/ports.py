@@ -61,7 +61,7 @@ class RunLog(Protocol):
 
     run: str
 
-    async def emit(self, kind: Kind, **data: Any) -> Event: ...
+    async def emit(self, kind: Kind, /, **data: Any) -> Event: ...
 
     async def add_evidence(self, evidence: Evidence) -> Evidence:
         """Stores evidence and emits evidence.added; the same id twice with the same hash is one."""

@@ -1,0 +1,139 @@
+"""The one door that every channel calls: a turn in, a run's events out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from agents.document import document
+from agents.event import Event
+from agents.ports import Turn
+from agents.record import Evidence, RunDocument, Status
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run as a list shows it. `at` is when it was asked."""
+
+    run: str
+    conversation: str
+    question: str
+    status: Status
+    at: datetime
+    channel: str
+    actor: str
+
+
+@dataclass(frozen=True)
+class ConversationSummary:
+    """A conversation as a list shows it. `title` is its first question until somebody renames it."""
+
+    id: str
+    title: str
+    at: datetime
+    updated_at: datetime
+    actor: str = ""
+
+
+class Runs(Protocol):
+    """The store of runs."""
+
+    async def begin(self, turn: Turn) -> str:
+        """Records the run with its first event and queues it, in one transaction; a turn said twice is one run."""
+        ...
+
+    def follow(self, run: str, after: int) -> AsyncGenerator[Event, None]: ...
+
+    async def events(self, run: str, after: int = 0) -> Sequence[Event]: ...
+
+    async def summary(self, run: str) -> RunSummary | None: ...
+
+    async def evidence(self, run: str) -> Sequence[Evidence]: ...
+
+    async def one_evidence(self, run: str, evidence_id: str) -> Evidence | None: ...
+
+    async def ask_to_stop(self, run: str, by: str) -> bool: ...
+
+    async def list_runs(self, conversation: str | None, actor: str | None, limit: int) -> Sequence[RunSummary]: ...
+
+    async def list_conversations(self, actor: str, limit: int) -> Sequence[ConversationSummary]: ...
+
+    async def rename(self, conversation: str, title: str) -> bool: ...
+
+    async def delete(self, conversation: str) -> bool: ...
+
+
+class Conversations:
+    """What channels do with runs. A run lives on the server; whoever follows it can leave and come back."""
+
+    def __init__(self, runs: Runs, stopping: Callable[[str], Awaitable[None]]) -> None:
+        self._runs = runs
+        self._stopping = stopping
+
+    async def say(self, turn: Turn) -> str:
+        """Starts a run on the server and returns its id at once. A turn with a known message id gives its old run."""
+        return await self._runs.begin(turn)
+
+    async def follow(self, run: str, after: int = 0) -> AsyncIterator[Event]:
+        """The stored events after `after`, then those that happen; ends after run.finished.
+
+        Stored events are numbered without gaps. text.delta is shown live only: it carries the number of the last stored
+        event, and whoever comes in the middle of an answer gets what was streamed so far as one delta.
+        Raises LookupError for an unknown run.
+        """
+        await self._known(run)
+        async with aclosing(self._runs.follow(run, after)) as events:
+            async for event in events:
+                yield event
+
+    async def stop(self, run: str, by: str) -> bool:
+        """Asks a run to stop; False if it has ended already. Raises LookupError for an unknown run."""
+        await self._known(run)
+        asked = await self._runs.ask_to_stop(run, by)
+        if asked:
+            await self._stopping(run)
+        return asked
+
+    async def document(self, run: str) -> RunDocument:
+        """The run as `deus ask --json` prints it, so far as it has come. Raises LookupError for an unknown run."""
+        summary = await self._known(run)
+        return document(summary.run, summary.question, await self._runs.events(run), await self._runs.evidence(run))
+
+    async def runs(
+        self, *, conversation: str | None = None, actor: str | None = None, limit: int = 50
+    ) -> Sequence[RunSummary]:
+        """The last runs, newest first."""
+        return await self._runs.list_runs(conversation, actor, limit)
+
+    async def summary(self, run: str) -> RunSummary:
+        """One run as a list shows it. Raises LookupError for an unknown run."""
+        return await self._known(run)
+
+    async def conversations(self, actor: str, limit: int = 50) -> Sequence[ConversationSummary]:
+        """An actor's conversations, the one that was used last first."""
+        return await self._runs.list_conversations(actor, limit)
+
+    async def evidence(self, run: str, evidence_id: str) -> Evidence:
+        """One piece of evidence, whole. Raises LookupError for an unknown run or evidence."""
+        await self._known(run)
+        found = await self._runs.one_evidence(run, evidence_id)
+        if found is None:
+            raise LookupError(f"Run {run} has no evidence {evidence_id!r}.")
+        return found
+
+    async def rename(self, conversation: str, title: str) -> bool:
+        """Gives a conversation another title; False if there is none of that id."""
+        return await self._runs.rename(conversation, title)
+
+    async def delete(self, conversation: str) -> bool:
+        """Deletes a conversation with all that its runs left; False if there is none of that id."""
+        return await self._runs.delete(conversation)
+
+    async def _known(self, run: str) -> RunSummary:
+        summary = await self._runs.summary(run)
+        if summary is None:
+            raise LookupError(f"There is no run {run!r}.")
+        return summary

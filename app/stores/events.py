@@ -1,0 +1,43 @@
+"""The runs' events in the database: appended with numbers that have no gaps, read from a cursor on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agents.event import Event, Kind
+from app.stores.schema import events, runs
+
+
+async def append(
+    connection: AsyncConnection, run: str, at: datetime, added: Sequence[tuple[Kind, Mapping[str, Any]]]
+) -> tuple[list[Event], str | None]:
+    """Adds events to a run's log within a transaction; returns them numbered, and who has asked the run to stop.
+
+    The update of the run's row makes concurrent writers wait for each other, on every database.
+    """
+    taken = await connection.execute(
+        runs.update()
+        .where(runs.c.run == run)
+        .values(last_seq=runs.c.last_seq + len(added))
+        .returning(runs.c.last_seq, runs.c.stopped_by)
+    )
+    row = taken.one()
+    first = row.last_seq - len(added) + 1
+    made = [Event(run=run, seq=first + i, at=at, kind=kind, data=dict(data)) for i, (kind, data) in enumerate(added)]
+    if made:
+        rows = [event.model_dump(mode="json") | {"at": event.at} for event in made]
+        await connection.execute(events.insert(), rows)
+    return made, row.stopped_by
+
+
+async def after(connection: AsyncConnection, run: str, seq: int) -> list[Event]:
+    """The events of a run whose number is greater than `seq`, in order."""
+    found = await connection.execute(
+        sa.select(events).where(events.c.run == run, events.c.seq > seq).order_by(events.c.seq)
+    )
+    return [Event.model_validate(dict(row)) for row in found.mappings()]

@@ -1,0 +1,42 @@
+"""Events as they happen, to everyone in this process who looks at a run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+from agents.event import Event
+
+
+class Live:
+    """Fans events out to subscribers. What was streamed of a text so far is given to those who come later."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, set[asyncio.Queue[Event]]] = {}
+        self._text: dict[str, str] = {}
+
+    def publish(self, event: Event) -> None:
+        """Hands an event to all who look at its run now."""
+        if event.kind == "text.delta":
+            self._text[event.run] = self._text.get(event.run, "") + str(event.data.get("text", ""))
+        elif event.kind in ("text.reset", "message.completed", "run.finished"):
+            self._text.pop(event.run, None)
+        for queue in self._queues.get(event.run, ()):
+            queue.put_nowait(event)
+
+    def text(self, run: str) -> str:
+        """What has been streamed of the answer, until it is complete."""
+        return self._text.get(run, "")
+
+    @contextlib.contextmanager
+    def subscribed(self, run: str) -> Iterator[asyncio.Queue[Event]]:
+        """A queue that receives the run's events while the block runs."""
+        queue: asyncio.Queue[Event] = asyncio.Queue()
+        self._queues.setdefault(run, set()).add(queue)
+        try:
+            yield queue
+        finally:
+            self._queues[run].discard(queue)
+            if not self._queues[run]:
+                del self._queues[run]

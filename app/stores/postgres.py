@@ -1,0 +1,43 @@
+"""What is Postgres' own: how it is opened, and how its migrations exclude each other."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from app.stores.database import Database
+
+# Any number will do as long as nobody else locks it in this database.
+MIGRATION_LOCK = 7_203_411
+
+
+class Postgres(Database):
+    """A database reached through psycopg 3. `url` is any of Postgres' own forms."""
+
+    def __init__(self, url: str) -> None:
+        plain = sa.make_url(url)
+        self.url = plain.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        self.conninfo = plain.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._engine = create_async_engine(self.url, pool_size=8, max_overflow=4, pool_pre_ping=True)
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        async with self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        async with self._engine.connect() as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def migrating(self) -> AsyncIterator[AsyncConnection]:
+        async with self.write() as connection:
+            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            yield connection
+
+    async def close(self) -> None:
+        await self._engine.dispose()

@@ -1,0 +1,164 @@
+"""The log of one run while this process drives it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from agents.event import EPHEMERAL, Event, Kind
+from agents.ports import Clock, StepResult
+from agents.record import Evidence
+from app.stores import events as event_table
+from app.stores.database import Database
+from app.stores.live import Live
+from app.stores.schema import conversations, evidence, results, runs
+
+_Added = tuple[Kind, dict[str, Any]]
+_Row = tuple[sa.Table, dict[str, Any]]
+
+
+@dataclass
+class _Change:
+    """What one caller wants committed; `done` gets the event."""
+
+    done: asyncio.Future[Event | None]
+    event: _Added | None = None
+    rows: list[_Row] = field(default_factory=list)
+
+
+class StoredRunLog:
+    """Appends to a run's log. What several steps append at once goes into one transaction: while one is under way the
+    next gathers. Each call returns when its own change is committed."""
+
+    def __init__(
+        self, database: Database, live: Live, clock: Clock, run: str, conversation: str, stored: Sequence[Event]
+    ) -> None:
+        self.run = run
+        self.on_stop: Callable[[str], None] | None = None
+        self._database = database
+        self._live = live
+        self._clock = clock
+        self._conversation = conversation
+        self._seq = stored[-1].seq if stored else 0
+        self._seen = {(event.kind, event.data.get("id")) for event in stored} | {(event.kind, None) for event in stored}
+        self._evidence: dict[str, str] = {}
+        self._waiting: list[_Change] = []
+        self._committing: asyncio.Task[None] | None = None
+
+    async def emit(self, kind: Kind, /, **data: Any) -> Event:
+        """Appends an event; deltas are only shown to those who look now, with the number of the last stored event."""
+        if kind in EPHEMERAL:
+            event = Event(run=self.run, seq=max(1, self._seq), at=self._clock.now(), kind=kind, data=data)
+            self._live.publish(event)
+            return event
+        made = await self._commit((kind, data))
+        assert made is not None
+        return made
+
+    async def add_evidence(self, item: Evidence) -> Evidence:
+        """Stores evidence and emits evidence.added. Raises ValueError for another content under a known id."""
+        known = self._evidence.get(item.id)
+        if known is not None:
+            if known != item.sha256:
+                raise ValueError(f"Run {self.run} has evidence {item.id} with another content.")
+            return item
+        self._evidence[item.id] = item.sha256
+        row = {"run": self.run, "id": item.id, "number": item.number, "sha256": item.sha256}
+        shown = item.model_dump(mode="json", include={*SHOWN})
+        await self._commit(("evidence.added", shown), (evidence, {**row, "record": item.model_dump(mode="json")}))
+        return item
+
+    async def evidence(self) -> Sequence[Evidence]:
+        """All evidence of the run, in the order of its numbers."""
+        async with self._database.read() as connection:
+            found = await connection.scalars(
+                sa.select(evidence.c.record).where(evidence.c.run == self.run).order_by(evidence.c.number)
+            )
+            items = [Evidence.model_validate(record) for record in found]
+        self._evidence = {item.id: item.sha256 for item in items}
+        return items
+
+    async def keep_result(self, key: str, result: StepResult) -> None:
+        """Stores how a step ended, without its nouns. A result under a key that is there already replaces nothing."""
+        record = {**vars(replace(result, nouns=())), "unchecked": dict(result.unchecked)}
+        await self._commit(None, (results, {"run": self.run, "key": key, "step": result.id, "result": record}))
+
+    async def results(self) -> Mapping[str, StepResult]:
+        """The results that ended well, by key."""
+        async with self._database.read() as connection:
+            found = await connection.execute(sa.select(results).where(results.c.run == self.run))
+            return {row.key: _result(row.result) for row in found}
+
+    def has(self, kind: Kind, id: str | None = None) -> bool:
+        """Whether such an event is in the log."""
+        return (kind, id) in self._seen
+
+    async def _commit(
+        self, event: tuple[Kind, dict[str, Any]] | None, *rows: tuple[sa.Table, dict[str, Any]]
+    ) -> Event | None:
+        change = _Change(asyncio.get_running_loop().create_future(), event, list(rows))
+        self._waiting.append(change)
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit_all(), name=f"log {self.run}")
+        return await change.done
+
+    async def _commit_all(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                try:
+                    made = await self._write(batch)
+                except Exception as error:  # noqa: BLE001 - whoever waits for the change gets the exception
+                    for change in batch:
+                        if not change.done.done():
+                            change.done.set_exception(error)
+                    continue
+                events = iter(made)
+                for change in batch:
+                    event = next(events) if change.event is not None else None
+                    if not change.done.done():
+                        change.done.set_result(event)
+        finally:
+            self._committing = None
+
+    async def _write(self, batch: Sequence[_Change]) -> list[Event]:
+        async with self._database.write() as connection:
+            for table, row in (row for change in batch for row in change.rows):
+                await connection.execute(_insert(table, row))
+            added = [change.event for change in batch if change.event is not None]
+            made, stopped_by = await event_table.append(connection, self.run, self._clock.now(), added)
+            for event in made:
+                if event.kind == "run.finished":
+                    await connection.execute(
+                        runs.update().where(runs.c.run == self.run).values(status=event.data["status"])
+                    )
+                    await connection.execute(
+                        conversations.update()
+                        .where(conversations.c.id == self._conversation)
+                        .values(updated_at=event.at)
+                    )
+        for event in made:
+            self._seq = event.seq
+            self._seen |= {(event.kind, event.data.get("id")), (event.kind, None)}
+            self._live.publish(event)
+        if stopped_by is not None and self.on_stop is not None:
+            self.on_stop(stopped_by)
+        return made
+
+
+SHOWN = ("id", "number", "step", "title", "service", "verb", "ref", "url", "excerpt", "at", "parent", "sha256")
+
+
+def _insert(table: sa.Table, row: Mapping[str, Any]) -> sa.Insert:
+    """An insert that leaves a row alone that is there already, as after a restart in the middle of a step."""
+    values = sa.select(*(sa.literal(row[c.name], c.type) for c in table.columns))
+    same = sa.and_(*(c == row[c.name] for c in table.primary_key))
+    return table.insert().from_select([c.name for c in table.columns], values.where(~sa.exists().where(same)))
+
+
+def _result(record: Mapping[str, Any]) -> StepResult:
+    return StepResult(**{**record, "nouns": (), "evidence": tuple(record["evidence"])})

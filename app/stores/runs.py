@@ -1,0 +1,243 @@
+"""Runs and conversations in the database, and the way to look at a run while it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from agents.conversation import ConversationSummary, RunSummary
+from agents.document import past
+from agents.event import EPHEMERAL, Event
+from agents.ports import Clock, Past, Turn
+from agents.record import Evidence
+from app.stores import events as event_table
+from app.stores.database import Database
+from app.stores.live import Live
+from app.stores.run_log import StoredRunLog
+from app.stores.schema import conversations, events, evidence, results, runs
+
+# Puts the segment `n` of a run into the queue, within the transaction of the connection.
+Dispatch = Callable[[sa.Connection, str, int], None]
+
+
+class StoredRuns:
+    """The store behind `Conversations`, and the archive of what was said before.
+
+    Another process on the same database may drive a run that is looked at here; `glance` is how many seconds pass
+    until what it appended is seen.
+    """
+
+    def __init__(
+        self, database: Database, live: Live, clock: Clock, dispatch: Dispatch, *, glance: float = 1.0
+    ) -> None:
+        self._database = database
+        self._live = live
+        self._clock = clock
+        self._dispatch = dispatch
+        self._glance = glance
+
+    async def begin(self, turn: Turn) -> str:
+        """Records the run with its first event and queues it, in one transaction; a turn said twice is one run.
+
+        The run's time is the product's clock's, whatever time the channel gave.
+        """
+        now = self._clock.now()
+        run = run_id(turn)
+        row = {
+            "run": run,
+            "conversation": turn.conversation,
+            "actor": turn.actor,
+            "channel": turn.channel,
+            "message_id": turn.message_id,
+            "question": turn.text,
+            "at": now,
+            "status": "running",
+            "last_seq": 0,
+        }
+        started = {
+            "actor": turn.actor,
+            "channel": turn.channel,
+            "conversation": turn.conversation,
+            "text": turn.text,
+        }
+        async with self._database.write() as connection:
+            if await connection.scalar(sa.select(runs.c.run).where(runs.c.run == run)):
+                return run
+            known = await connection.execute(
+                conversations.update().where(conversations.c.id == turn.conversation).values(updated_at=now)
+            )
+            if not known.rowcount:
+                title = " ".join(turn.text.split())[:120]
+                named = {"id": turn.conversation, "actor": turn.actor, "title": title, "at": now, "updated_at": now}
+                await connection.execute(conversations.insert().values(**named))
+            await connection.execute(runs.insert().values(**row))
+            await event_table.append(connection, run, now, [("run.started", started)])
+            await connection.run_sync(lambda sync: self._dispatch(sync, run, 1))
+        return run
+
+    async def follow(self, run: str, after: int = 0) -> AsyncGenerator[Event, None]:
+        """The stored events after `after`, then those that happen, until run.finished."""
+        cursor = after
+        with self._live.subscribed(run) as queue:
+            streamed = self._live.text(run)
+            while True:
+                for event in await self.events(run, cursor):
+                    cursor = event.seq
+                    yield event
+                    if event.kind == "run.finished":
+                        return
+                if streamed and cursor:
+                    yield Event(run=run, seq=cursor, at=self._clock.now(), kind="text.delta", data={"text": streamed})
+                streamed = ""
+                async for event in self._arriving(queue, cursor):
+                    cursor = event.seq if event.kind not in EPHEMERAL else cursor
+                    yield event
+                    if event.kind == "run.finished":
+                        return
+                if await self._has_ended(run, cursor):
+                    return
+
+    async def _arriving(self, queue: asyncio.Queue[Event], cursor: int) -> AsyncGenerator[Event, None]:
+        """Live events in order, until none comes for a while or one was missed that another process wrote."""
+        while True:
+            try:
+                async with asyncio.timeout(self._glance):
+                    event = await queue.get()
+            except TimeoutError:
+                return
+            if event.kind in EPHEMERAL:
+                yield event
+            elif event.seq == cursor + 1:
+                cursor = event.seq
+                yield event
+            elif event.seq > cursor:
+                return
+
+    async def _has_ended(self, run: str, cursor: int) -> bool:
+        """Whether all of a finished run's events lie before the cursor (or the run is gone)."""
+        async with self._database.read() as connection:
+            found = (await connection.execute(sa.select(runs).where(runs.c.run == run))).one_or_none()
+        return found is None or (found.status != "running" and cursor >= found.last_seq)
+
+    async def events(self, run: str, after: int = 0) -> Sequence[Event]:
+        """The stored events of a run after a number."""
+        async with self._database.read() as connection:
+            return await event_table.after(connection, run, after)
+
+    async def summary(self, run: str) -> RunSummary | None:
+        """One run as a list shows it."""
+        found = await self._summaries(runs.c.run == run, 1)
+        return found[0] if found else None
+
+    async def turn(self, run: str) -> Turn | None:
+        """What was said; `at` is when the run began, by the product's clock."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(sa.select(runs).where(runs.c.run == run))).one_or_none()
+        if row is None:
+            return None
+        return Turn(row.question, row.actor, row.channel, row.conversation, row.at, row.message_id)
+
+    async def open_log(self, run: str, conversation: str) -> StoredRunLog:
+        """The log of a run for whoever drives it."""
+        stored = await self.events(run)
+        return StoredRunLog(self._database, self._live, self._clock, run, conversation, stored)
+
+    async def evidence(self, run: str) -> Sequence[Evidence]:
+        """All evidence of a run, in the order of its numbers."""
+        async with self._database.read() as connection:
+            found = await connection.scalars(
+                sa.select(evidence.c.record).where(evidence.c.run == run).order_by(evidence.c.number)
+            )
+            return [Evidence.model_validate(record) for record in found]
+
+    async def one_evidence(self, run: str, evidence_id: str) -> Evidence | None:
+        """One piece of evidence, whole."""
+        wanted = sa.select(evidence.c.record).where(evidence.c.run == run, evidence.c.id == evidence_id)
+        async with self._database.read() as connection:
+            record = await connection.scalar(wanted)
+        return None if record is None else Evidence.model_validate(record)
+
+    async def ask_to_stop(self, run: str, by: str) -> bool:
+        """Notes that the run is to stop; False if it has ended already. Whoever drives it sees it at its next event."""
+        asked = runs.update().where(runs.c.run == run, runs.c.status == "running").values(stopped_by=by)
+        async with self._database.write() as connection:
+            return bool((await connection.execute(asked)).rowcount)
+
+    async def stopped_by(self, run: str) -> str | None:
+        """Who asked the run to stop, if anybody did."""
+        async with self._database.read() as connection:
+            by: str | None = await connection.scalar(sa.select(runs.c.stopped_by).where(runs.c.run == run))
+        return by
+
+    async def past(self, conversation: str, before: str, limit: int = 3) -> Sequence[Past]:
+        """The last runs of a conversation that ended before the run `before`, oldest first."""
+        begun = sa.select(runs.c.at).where(runs.c.run == before).scalar_subquery()
+        earlier = sa.and_(
+            runs.c.conversation == conversation,
+            runs.c.run != before,
+            runs.c.at <= begun,
+            runs.c.status.in_(("answered", "abstained")),
+        )
+        found = await self._summaries(earlier, limit)
+        return [
+            past(one.run, one.question, await self.events(one.run), await self.evidence(one.run))
+            for one in reversed(found)
+        ]
+
+    async def list_runs(self, conversation: str | None, actor: str | None, limit: int) -> Sequence[RunSummary]:
+        """The last runs, newest first."""
+        wanted: sa.ColumnElement[bool] = sa.true()
+        if conversation is not None:
+            wanted = sa.and_(wanted, runs.c.conversation == conversation)
+        if actor is not None:
+            wanted = sa.and_(wanted, runs.c.actor == actor)
+        return await self._summaries(wanted, limit)
+
+    async def list_conversations(self, actor: str, limit: int) -> Sequence[ConversationSummary]:
+        """An actor's conversations, the one that was used last first."""
+        wanted = (
+            sa.select(conversations)
+            .where(conversations.c.actor == actor)
+            .order_by(conversations.c.updated_at.desc(), conversations.c.id)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            found = await connection.execute(wanted)
+            return [ConversationSummary(**row) for row in found.mappings()]
+
+    async def rename(self, conversation: str, title: str) -> bool:
+        """Gives a conversation another title."""
+        named = conversations.update().where(conversations.c.id == conversation).values(title=title)
+        async with self._database.write() as connection:
+            return bool((await connection.execute(named)).rowcount)
+
+    async def delete(self, conversation: str) -> bool:
+        """Deletes a conversation with its runs, their events, evidence and results."""
+        its = sa.select(runs.c.run).where(runs.c.conversation == conversation)
+        async with self._database.write() as connection:
+            for table in (events, evidence, results):
+                await connection.execute(table.delete().where(table.c.run.in_(its)))
+            await connection.execute(runs.delete().where(runs.c.conversation == conversation))
+            gone = await connection.execute(conversations.delete().where(conversations.c.id == conversation))
+        return bool(gone.rowcount)
+
+    async def _summaries(self, wanted: sa.ColumnElement[bool], limit: int) -> list[RunSummary]:
+        columns = (runs.c.run, runs.c.conversation, runs.c.question, runs.c.status, runs.c.at)
+        query = sa.select(*columns, runs.c.channel, runs.c.actor).where(wanted)
+        async with self._database.read() as connection:
+            found = await connection.execute(query.order_by(runs.c.at.desc(), runs.c.run.desc()).limit(limit))
+            rows: list[Any] = list(found.mappings())
+        return [RunSummary(**row) for row in rows]
+
+
+def run_id(turn: Turn) -> str:
+    """A new id, or, for a turn with a message id, always the same: a channel may deliver a message twice."""
+    if turn.message_id is None:
+        return f"run_{secrets.token_hex(10)}"
+    said = "\0".join((turn.channel, turn.conversation, turn.message_id))
+    return f"run_{hashlib.sha256(said.encode()).hexdigest()[:20]}"

@@ -1,0 +1,86 @@
+"""The tables of a workspace's store. Migrations make them; queries are written against them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+class Moment(sa.TypeDecorator[datetime]):
+    """An aware time, kept as text in UTC: equal on every database, and its order is the order of time."""
+
+    impl = sa.String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:
+        return None if value is None else value.astimezone(UTC).strftime(FORMAT)
+
+    def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
+        return None if value is None else datetime.strptime(value, FORMAT).replace(tzinfo=UTC)
+
+
+metadata = sa.MetaData()
+
+conversations = sa.Table(
+    "conversations",
+    metadata,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("actor", sa.String(256), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.Index("conversations_actor", "actor", "updated_at"),
+)
+
+# `last_seq` is the number of the run's last event; taking the next one locks this row, so numbers have no gaps.
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run", sa.String(64), primary_key=True),
+    sa.Column("conversation", sa.String(128), nullable=False),
+    sa.Column("actor", sa.String(256), nullable=False),
+    sa.Column("channel", sa.String(32), nullable=False),
+    sa.Column("message_id", sa.String(256)),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("status", sa.String(32), nullable=False),
+    sa.Column("last_seq", sa.Integer, nullable=False),
+    sa.Column("stopped_by", sa.String(256)),
+    sa.Index("runs_conversation", "conversation", "at"),
+    sa.Index("runs_at", "at"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("run", sa.String(64), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("v", sa.Integer, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("data", sa.JSON, nullable=False),
+)
+
+evidence = sa.Table(
+    "evidence",
+    metadata,
+    sa.Column("run", sa.String(64), primary_key=True),
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("record", sa.JSON, nullable=False),
+)
+
+# How the steps of a run ended, by a digest of what was asked; their nouns are in the evidence.
+results = sa.Table(
+    "results",
+    metadata,
+    sa.Column("run", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("step", sa.String(64), nullable=False),
+    sa.Column("result", sa.JSON, nullable=False),
+)
