@@ -171,7 +171,9 @@ def _judge(
         return replace(change, verdict=verdict, label="trend", direction=direction, weekly_growth=growth)
     label = change.impression.label(change.asked) if change.impression is not None else None
     # Where the impression is explained, the claim to be ruled out is the impression itself.
-    power = change.power if label is None or change.impression is None else test.power(change.impression.relative)
+    power = change.power
+    if label is not None and change.impression is not None:
+        power = test.power(float(np.expm1(change.impression.claimed(change.asked))))
     return replace(change, verdict="cannot_tell" if power < 0.5 else "nothing", label=label)
 
 

@@ -1,14 +1,14 @@
 """What a plain comparison with the days before would make one believe, and what that belief is made of."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
 from scipy.special import ndtr
 
 from tools.analysis.baseline import Baseline, Rows
-from tools.analysis.calendar import DAY, Flags, Floats, Period, days_period, local_date
+from tools.analysis.calendar import DAY, Flags, Floats, Period, days_period, local_date, midnight
 
 Reason = Literal["weekday", "incomplete-period", "earlier-peak", "trend"]
 
@@ -42,32 +42,45 @@ class Impression:
     def label(self, asked: float) -> Reason | None:
         """The largest reason for an impression of the asked sign, None where there is no such impression."""
         sign = -1.0 if asked < 0 else 1.0
-        if self.naive * sign < _SMALL:
-            return None
         reasons: dict[Reason, float] = {
             "incomplete-period": self.incomplete,
             "weekday": self.weekday,
             "trend": self.trend,
             "earlier-peak": self.before if self.before_p < 0.02 else 0.0,
         }
+        if self.naive * sign < _SMALL:
+            # A running Monday beats its Sunday and still looks poor beside the Monday before.
+            del reasons["weekday"]
+        impression = self.claimed(asked)
         best = max(reasons, key=lambda reason: reasons[reason] * sign)
-        return best if reasons[best] * sign >= _SHARE * self.naive * sign else None
+        explained = reasons[best] * sign
+        return best if impression * sign >= _SMALL and explained >= _SHARE * impression * sign else None
+
+    def claimed(self, asked: float) -> float:
+        """The impression, on the log scale, that somebody has who asks so: against the days or the weekdays before."""
+        sign = -1.0 if asked < 0 else 1.0
+        return self.naive if self.naive * sign >= _SMALL else self.naive - self.weekday
 
 
 def impression_of(counts: Floats, base: Baseline, known: Flags, period: Period, now: datetime) -> Impression | None:
     """Compare as a person would who looks at the chart; None where the days before are not known."""
     grid = base.grid
+    inside = known & grid.within(period)
     first = local_date(period.start, grid.tz)
     last = local_date(min(period.end, now) - timedelta(microseconds=1), grid.tz)
     span = (last - first).days + 1
+    rolling = midnight(first, grid.tz) != period.start.astimezone(UTC)
     previous = days_period(first - DAY * span, first - DAY, grid.tz)
-    inside, earlier = known & grid.within(period), known & grid.within(previous)
+    if rolling:
+        # Seven times 24 hours until now are compared with the same before them: nothing in it is unfinished.
+        previous = Period(period.start - (min(period.end, now) - period.start), period.start)
+    earlier = known & grid.within(previous)
     if previous.start < grid.start or not inside.any() or not earlier.any():
         return None
-    whole = _expected_whole(base, days_period(first, last, grid.tz))
-    whole_before = _expected_whole(base, previous)
     expected, expected_before = float(base.expected[inside].sum()), float(base.expected[earlier].sum())
     observed, observed_before = float(counts[inside].sum()), float(counts[earlier].sum())
+    whole = expected if rolling else _expected_whole(base, days_period(first, last, grid.tz))
+    whole_before = expected_before if rolling else _expected_whole(base, previous)
     growth = base.weekly_growth * span / 7
     rows = base.rows(counts, earlier)
     mean = base.mean(rows)

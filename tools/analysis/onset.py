@@ -14,7 +14,7 @@ from tools.analysis.windows import Windows
 # What a window with an end must gain, in nats, over a step without one: one more free time.
 _RECOVERY_COST = 5.0
 # Above this the change is no play of chance, over the search of a month (see bench/drops.py).
-FOUND = 8.0
+FOUND = 9.0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tools.analysis.baseline import Baseline
 from tools.analysis.calendar import Flags, Floats, Holiday, Ints, Period
 
 # How often a day is odd altogether, how odd (as a variance), and how often a public holiday is.
-_ODD, _ODD_VARIANCE, _ODD_HOLIDAY = 0.01, 0.2, 0.5
+_ODD, _ODD_VARIANCE, _ODD_HOLIDAY = 0.02, 0.2, 0.5
 # No metric is steadier from day to day than this (variance of the daily level).
 _LEAST_VARIANCE = 2e-4
 _FALLS = np.array(
