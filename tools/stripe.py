@@ -165,7 +165,7 @@ class Stripe(Connector):
 
     async def _charges(self, since: datetime, until: datetime, status: str) -> list[Json]:
         """All charges of a period, read day by day side by side."""
-        starts = [since + timedelta(days=i) for i in range((until - since) // timedelta(days=1) + 1)]
+        starts = [since + timedelta(days=i) for i in range(-((since - until) // timedelta(days=1)))]
         ranges = zip(starts, [*starts[1:], until], strict=True)
         days = await together(
             self._first("charges", {"created[gte]": _second(a), "created[lt]": _second(b)}, None) for a, b in ranges

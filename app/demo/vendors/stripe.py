@@ -65,7 +65,7 @@ class Stripe:
         return {
             "id": "acct_1Demo0000000000", "object": "account", "charges_enabled": True, "details_submitted": True,
             "email": f"billing@{facts.domain}", "payouts_enabled": True, "type": "standard",
-            "settings": {"branding": {"icon": None, "logo": None, "primary_color": None, "secondary_color": None},
+            "settings": {"branding": {"primary_color": None, "secondary_color": None},
                          "card_payments": {"statement_descriptor_prefix": None,
                                            "statement_descriptor_prefix_kana": None,
                                            "statement_descriptor_prefix_kanji": None},

@@ -84,8 +84,8 @@ class Ledger:
         made, failed, amount = int(charges.made[index]), bool(charges.failed[index]), int(charges.amount[index])
         return {
             "id": charge_id(index), "object": "charge", "amount": amount, "amount_captured": 0 if failed else amount,
-            "amount_refunded": 0, "billing_details": {"address": None, "email": None, "name": None, "phone": None},
-            "captured": not failed, "created": made, "currency": charges.currency[index], "customer": None,
+            "amount_refunded": 0, "billing_details": {"email": None, "name": None, "phone": None},
+            "captured": not failed, "created": made, "currency": charges.currency[index],
             "description": "Subscription update", "disputed": False, "livemode": True, "metadata": {},
             "failure_code": "card_declined" if failed else None,
             "failure_message": "Your card was declined." if failed else None,
@@ -157,9 +157,9 @@ class Ledger:
 def customer(ref: str, created: int, name: str | None, email: str | None) -> Json:
     """A customer's record without subscriptions."""
     return {
-        "id": ref, "object": "customer", "address": None, "balance": 0, "created": created, "currency": None,
+        "id": ref, "object": "customer", "balance": 0, "created": created, "currency": None,
         "delinquent": False, "description": None, "email": email, "livemode": True, "metadata": {}, "name": name,
-        "phone": None, "shipping": None,
+        "phone": None,
     }  # fmt: skip
 
 
@@ -179,8 +179,7 @@ def _price(plan: str, cents: int, currency: str) -> Json:
         "id": f"price_{key}", "object": "price", "active": True, "billing_scheme": "per_unit", "created": 1_600_000_000,
         "currency": currency, "livemode": True, "lookup_key": None, "metadata": {}, "nickname": plan,
         "product": f"prod_{_token(plan, 14)}", "type": "recurring", "unit_amount": cents,
-        "unit_amount_decimal": str(cents), "tax_behavior": "unspecified", "tiers_mode": None,
-        "custom_unit_amount": None, "transform_quantity": None,
+        "unit_amount_decimal": str(cents), "tax_behavior": "unspecified",
         "recurring": {"interval": "month", "interval_count": 1, "usage_type": "licensed", "meter": None},
     }  # fmt: skip
 
@@ -189,7 +188,7 @@ def _product(name: str, title: str) -> Mapping[str, Any]:
     return {
         "id": name, "object": "product", "active": True, "created": 1_600_000_000, "images": [], "livemode": True,
         "metadata": {}, "name": title.capitalize(), "updated": 1_600_000_000, "description": None, "url": None,
-        "marketing_features": [], "package_dimensions": None, "shippable": None, "tax_code": None,
+        "marketing_features": [], "shippable": None,
     }  # fmt: skip
 
 
