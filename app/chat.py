@@ -15,7 +15,8 @@ from chainlit.session import WebsocketSession
 
 from agents.ports import Turn
 from app.channels.web_evidence import evidence_page
-from app.channels.web_history import History, HistoryLayer, is_thread_id, thread_dict
+from app.channels.web_history import HistoryLayer, thread_dict
+from app.channels.web_threads import History, is_thread_id
 from app.channels.web_viewer import Viewers, notice
 
 if TYPE_CHECKING:

@@ -2,90 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chainlit.data.base import BaseDataLayer
 from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
 
-from app.channels.web import Element, Message, RunView, fold, page
+from app.channels.web_threads import History, Thread, is_thread_id
 
 if TYPE_CHECKING:
-    from agents.conversation import Conversations, ConversationSummary, RunSummary
+    from agents.conversation import Conversations, ConversationSummary
 
 _EPOCH = "2020-01-01T00:00:00Z"
 _MOST_THREADS = 500
-_MOST_RUNS = 200
-
-
-@dataclass(frozen=True)
-class Thread:
-    """A conversation as the page shows it, with the runs that are still going."""
-
-    id: str
-    owner: str
-    title: str
-    at: str
-    messages: tuple[Message, ...]
-    elements: tuple[Element, ...]
-    running: tuple[str, ...]
-
-
-def is_thread_id(raw: str | None) -> bool:
-    """Whether that can be the id of a conversation in the chat. Browsers send it, so anything may come."""
-    try:
-        return raw is not None and str(uuid.UUID(raw)) == raw.lower()
-    except (ValueError, AttributeError):
-        return False
-
-
-class History:
-    """Reads threads from the stored conversations, runs and events."""
-
-    def __init__(self, conversations: Conversations) -> None:
-        self._conversations = conversations
-
-    async def thread(self, thread_id: str) -> Thread | None:
-        """The whole thread as of now; None where the id is no conversation's."""
-        runs = await self._runs(thread_id)
-        if not runs:
-            return None
-        pages = [page(await self._view(run)) for run in runs]
-        first = runs[0]
-        return Thread(
-            id=thread_id,
-            owner=first.actor,
-            title=first.question,
-            at=first.at.isoformat(),
-            messages=tuple(message for one in pages for message in one.messages),
-            elements=tuple(element for one in pages for element in one.elements),
-            running=tuple(run.run for run in runs if run.status == "running"),
-        )
-
-    async def owner(self, thread_id: str) -> str:
-        """Who began the conversation; empty where there is none."""
-        runs = await self._runs(thread_id)
-        return runs[0].actor if runs else ""
-
-    async def _view(self, run: RunSummary) -> RunView:
-        """The run folded from its stored events; of a running one only the question, for its viewer sends the rest."""
-        if run.status == "running":
-            return RunView(
-                run.run, question=run.question, actor=run.actor, conversation=run.conversation, asked_at=run.at
-            )
-        view = RunView(run.run)
-        async for event in self._conversations.follow(run.run):
-            view = fold(view, event)
-        return view
-
-    async def _runs(self, thread_id: str) -> Sequence[RunSummary]:
-        if not is_thread_id(thread_id):
-            return ()
-        runs = await self._conversations.runs(conversation=thread_id, limit=_MOST_RUNS)
-        return sorted(runs, key=lambda run: run.at)
 
 
 class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
@@ -127,7 +56,7 @@ class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
 
     async def delete_thread(self, thread_id: str) -> None:
         if is_thread_id(thread_id):
-            await self._conversations.delete_conversation(thread_id)
+            await self._conversations.delete(thread_id)
 
     async def update_thread(
         self,
@@ -139,7 +68,7 @@ class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
     ) -> None:
         # Chainlit also calls this with the first message as the name, then with a user: the title is that already.
         if name and user_id is None and metadata is None and is_thread_id(thread_id):
-            await self._conversations.rename_conversation(thread_id, name.strip()[:200])
+            await self._conversations.rename(thread_id, name.strip()[:200])
 
     async def get_element(self, thread_id: str, element_id: str) -> Any:
         thread = await self._history.thread(thread_id)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from agents.ports import Turn
 from agents.record import Evidence
@@ -148,7 +149,7 @@ EVIDENCE = (
 
 
 def chart() -> dict[str, Any]:
-    start = datetime(2026, 10, 21, 4, tzinfo=UTC)
+    start = datetime(2026, 10, 21, tzinfo=ZoneInfo("America/New_York"))
 
     def days(level: float, after: float) -> list[list[Any]]:
         points = []
@@ -171,7 +172,7 @@ def chart() -> dict[str, Any]:
         "interval": [(ONSET - timedelta(hours=9)).isoformat(), (ONSET + timedelta(hours=6)).isoformat()],
         "expected": days(482, 482)[19:],
         "timezone": "America/New_York",
-        "incomplete_from": datetime(2026, 11, 18, 4, tzinfo=UTC).isoformat(),
+        "incomplete_from": datetime(2026, 11, 18, 5, tzinfo=UTC).isoformat(),
     }
 
 

@@ -1,0 +1,82 @@
+"""Conversations as the chat shows them: read from the stored runs and their events, and stored nowhere again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.channels.web import Element, Message, RunView, fold, page
+
+if TYPE_CHECKING:
+    from agents.conversation import Conversations, RunSummary
+
+_MOST_RUNS = 200
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A conversation as the page shows it, with the runs that are still going."""
+
+    id: str
+    owner: str
+    title: str
+    at: str
+    messages: tuple[Message, ...]
+    elements: tuple[Element, ...]
+    running: tuple[str, ...]
+
+
+def is_thread_id(raw: str | None) -> bool:
+    """Whether that can be the id of a conversation in the chat. Browsers send it, so anything may come."""
+    try:
+        return raw is not None and str(uuid.UUID(raw)) == raw.lower()
+    except (ValueError, AttributeError):
+        return False
+
+
+class History:
+    """Reads threads from the stored conversations, runs and events."""
+
+    def __init__(self, conversations: Conversations) -> None:
+        self._conversations = conversations
+
+    async def thread(self, thread_id: str) -> Thread | None:
+        """The whole thread as of now; None where the id is no conversation's."""
+        runs = await self._runs(thread_id)
+        if not runs:
+            return None
+        pages = [page(await self._view(run)) for run in runs]
+        first = runs[0]
+        return Thread(
+            id=thread_id,
+            owner=first.actor,
+            title=first.question,
+            at=first.at.isoformat(),
+            messages=tuple(message for one in pages for message in one.messages),
+            elements=tuple(element for one in pages for element in one.elements),
+            running=tuple(run.run for run in runs if run.status == "running"),
+        )
+
+    async def owner(self, thread_id: str) -> str:
+        """Who began the conversation; empty where there is none."""
+        runs = await self._runs(thread_id)
+        return runs[0].actor if runs else ""
+
+    async def _view(self, run: RunSummary) -> RunView:
+        """The run folded from its stored events; of a running one only the question, for its viewer sends the rest."""
+        if run.status == "running":
+            return RunView(
+                run.run, question=run.question, actor=run.actor, conversation=run.conversation, asked_at=run.at
+            )
+        view = RunView(run.run)
+        async for event in self._conversations.follow(run.run):
+            view = fold(view, event)
+        return view
+
+    async def _runs(self, thread_id: str) -> Sequence[RunSummary]:
+        if not is_thread_id(thread_id):
+            return ()
+        runs = await self._conversations.runs(conversation=thread_id, limit=_MOST_RUNS)
+        return sorted(runs, key=lambda run: run.at)
