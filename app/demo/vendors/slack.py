@@ -45,7 +45,7 @@ def routes(demo: Demo) -> Sequence[BaseRoute]:
 class _Slack:
     def __init__(self, company: Company) -> None:
         self.company = company
-        self.team = {"id": "T0DEMO", "name": company.facts.name, "domain": slug(company.facts.name)}
+        self.team = {"id": "T0DEMO000", "name": company.facts.name, "domain": slug(company.facts.name)}
         said = sorted(company.of_kind("message"), key=self._ts)
         self.channels_by_id = {channel_id(str(m["channel"])): str(m["channel"]) for m in said}
         self.by_channel: dict[str, list[Artefact]] = {}
@@ -64,7 +64,7 @@ class _Slack:
         return answer
 
     def auth_test(self, request: Request) -> Response:
-        bot = {"user": "deus", "user_id": "U0DEUS", "bot_id": "B0DEUS", "is_enterprise_install": False}
+        bot = {"user": "deus", "user_id": "U0DEUS000", "bot_id": "B0DEUS000", "is_enterprise_install": False}
         url = f"{self.company.public_url}/slack/"
         return _done({"url": url, "team": self.team["name"], "team_id": self.team["id"], **bot})
 
@@ -176,7 +176,7 @@ class _Slack:
         if self.company.member(message["author"]):
             shown["user"] = user_id(str(message["author"]))
         else:
-            shown |= {"subtype": "bot_message", "bot_id": "B0OTHER", "username": str(message["author"])}
+            shown |= {"subtype": "bot_message", "bot_id": "B0OTHER00", "username": str(message["author"])}
         shown["text"] = escape(self.company.words(message["text"]), quote=False)
         replies = [self._ts(m) for m in self.by_channel[channel] if m["thread"] == message.id]
         if replies:
@@ -193,7 +193,7 @@ class _Slack:
             "is_mpim": False, "is_private": False, "is_archived": False, "is_general": name == "general",
             "is_member": True, "is_shared": False, "is_ext_shared": False, "is_org_shared": False,
             "is_pending_ext_shared": False, "pending_shared": [], "unlinked": 0, "created": 1_600_000_000,
-            "creator": "U0DEUS", "previous_names": [], "topic": purpose, "purpose": purpose,
+            "creator": "U0DEUS000", "previous_names": [], "topic": purpose, "purpose": purpose,
             "num_members": len(self.company.people),
         }  # fmt: skip
 
