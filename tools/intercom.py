@@ -64,7 +64,8 @@ class Intercom(Connector):
             filters.append({"field": "created_at", "operator": "<", "value": int(request.until.timestamp()) + 1})
         if request.state != "all":
             filters.append({"field": "open", "operator": "=", "value": request.state != "solved"})
-        words = re.findall(r"\w+", request.text)[: _MOST_FILTERS // 2]
+        # Intercom looks for parts of words, so that "it" would be in every other ticket.
+        words = (re.findall(r"\w{3,}", request.text) or re.findall(r"\w+", request.text))[: _MOST_FILTERS // 2]
         if words:
             said = [{"field": f, "operator": "~", "value": word} for word in words for f in ("title", "description")]
             filters.append({"operator": "OR", "value": said})
