@@ -60,8 +60,8 @@ class PostHog(Connector):
         events = [record async for record in self._pages("event_definitions/", {"limit": 100})]
         properties = await together(self._properties(event["name"]) for event in events)
         known = sorted({name for names in properties for name in names}, key=lambda name: (name.startswith("$"), name))
-        asked = known[:_PROPERTIES_WITH_VALUES]
-        values = dict(zip(asked, await together(self._values(name) for name in asked), strict=True))
+        listed = await together(self._values(name) for name in known[:_PROPERTIES_WITH_VALUES])
+        values = dict(zip(known, listed, strict=False))
         return [
             Metric(
                 service=self.name,
@@ -78,10 +78,7 @@ class PostHog(Connector):
 
     @serves(verbs.MetricsSeries)
     async def series(self, request: verbs.MetricsSeries) -> Sequence[Series]:
-        """One series; the first bucket is the whole one that `since` lies in, the last is cut at `until` or now.
-
-        `minute` gives quarter hours. Raises NotFound where the project knows no such event.
-        """
+        """One series from the bucket of `since` to `until` or now; NotFound if the project knows no such event."""
         return await self._series(request, ())
 
     @serves(verbs.MetricsBreakdown)
@@ -125,24 +122,22 @@ class PostHog(Connector):
     @serves(verbs.FlagsList)
     async def flags(self, request: verbs.FlagsList) -> Sequence[Flag]:
         """Flags as they stand; one that is released to several groups of people appears once for each."""
-        found: list[Flag] = []
-        async for record in self._pages("feature_flags/", {"limit": 100}):
-            if not matches(request.text, record["key"], record.get("name")):
-                continue
-            for where, rollout in _groups(record.get("filters")):
-                found.append(
-                    Flag(
-                        service=self.name,
-                        ref=record["key"],
-                        url=self._url(f"feature_flags/{record['id']}"),
-                        at=record["created_at"],
-                        title=record.get("name") or record["key"],
-                        key=record["key"],
-                        rollout=rollout if record["active"] else 0.0,
-                        where=where,
-                        active=record["active"],
-                    )
-                )
+        found = [
+            Flag(
+                service=self.name,
+                ref=record["key"],
+                url=self._url(f"feature_flags/{record['id']}"),
+                at=record["created_at"],
+                title=record.get("name") or record["key"],
+                key=record["key"],
+                rollout=rollout if record["active"] else 0.0,
+                where=where,
+                active=record["active"],
+            )
+            async for record in self._pages("feature_flags/", {"limit": 100})
+            if matches(request.text, record["key"], record.get("name"))
+            for where, rollout in _groups(record.get("filters"))
+        ]
         return sorted(found, key=lambda flag: flag.at, reverse=True)[: request.limit]
 
     @serves(verbs.FlagsHistory)
@@ -177,8 +172,8 @@ class PostHog(Connector):
         return (await self.wire.get(f"/api/projects/{self.settings.project_id}/{path}", params)).data
 
     async def _query(self, query: Json) -> Json:
-        path = f"/api/projects/{self.settings.project_id}/query/"
-        return (await self.wire.post(path, {"query": query, "refresh": "blocking"})).data
+        body = {"query": query, "refresh": "blocking"}
+        return (await self.wire.post(f"/api/projects/{self.settings.project_id}/query/", body)).data
 
     async def _pages(self, path: str, params: Params) -> AsyncIterator[Json]:
         async def fetch(following: str | None) -> Json:
@@ -200,8 +195,7 @@ class PostHog(Connector):
 
     async def _values(self, key: str) -> tuple[str, ...]:
         found = await self._get("events/values/", {"key": key})
-        records = found["results"] if isinstance(found, dict) else found
-        return tuple(str(record["name"]) for record in records)
+        return tuple(str(record["name"]) for record in (found["results"] if isinstance(found, dict) else found))
 
     async def _counts(
         self, request: verbs.MetricsSeries | verbs.MetricsBreakdown, by: Sequence[str], since: datetime, until: datetime
@@ -239,11 +233,12 @@ class PostHog(Connector):
         zone = await self._zone()
         until = min(request.until or self.now(), self.now())
         axis = buckets(request.since, until, request.grain, zone)
-        if not axis:
-            return []
-        counted = await self._counts(request, by, axis[0], until)
-        if not any(any(counts.values()) for counts in counted.values()):
-            await self._must_know(request.metric)
+        counted = await self._counts(request, by, axis[0], until) if axis else {}
+        if axis and not any(any(counts.values()) for counts in counted.values()):
+            # A misspelt event would otherwise look like one that never happened.
+            alike = self._pages("event_definitions/", {"search": request.metric, "limit": 100})
+            if request.metric not in [event["name"] async for event in alike]:
+                raise NotFound(f"PostHog knows no event {request.metric!r}; metrics.list names all.", service=self.name)
         # Most buckets of a fine breakdown are empty, and share one point each.
         empty = [Point(at=at, value=0.0) for at in axis]
         found: list[Series] = []
@@ -267,12 +262,6 @@ class PostHog(Connector):
             )
         return found
 
-    async def _must_know(self, metric: str) -> None:
-        """A misspelt event would otherwise look like one that never happened."""
-        found = [record["name"] async for record in self._pages("event_definitions/", {"search": metric, "limit": 100})]
-        if metric not in found:
-            raise NotFound(f"PostHog knows no event {metric!r}; metrics.list names all.", service=self.name)
-
     def _changes(self, record: Json) -> list[FlagChange]:
         """One change for every group of people whose share changed."""
         detail, user = record["detail"], record.get("user") or {}
@@ -282,7 +271,7 @@ class PostHog(Connector):
                 ref=record["id"],
                 url=self._url(f"feature_flags/{record['item_id']}?activity={record['id']}"),
                 at=record["created_at"],
-                title=f"{detail['name']}: {_percent(before)} → {_percent(after)}",
+                title=f"{detail['name']}: " + " → ".join("—" if s is None else f"{s:g}%" for s in (before, after)),
                 key=detail["name"],
                 before=before,
                 after=after,
@@ -324,10 +313,9 @@ def _fold(remarks: Sequence[Annotation]) -> list[tuple[Annotation, bool]]:
             place = open_at.pop(name)
             folded[place] = (folded[place][0].model_copy(update={"until": remark.at}), False)
             continue
-        if starts:
-            open_at[name] = len(folded)
-        where = {"source": said["source"]} if said["source"] else {}
-        folded.append((remark.model_copy(update={"title": said["title"], "where": where}), starts))
+        open_at |= {name: len(folded)} if starts else {}
+        told = {"title": said["title"], "where": {"source": said["source"]} if said["source"] else {}}
+        folded.append((remark.model_copy(update=told), starts))
     return folded
 
 
@@ -335,10 +323,10 @@ def _groups(filters: Json) -> list[tuple[Where, float]]:
     """The groups of people that a flag's filters release it to, with the percentage of each."""
     found: list[tuple[Where, float]] = []
     for group in (filters or {}).get("groups") or ():
-        where: Where = {}
-        for condition in group.get("properties") or ():
-            value = condition.get("value")
-            where[condition["key"]] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        conditions = group.get("properties") or ()
+        where = {
+            c["key"]: ", ".join(map(str, v)) if isinstance(v := c.get("value"), list) else str(v) for c in conditions
+        }
         share = group.get("rollout_percentage")
         found.append((where, 100.0 if share is None else float(share)))
     return found
@@ -351,18 +339,12 @@ def _differences(changes: Sequence[Json]) -> list[tuple[Where, float | None, flo
         old, new = change.get("before"), change.get("after")
         if change["field"] == "active":
             found.append(({}, 100.0 if old else 0.0, 100.0 if new else 0.0))
-        if change["field"] != "filters":
-            continue
-        was, becomes = ({frozenset(where.items()): share for where, share in _groups(side)} for side in (old, new))
-        for who in {**was, **becomes}:
-            if was.get(who) != becomes.get(who):
-                found.append((dict(who), was.get(who), becomes.get(who)))
+        elif change["field"] == "filters":
+            was, becomes = ({frozenset(where.items()): share for where, share in _groups(side)} for side in (old, new))
+            changed = [who for who in {**was, **becomes} if was.get(who) != becomes.get(who)]
+            found += [(dict(who), was.get(who), becomes.get(who)) for who in changed]
     return found
 
 
 def _quoted(name: str) -> str:
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
-
-
-def _percent(share: float | None) -> str:
-    return "—" if share is None else f"{share:g}%"
