@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -167,20 +168,22 @@ def notes(unchecked: Mapping[str, str]) -> tuple[str, ...]:
 def compose(answer: Answer, numbers: Mapping[str, int]) -> Answer:
     """The answer with its text made of its claims, each followed by the numbers of its evidence."""
     blocks: list[str] = [answer.preface] if answer.preface else []
-    section = ""
+    section, in_list = "", False
     for claim in answer.claims:
         if claim.section != section:
-            section = claim.section
+            section, in_list = claim.section, True
             if section:
                 blocks.append(f"\n\n**{section}**\n")
         marks = "".join(f"[{numbers[e]}]" for e in claim.evidence if e in numbers)
         text = claim.text if claim.kind != "hypothesis" else _hedged(claim.text)
         line = f"{text} {marks}".rstrip()
-        blocks.append(f"\n{line}" if line.startswith("- ") else f"\n\n{line}")
+        bullet = line.startswith("- ")
+        blocks.append(f"\n{line}" if bullet and (in_list or not blocks) else f"\n\n{line}")
+        in_list = bullet
     if answer.notes:
         blocks.append("\n\n**Not checked**\n")
         blocks += [f"\n- {note}" for note in answer.notes]
-    text = "".join(blocks).strip()
+    text = re.sub(r"\n{3,}", "\n\n", "".join(blocks)).strip()
     return answer.model_copy(update={"text": text or "I found nothing that answers this."})
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -43,7 +44,9 @@ class Facts:
 
     def has_ref(self, ref: str) -> bool:
         """Whether some record is called so, or its text mentions it."""
-        return re.search(rf"(?<![\w]){re.escape(ref)}(?![\w])", self.words) is not None
+        # "#482" is how people write acme/portal#482.
+        before = "" if ref.startswith("#") else r"(?<!\w)"
+        return re.search(rf"{before}{re.escape(ref)}(?!\w)", self.words) is not None
 
     def has_time(self, moment: Moment) -> bool:
         """Whether some time of the records reads so, to the precision in which it is written."""
@@ -94,10 +97,27 @@ def gather(evidence: Sequence[Evidence], zone: ZoneInfo, now: datetime) -> Facts
             if text.startswith(("http://", "https://")):
                 links.add(text)
         counts |= {len(part) for part in _lists(item.content)}
-        counts |= {len({str(record.get("ref")) for record in item.content})}
+        counts |= _group_sizes(item.content)
     distinct = {(item.service, item.ref) for item in evidence}
     counts |= {len(distinct), len({item.service for item in evidence})}
     return Facts(frozenset(values), frozenset(counts), tuple(moments), "\n".join(words), frozenset(links))
+
+
+def _group_sizes(content: Sequence[Mapping[str, Any]]) -> set[int]:
+    """How many records there are, of each kind, in each group that a computation made, and of each kind in a group."""
+    sizes: Counter[tuple[str, str, str]] = Counter()
+    for record in content:
+        inner = record.get("record")
+        kind = str((inner if isinstance(inner, dict) else record).get("kind"))
+        for key in {
+            ("", "", ""),
+            ("", "", kind),
+            ("g", str(record.get("group")), ""),
+            ("g", str(record.get("group")), kind),
+        }:
+            sizes[key] += 1
+    # Of a group that is empty, or of a kind that is not there, there are none.
+    return {0, len({str(record.get("ref")) for record in content}), *sizes.values()}
 
 
 def _leaves(value: Any) -> Iterator[Any]:

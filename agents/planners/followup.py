@@ -18,6 +18,8 @@ _CONTINUES = re.compile(
 _SHOW = re.compile(
     r"\b(?:show|open|see|read|which|what|where|link|give|zeig\w*|welche\w*|muestra\w*|cuál|enseña\w*)\b", re.IGNORECASE
 )
+_POINTS = re.compile(r"\b(?:the|that|this|its|it|der|die|das|den|dem|el|la|ese|esa|este|esta)\b", re.IGNORECASE)
+_ALL = re.compile(r"\b(?:all|any|every|each|open|urgent|alle|todos|todas)\b(?! (?:it|the|that))", re.IGNORECASE)
 _KINDS: Mapping[str, re.Pattern[str]] = {
     "pull_request": re.compile(r"\bpull[ -]?requests?\b|\bprs?\b|\bdiff\b|\bcode change\b|\bmerge request\b", re.I),
     "deployment": re.compile(r"\bdeploy(?:s|ments?|ed)?\b|\brelease\b|\bdespliegue\b", re.I),
@@ -98,7 +100,7 @@ def selection(text: str, dims: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 def _records(text: str, past: Past) -> list[dict[str, Any]]:
     """The records of the kind that the text asks to see, those that the last answer cites."""
-    if not _SHOW.search(text):
+    if not _SHOW.search(text) or not _POINTS.search(text) or _ALL.search(text):
         return []
     wanted = [kind for kind, pattern in _KINDS.items() if pattern.search(text)]
     if not wanted or past.answer is None:

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tools.kit.errors import UserMustMend
 
@@ -19,11 +20,12 @@ PATIENCE = 60.0
 
 @contextlib.contextmanager
 def running(world: Path, port: int = 0, public_url: str | None = None) -> Iterator[str]:
-    """Serves a world on loopback while the block runs; gives its base URL. Port 0 takes any that is free.
+    """Serves a world on loopback while the block runs; gives its base URL.
 
-    `public_url` is what the records' URLs begin with; the served address unless another is given.
+    Port 0 takes the one of `public_url` (what the records' URLs begin with) if it is free, else any.
     """
-    chosen = port or _free_port()
+    usual = urlsplit(public_url or "").port
+    chosen = port or (usual if usual and not _taken(usual) else _free_port())
     if port and _taken(port):
         raise UserMustMend(f"Port {port} is taken.", remedy="Name another with --demo-port.")
     base = f"http://127.0.0.1:{chosen}"

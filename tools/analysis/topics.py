@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, Field
 
 from tools.analysis.links import join, key
 from tools.analysis.relevance import Hit, find
+from tools.analysis.words import words
 from tools.kit.analysis import Analysis, Frame
 from tools.nouns import (
     Alert,
@@ -29,6 +30,9 @@ from tools.nouns import (
     pick,
 )
 
+# So many telling words of a bug in a message that names a customer make it a report.
+SHARED = 2
+AFTERMATH = timedelta(days=10)
 GROUPS: dict[type[Noun], str] = {
     Incident: "incidents",
     ErrorGroup: "errors",
@@ -57,6 +61,9 @@ class AnalyzeTopic(Analysis):
     records: tuple[Noun, ...] = ()
     refs: tuple[str, ...] = Field(default=(), description="records that were named outright")
     since: AwareDatetime | None = None
+    period: dict[str, str] | None = Field(
+        default=None, description="start and end of the time that was named, ISO 8601"
+    )
     open_only: bool = False
     most: int = Field(default=9, ge=1, le=40)
 
@@ -66,13 +73,36 @@ class AnalyzeTopic(Analysis):
             records = [r for r in records if _last(r) >= self.since]
         named = [r for r in records if _is_named(r, self.refs)]
         hits = [Hit(record, 1.0, "named in the question") for record in named]
-        if named:
-            joined = join(records)
-            near = {other for record in named for other in joined.get(key(record), ())}
-            hits += [Hit(r, 0.6, f"tied to {named[0].ref}") for r in records if key(r) in near and r not in named]
+        dated = [] if named else self._dated(records, frame)
+        if named or dated:
+            hits += [Hit(record, 1.0, "of the time that was named") for record in dated]
+            hits += self._aftermath(named + dated, records, frame)
         else:
             hits = find(self.topic, records, frame, most=self.most)
         return in_order(hits[: self.most])
+
+    def _dated(self, records: Sequence[Noun], frame: Frame) -> list[Noun]:
+        """Records of the kind that the topic names, from the period that was named: "Thursday's incident"."""
+        if self.period is None:
+            return []
+        start, end = (datetime.fromisoformat(self.period[name]) for name in ("start", "end"))
+        said = self.topic.lower()
+        return [r for r in records if r.kind.replace("_", " ") in said and start <= r.at < end]
+
+    def _aftermath(self, about: Sequence[Noun], records: Sequence[Noun], frame: Frame) -> list[Hit]:
+        """What is tied to some records, and the later work that is labelled by their kind or names their day."""
+        joined = join(records)
+        later = [r for r in records if r not in about and any(self._follows(r, a, frame) for a in about)]
+        near = {other for record in [*about, *later] for other in joined.get(key(record), ())}
+        tied = [r for r in records if key(r) in near and r not in about and r not in later]
+        return [Hit(r, 0.7, "came of it") for r in later] + [Hit(r, 0.6, "tied to it") for r in tied]
+
+    def _follows(self, record: Noun, cause: Noun, frame: Frame) -> bool:
+        if not cause.at < record.at <= cause.at + AFTERMATH:
+            return False
+        day = f"{cause.at.astimezone(frame.timezone):%A}".lower()
+        labels = [label.lower() for label in getattr(record, "labels", ())]
+        return cause.kind in labels or (isinstance(record, Issue) and day in record.text().lower())
 
 
 class AnalyzeDocuments(Analysis):
@@ -127,9 +157,10 @@ class AnalyzeAffected(Analysis):
                 reached.add(key(owner))
                 picks.append(pick(owner, "customers", f"ticket “{ticket.title}”"))
             picks.append(pick(ticket, "tickets", ticket.customer or ""))
-        about = find(told, self.messages, frame, most=8, ties=False)
-        about += find(self.topic, self.messages, frame, most=8, ties=False)
-        for message in list({key(h.noun): h.noun for h in about}.values()):
+        told_words = set(words(told))
+        for message in self.messages:
+            if len(told_words & set(words(message.text()))) < SHARED:
+                continue
             for customer in self.customers:
                 if customer.name.lower() in message.text().lower():
                     picks.append(pick(message, "said", customer.name))

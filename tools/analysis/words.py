@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 _STOP = """
+    bug bugs error errors issue issues problem problems ticket tickets fix sentry linear github slack notion
     a an the and or but if so of in on at to for from by with about into over after before since until as is are
     was were be been being am do does did done has have had having can could may might must shall should will would
     i you he she it we they me him her us them my your his its our their this that these those there here what
@@ -18,6 +19,7 @@ _STOP = """
     en se lo no mi su document documents doc docs page pages decision decisions written wrote note notes
 """
 STOP = frozenset(_STOP.split())
+UNHEARD = 0.5
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ENDINGS = ("ations", "ation", "ements", "ement", "ings", "ing", "ied", "ies", "ers", "er", "ed", "es", "s", "e", "y")
@@ -53,10 +55,8 @@ def rarity(texts: Iterable[str]) -> Mapping[str, float]:
 
 
 def covered(query: Iterable[str], text: Iterable[str], weights: Mapping[str, float]) -> float:
-    """The weighted share of the query's words that a text holds, from 0 to 1."""
+    """The weighted share of the query's words that a text holds, from 0 to 1; a word that no text holds counts little."""
     wanted, held = set(query), set(text)
-    most = max(weights.values(), default=1.0)
-    total = sum(weights.get(word, most) for word in wanted)
-    if not total:
-        return 0.0
-    return sum(weights.get(word, most) for word in wanted if word in held) / total
+    unheard = UNHEARD * max(weights.values(), default=1.0)
+    total = sum(weights.get(word, unheard) for word in wanted)
+    return sum(weights.get(word, 0.0) for word in wanted if word in held) / total if total else 0.0
