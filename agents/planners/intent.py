@@ -8,10 +8,9 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from agents.planners.intent_features import WordSpace
-from agents.planners.logistic import Logistic
+from agents.planners.intent_features import Terms, WordSpace, terms
+from agents.planners.logistic import Features, Logistic
 
 Vectors = NDArray[np.float32]
 
@@ -86,14 +85,15 @@ class IntentMatcher:
                 raise ValueError(f"{name}: {len(texts)} sentences but {len(rows)} vectors")
         texts = [text for group, _ in groups for text in group]
         labels = np.repeat(np.arange(len(groups)), [len(group) for group, _ in groups])
-        words = WordSpace.learn(texts, at_least=at_least, word_scale=WORD_SCALE, letter_scale=LETTER_SCALE)
-        features = _features(words, texts, np.concatenate([rows for _, rows in groups]))
+        documents = [terms(text) for text in texts]
+        words = WordSpace.learn(documents, at_least=at_least, word_scale=WORD_SCALE, letter_scale=LETTER_SCALE)
+        features = _features(words, documents, np.concatenate([rows for _, rows in groups]))
         model = Logistic.fit(features, labels, classes=len(groups), penalty=penalty)
         return cls(intents, words, model, thresholds or Thresholds())
 
     def probabilities(self, texts: Sequence[str], vectors: Vectors) -> NDArray[np.float64]:
         """Shape (texts, intents + 1), rows summing to one; the last column is out of scope."""
-        return self._model.probabilities(_features(self._words, texts, vectors))
+        return self._model.probabilities(_features(self._words, [terms(text) for text in texts], vectors))
 
     def rank(self, text: str, vector: Vectors) -> list[tuple[str, float]]:
         """All intents with their probabilities, best first; what is missing to one is out of scope."""
@@ -124,6 +124,5 @@ def judge(ranked: Sequence[tuple[str, float]], thresholds: Thresholds) -> Verdic
     return Verdict(decision, tuple(ranked[:3]), none)
 
 
-def _features(words: WordSpace, texts: Sequence[str], vectors: Vectors) -> sparse.csr_array:
-    meaning = sparse.csr_array(np.asarray(vectors, dtype=np.float32) * MEANING_SCALE)
-    return sparse.csr_array(sparse.hstack([meaning, words.rows(texts)], format="csr"))
+def _features(words: WordSpace, documents: Sequence[Terms], vectors: Vectors) -> Features:
+    return Features(np.asarray(vectors, dtype=np.float32) * MEANING_SCALE, words.rows(documents))

@@ -6,14 +6,14 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 from scipy import sparse
 
-from agents.planners.glossary import aligned, gloss
+from agents.planners.glossary import Glossed, aligned
 from agents.planners.slots import change, metric, timerange
 from agents.planners.slots.marks import priority
 from agents.planners.slots.moment import Grain
@@ -32,43 +32,53 @@ def plain(text: str) -> str:
     """Lower case without accents, with refs, percentages, dates, clock times and numbers each replaced by one word."""
     folded = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(char for char in folded if not unicodedata.combining(char)).replace("’", "'")
-    for pattern, word in ((_REF, " xref "), (_PERCENT, " xpct "), (_DATE, " xdate "), (_CLOCK, " xtime "), (_NUMBER, " xnum ")):
+    for pattern, word in (
+        (_REF, " xref "),
+        (_PERCENT, " xpct "),
+        (_DATE, " xdate "),
+        (_CLOCK, " xtime "),
+        (_NUMBER, " xnum "),
+    ):
         bare = pattern.sub(word, bare)
     return " ".join(_WORD.findall(bare.replace("'", "")))
 
 
-def mark_terms(text: str) -> list[str]:
-    """Words for what the sentence names, whatever it calls it: a metric, a change, a time, a priority."""
+@dataclass(frozen=True)
+class Terms:
+    """A sentence's counted words (with pairs and marks) and letter groups."""
+
+    words: Counter[str]
+    letters: Counter[str]
+
+
+def terms(text: str) -> Terms:
+    """The terms of a sentence in any of the three languages, as of its English gloss."""
     glossed = aligned(text)
+    listed = plain(glossed.text).split()
+    words = Counter(listed)
+    # marked ends: the first words often tell the intent
+    fenced = ["^", *listed, "$"]
+    words.update(f"{left} {right}" for left, right in zip(fenced, fenced[1:], strict=False))
+    words.update(_marks(glossed))
+    letters: Counter[str] = Counter()
+    for word in listed:
+        padded = f" {word} "
+        for size in (3, 4, 5):
+            letters.update(padded[start : start + size] for start in range(max(1, len(padded) - size + 1)))
+    return Terms(words, letters)
+
+
+def _marks(glossed: Glossed) -> list[str]:
+    """Words for what the sentence names, whatever it calls it: a metric, a change, a time, a priority."""
     marks = ["=metric"] if metric.names_any(glossed.text) else []
-    moved = change.find(glossed)
-    if moved is not None:
+    if change.find(glossed) is not None:
         marks += ["=change", "=metric change"] if marks else ["=change"]
-    when = timerange.find(text, now=_ANY_MOMENT, timezone="UTC")
+    when = timerange.find(glossed.source, now=_ANY_MOMENT, timezone="UTC")
     if when is not None:
         marks.append("=clock" if when.grain in (Grain.HOUR, Grain.MINUTE) else "=time")
     if priority(glossed.text):
         marks.append("=priority")
     return marks
-
-
-def word_terms(text: str) -> Counter[str]:
-    """Words and pairs of neighbours, with marks for the beginning and the end, as the first words often tell the intent."""
-    words = ["^", *plain(gloss(text)).split(), "$"]
-    counts = Counter(words[1:-1])
-    counts.update(mark_terms(text))
-    counts.update(f"{left} {right}" for left, right in zip(words, words[1:], strict=False))
-    return counts
-
-
-def letter_terms(text: str) -> Counter[str]:
-    """Groups of three to five letters within words: they survive typing errors and inflection."""
-    counts: Counter[str] = Counter()
-    for word in plain(gloss(text)).split():
-        padded = f" {word} "
-        for size in (3, 4, 5):
-            counts.update(padded[start : start + size] for start in range(max(1, len(padded) - size + 1)))
-    return counts
 
 
 @dataclass(frozen=True)
@@ -108,13 +118,12 @@ class WordSpace:
 
     @classmethod
     def learn(
-        cls, texts: Iterable[str], *, at_least: int = 1, word_scale: float = 1.0, letter_scale: float = 1.0
+        cls, documents: Sequence[Terms], *, at_least: int = 1, word_scale: float = 1.0, letter_scale: float = 1.0
     ) -> WordSpace:
-        """The space of these texts' terms; a term must occur in `at_least` of them."""
-        listed = list(texts)
+        """The space of these sentences' terms; a term must occur in `at_least` of them."""
         return cls(
-            TermWeights.learn([word_terms(text) for text in listed], at_least),
-            TermWeights.learn([letter_terms(text) for text in listed], at_least),
+            TermWeights.learn([document.words for document in documents], at_least),
+            TermWeights.learn([document.letters for document in documents], at_least),
             word_scale,
             letter_scale,
         )
@@ -123,21 +132,21 @@ class WordSpace:
     def width(self) -> int:
         return len(self.words.index) + len(self.letters.index)
 
-    def rows(self, texts: Sequence[str]) -> sparse.csr_array:
-        """One sparse row a text, shape (texts, width), float32."""
+    def rows(self, documents: Sequence[Terms]) -> sparse.csr_array:
+        """One sparse row a sentence, shape (documents, width), float32."""
         offset = len(self.words.index)
         columns: list[int] = []
         values: list[float] = []
         ends = [0]
-        for text in texts:
-            for column, value in self.words.row(word_terms(text)).items():
+        for document in documents:
+            for column, value in self.words.row(document.words).items():
                 columns.append(column)
                 values.append(value * self.word_scale)
-            for column, value in self.letters.row(letter_terms(text)).items():
+            for column, value in self.letters.row(document.letters).items():
                 columns.append(offset + column)
                 values.append(value * self.letter_scale)
             ends.append(len(columns))
         return sparse.csr_array(
             (np.array(values, dtype=np.float32), np.array(columns, dtype=np.int32), np.array(ends, dtype=np.int32)),
-            shape=(len(texts), self.width),
+            shape=(len(documents), self.width),
         )

@@ -10,16 +10,48 @@ _NUMBERED = re.compile(
     r"(?<![\w&])(?:#(\d{1,7})|(?:pr|prs|pull request|pull|issue|ticket|bug|mr|incident)s?\s*(?:no\.?|number|nr\.?)?\s*#?(\d{1,7}))(?![\w%:])",
     re.IGNORECASE,
 )
-_NO_KEYS = frozenset(["utf", "iso", "sha", "md", "top", "day", "week", "month", "q", "h", "v", "covid", "p", "sev", "prio", "tls", "ipv", "step", "phase", "part"])
+_NO_KEYS = frozenset(
+    [
+        "utf",
+        "iso",
+        "sha",
+        "md",
+        "top",
+        "day",
+        "week",
+        "month",
+        "q",
+        "h",
+        "v",
+        "covid",
+        "p",
+        "sev",
+        "prio",
+        "tls",
+        "ipv",
+        "step",
+        "phase",
+        "part",
+    ]
+)
 _PRIORITIES = (
-    ("urgent", r"urgent\w*|critical\w*|p-?0s?|prio(?:rity)? ?[01]|sev(?:erity)?[- ]?[01]s?|blocker bugs?|highest[- ]priority|top[- ]priority|fatal|emergency"),
-    ("high", r"high(?:est)?[- ]?(?:priority|prio|severity|sev)|hi(?:gh)? ?prio\w*|(?:priority|prio|severity)[: ]*(?:is )?high|p-?1s?|sev(?:erity)?[- ]?2s?|high"),
+    (
+        "urgent",
+        r"urgent\w*|critical\w*|p-?0s?|prio(?:rity)? ?[01]|sev(?:erity)?[- ]?[01]s?|blocker bugs?|highest[- ]priority|top[- ]priority|fatal|emergency",
+    ),
+    (
+        "high",
+        r"high(?:est)?[- ]?(?:priority|prio|severity|sev)|hi(?:gh)? ?prio\w*|(?:priority|prio|severity)[: ]*(?:is )?high|p-?1s?|sev(?:erity)?[- ]?2s?|high",
+    ),
     ("medium", r"medium(?:[- ](?:priority|prio|severity))?|normal priority|p-?2s?|sev[- ]?3s?"),
     ("low", r"low(?:est)?[- ]?(?:priority|prio|severity)|(?:priority|prio)[: ]*(?:is )?low|p-?3s?|minor|trivial"),
 )
 _PRIORITY_PATTERNS = tuple((name, re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])")) for name, pattern in _PRIORITIES)
 _STATUSES = (
-    ("unassigned", r"unassigned|no assignee|without an? (?:owner|assignee)|nobody (?:has )?(?:picked|taken|owns)\w*|no owner"),
+    (
+        "unassigned",
+        r"unassigned|no assignee|without an? (?:owner|assignee)|nobody (?:has )?(?:picked|taken|owns)\w*|no owner",
+    ),
     ("in_review", r"in review|waiting for review|under review|being reviewed"),
     ("in_progress", r"in progress|being worked on|ongoing"),
     ("unresolved", r"unresolved|not (?:yet )?(?:resolved|fixed)"),
@@ -49,7 +81,11 @@ def refs(text: str) -> tuple[str, ...]:
 def priority(text: str) -> str | None:
     """`urgent`, `high`, `medium` or `low`, as Linear counts; "critical" and P0 are urgent, P1 is high. Text as glossed."""
     lowered = text.lower()
-    hits = [(match.start(), -len(match[0]), name) for name, pattern in _PRIORITY_PATTERNS if (match := pattern.search(lowered))]
+    hits = [
+        (match.start(), -len(match[0]), name)
+        for name, pattern in _PRIORITY_PATTERNS
+        if (match := pattern.search(lowered))
+    ]
     return min(hits)[2] if hits else None
 
 

@@ -12,15 +12,33 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-MONTHS = (
-    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
-)
+MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 _SHORT_DAYS = {"mon": 0, "tue": 1, "tues": 1, "wed": 2, "thu": 3, "thur": 3, "thurs": 3, "fri": 4, "sat": 5, "sun": 6}
 _SHORT_MONTHS = {month[:3]: number for number, month in enumerate(MONTHS, 1)} | {"sept": 9}
 
 _DAY_NAME = "|".join((*WEEKDAYS, *sorted(_SHORT_DAYS, key=len, reverse=True)))
 _MONTH_NAME = "|".join((*MONTHS, *sorted(_SHORT_MONTHS, key=len, reverse=True)))
-_PARTS = {"morning": (0, 12), "noon": (11, 13), "lunchtime": (12, 14), "afternoon": (12, 18), "evening": (18, 24), "night": (20, 30)}
+_PARTS = {
+    "morning": (0, 12),
+    "noon": (11, 13),
+    "lunchtime": (12, 14),
+    "afternoon": (12, 18),
+    "evening": (18, 24),
+    "night": (20, 30),
+}
 _PART = r"(?:morning|lunchtime|afternoon|evening|night)"
 CLOCK = r"(?:(?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d))?\s*(?P<half>am|pm|a\.m\.|p\.m\.|o'?clock|hrs?|h\b|hours\b)?|(?P<named>noon|midnight|midday))"
 _DATE = (
@@ -34,9 +52,13 @@ _DATE = (
     rf"|(?:(?P<which>last|this|next|past|coming)\s+)?(?P<weekday>{_DAY_NAME})s?(?=\W|$)(?:\s+(?P<after>last|next))?"
     rf"|(?:(?:this|in the)\s+(?P<this_part>{_PART})))"
 )
-DAY = re.compile(rf"\b(?:on\s+)?(?:the\s+(?={_DAY_NAME}|last|next))?{_DATE}(?:'s)?(?:\s+(?:in the\s+|at\s+)?(?P<part>{_PART})\b)?")
+DAY = re.compile(
+    rf"\b(?:on\s+)?(?:the\s+(?={_DAY_NAME}|last|next))?{_DATE}(?:'s)?(?:\s+(?:in the\s+|at\s+)?(?P<part>{_PART})\b)?"
+)
 AROUND = r"(?P<around>at around|at about|around|about|approximately|approx\.?|roughly|circa|near|close to|at|by|before|after)"
-CLOCK_TIME = re.compile(rf"(?:\b{AROUND}\s+)?(?<![\d#.:-]){CLOCK}(?![\d%:]|\s*(?:%|percent|days?|weeks?|months?|people|users|customers|bugs?))")
+CLOCK_TIME = re.compile(
+    rf"(?:\b{AROUND}\s+)?(?<![\d#.:-]){CLOCK}(?![\d%:]|\s*(?:%|percent|days?|weeks?|months?|people|users|customers|bugs?))"
+)
 
 
 class Grain(StrEnum):
@@ -127,13 +149,19 @@ def find_clocks(text: str, taken: list[Span]) -> list[tuple[time, tuple[int, int
     """Clock times outside the stretches already taken: (time, where, whether it was marked as a clock time)."""
     found: list[tuple[time, tuple[int, int], bool]] = []
     for match in CLOCK_TIME.finditer(text):
-        if any(span.at[0] < match.end("hour" if match["hour"] else "named") and match.start("hour" if match["hour"] else "named") < span.at[1] for span in taken):
+        if any(
+            span.at[0] < match.end("hour" if match["hour"] else "named")
+            and match.start("hour" if match["hour"] else "named") < span.at[1]
+            for span in taken
+        ):
             continue
         clock = _clock(match)
         if clock is None:
             continue
         marked = bool(match["minute"] or match["half"] or match["named"])
-        marked = marked or (match["around"] in ("at", "around", "about", "at about", "at around", "circa") and int(match["hour"]) <= 24)
+        marked = marked or (
+            match["around"] in ("at", "around", "about", "at about", "at around", "circa") and int(match["hour"]) <= 24
+        )
         found.append((clock, match.span(), marked))
     return found
 

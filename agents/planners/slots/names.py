@@ -8,9 +8,29 @@ from collections.abc import Iterable, Sequence
 from agents.planners.glossary import Glossed, bare
 from agents.planners.slots.vocabulary import Match
 
-_LEGAL = frozenset(["inc", "ltd", "llc", "gmbh", "ag", "sl", "sa", "corp", "co", "company", "studios", "studio", "group", "labs", "the"])
+_LEGAL = frozenset(
+    [
+        "inc",
+        "ltd",
+        "llc",
+        "gmbh",
+        "ag",
+        "sl",
+        "sa",
+        "corp",
+        "co",
+        "company",
+        "studios",
+        "studio",
+        "group",
+        "labs",
+        "the",
+    ]
+)
 _TEAM_CUE = r"(?:team|squad|group|crew|engineers|developers|devs|folks|people|guys)"
-_SERVICE_CUE = r"(?:deploy\w*|service|server|release|rollback|build|logs|pods?|process|outage|errors?|healthy|down|host)"
+_SERVICE_CUE = (
+    r"(?:deploy\w*|service|server|release|rollback|build|logs|pods?|process|outage|errors?|healthy|down|host)"
+)
 _MILESTONE_CUE = r"(?:milestone|release|epic|project|launch|work|scope|version|initiative)"
 _ELSE_CUE = re.compile(r"\s*(?:bugs?|errors?|exceptions?|crash\w*|issues? from|tokens?|tickets?)\b")
 

@@ -27,18 +27,36 @@ _NUMBER = r"(?P<count>\d{1,3}|" + "|".join(sorted(_NUMBERS, key=len, reverse=Tru
 _UNIT = r"(?P<unit>minute|min|hour|day|night|week|month|quarter|year)s?"
 _MONTH = "|".join(MONTHS)
 _ROLLING = re.compile(rf"\b(?:in |over |during |for |within )?(?:the )?(?:last|past|previous)\s+{_NUMBER}\s+{_UNIT}\b")
-_ROLLING_ONE = re.compile(r"\b(?:in |over |during |within )?the (?:past|last) (?P<unit>hour|minute)\b|\bover the past (?P<unit2>day|week|month|quarter|year)\b")
+_ROLLING_ONE = re.compile(
+    r"\b(?:in |over |during |within )?the (?:past|last) (?P<unit>hour|minute)\b|\bover the past (?P<unit2>day|week|month|quarter|year)\b"
+)
 _PAST_UNIT = re.compile(r"\b(?:for |in |over |during )the past (?P<unit>day|week|month|quarter|year)\b")
 _NEXT = re.compile(rf"\b(?:in |over |during |within )?(?:the )?(?:next|coming)\s+{_NUMBER}\s+{_UNIT}\b")
-_AGO = re.compile(rf"\b{_NUMBER}\s+{_UNIT}\s+ago\b|\b(?:does|before|ago)\s+(?P<count2>\d{{1,3}}|zwei|drei|dos|tres|ein|eine|un|one|two|three)\s+(?P<unit2>minute|hour|day|week|month|year)s?\b")
-_NAMED = re.compile(r"\b(?:(?P<before>week before last)|(?P<which>last|this|next|current|previous|coming|past)\s+(?:\w+\s+)?(?P<unit>week|weekend|month|quarter|year)\b|(?:the |over the |at the |on the )?(?P<weekend>weekend)\b|(?P<todate>month|week|quarter|year) to date|(?:the )?(?:beginning|start) of (?:the |this )?(?P<begun>week|month|quarter|year))")
-_MONTH_ALONE = re.compile(rf"\b(?P<link>in|of|for|during|since|until|vs|versus|to|compared to|than|last|the|this)\s+(?P<month>{_MONTH})\b(?:\s+(?P<year>20\d\d))?(?!\s+\d)|\b(?P<month2>{_MONTH})(?=\s+(?:outage|incident|release|numbers|figures|report))")
-_SWAPPED = re.compile(r"\b(week|weekend|month|quarter|year|monday|tuesday|wednesday|thursday|friday|saturday|sunday) (last|next)\b")
-_AHEAD = re.compile(r"\b(?:will|going (?:out|live|to)|goes (?:out|live)|gonna|upcoming|planned|scheduled|due|landing|about to|launch(?:es|ing)?|ships?\b(?! date)|shipping|roll out|announce|by|before|until|next|coming|come|comes)\b")
+_AGO = re.compile(
+    rf"\b{_NUMBER}\s+{_UNIT}\s+ago\b|\b(?:does|before|ago)\s+(?P<count2>\d{{1,3}}|zwei|drei|dos|tres|ein|eine|un|one|two|three)\s+(?P<unit2>minute|hour|day|week|month|year)s?\b"
+)
+_NAMED = re.compile(
+    r"\b(?:(?P<before>week before last)|(?P<which>last|this|next|current|previous|coming|past)\s+(?:\w+\s+)?(?P<unit>week|weekend|month|quarter|year)(?:'?s)?\b|\bfor the (?P<plain>week|month|quarter|year)\b(?! (?:of|before|after|to))|(?:the |over the |at the |on the )?(?P<weekend>weekend)\b|(?P<todate>month|week|quarter|year) to date|(?:the )?(?:beginning|start) of (?:the |this )?(?P<begun>week|month|quarter|year))"
+)
+_MONTH_ALONE = re.compile(
+    rf"\b(?P<link>in|of|for|during|since|until|vs|versus|to|compared to|than|last|the|this)\s+(?P<month>{_MONTH})\b(?:\s+(?P<year>20\d\d))?(?!\s+\d)|\b(?P<month2>{_MONTH})(?=\s+(?:outage|incident|release|numbers|figures|report))"
+)
+_SWAPPED = re.compile(
+    r"\b(week|weekend|month|quarter|year|monday|tuesday|wednesday|thursday|friday|saturday|sunday) (last|next)\b"
+)
+_AHEAD = re.compile(
+    r"\b(?:will|going (?:out|live|to)|goes (?:out|live)|gonna|upcoming|planned|scheduled|due|landing|about to|launch(?:es|ing)?|ships?\b(?! date)|shipping|roll out|announce|by|before|until|next|coming|come|comes)\b"
+)
 _LOOKS_BACK = re.compile(r"\b(?:did|was|were|had|happened|went|since|dropped|fell|shipped|released|have|has)\b")
-_BETWEEN = re.compile(r"\b(?P<open>between|from|of the|of|starting)\s+(?P<first>.+?)\s*(?P<join>\band\b|\bto\b|\buntil\b|\btill\b|\bthrough\b|–|-(?=\s))\s*(?:the )?(?P<second>.+)")
-_CLOCK_PAIR = re.compile(r"(?<![\d#.:-])(\d{1,2}(?::\d\d)?)\s*(?:-|–|to)\s*(\d{1,2}(?::\d\d)?)\s*(am|pm|h\b|o'clock|hrs)?(?![\d%])")
-_SINCE = re.compile(r"\b(?:ever )?(?:since|starting|as of|after|from)\s+(?:the\s+)?$")
+_BETWEEN = re.compile(
+    r"\b(?P<open>between|from|of the|of|starting)\s+(?P<first>.+?)\s*(?P<join>\band\b|\bto\b|\buntil\b|\btill\b|\bthrough\b|–|-(?=\s))\s*(?:the )?(?P<second>.+)"
+)
+_CLOCK_PAIR = re.compile(
+    r"(?<![\d#.:-])(\d{1,2}(?::\d\d)?)\s*(?:-|–|to)\s*(\d{1,2}(?::\d\d)?)\s*(am|pm|h\b|o'clock|hrs)?(?![\d%])"
+)
+_SINCE = re.compile(
+    r"\b(?:ever )?(?:since|starting|as of)\s+(?:the\s+|(?:we|i|they|he|she|the|our|its?|that)\s+[^.?!,;]{1,50}\s)?$"
+)
 _UNTIL = re.compile(r"\b(?:by|until|before)\s+(?:the\s+)?(?:end of\s+)?$")
 
 
@@ -128,7 +146,7 @@ def _named(text: str, calendar: Calendar) -> Span | None:
         if match["before"]:
             start, end = _unit("week", calendar.today, -2)
             return Span(start, end, Grain.WEEK, match.span())
-        unit = match["unit"] or match["weekend"] or match["todate"] or match["begun"]
+        unit = match["unit"] or match["weekend"] or match["todate"] or match["begun"] or match["plain"]
         if unit == "weekend" and _UNTIL.search(text[: match.start()]):
             return _until(text, match.start(), match.end(), calendar, _weekend(calendar.today, 0)[0])
         shift = {"last": -1, "previous": -1, "past": -1, "next": 1, "coming": 1}.get(match["which"] or "", 0)
@@ -163,14 +181,16 @@ def _month(text: str, calendar: Calendar) -> Span | None:
 
 
 def _between(text: str, calendar: Calendar) -> Span | None:
-    """"between X and Y", "from X to Y", of days or clock times."""
+    """ "between X and Y", "from X to Y", of days or clock times."""
     match = _BETWEEN.search(text)
     if not match:
         return None
     first_text, second_text = match["first"], match["second"]
     days_before, days_after = find_days(first_text, calendar), find_days(second_text, calendar)
     clocks = [find_clocks(part, days)[:1] for part, days in ((first_text, days_before), (second_text, days_after))]
-    bare = [re.match(r"(?:the )?(\d{1,2})(?:\.|st|nd|rd|th)?(?:\s|$)", part.strip()) for part in (first_text, second_text)]
+    bare = [
+        re.match(r"(?:the )?(\d{1,2})(?:\.|st|nd|rd|th)?(?:\s|$)", part.strip()) for part in (first_text, second_text)
+    ]
     where = (match.start(), _end_of(match, days_after, clocks[1]))
     if clocks[0] and clocks[1] and not (days_before and days_after and not (clocks[0][0][2] or clocks[1][0][2])):
         day = (days_before or days_after or find_days(text, calendar) or [None])[0]
@@ -179,7 +199,13 @@ def _between(text: str, calendar: Calendar) -> Span | None:
         start = datetime.combine(base, clocks[0][0][0])
         end = datetime.combine(end_base, clocks[1][0][0])
         afternoon = "afternoon" in text or "evening" in text or bool(re.search(r"\d\s*pm\b", second_text))
-        if afternoon and start.hour < 12 and end.hour >= 12 and not re.search(r"\d\s*am\b", first_text) and start.hour + 12 < end.hour:
+        if (
+            afternoon
+            and start.hour < 12
+            and end.hour >= 12
+            and not re.search(r"\d\s*am\b", first_text)
+            and start.hour + 12 < end.hour
+        ):
             start += timedelta(hours=12)
         return Span(start, end if end > start else end + timedelta(days=1), Grain.HOUR, where)
     if days_after and not days_before and bare[0]:
@@ -197,7 +223,7 @@ def _between(text: str, calendar: Calendar) -> Span | None:
 
 
 def _clock_pair(text: str, calendar: Calendar) -> Span | None:
-    """"10-12h yesterday"."""
+    """ "10-12h yesterday"."""
     match = _CLOCK_PAIR.search(text)
     days = find_days(text, calendar)
     if not match or not (match[3] or ":" in match[1] or (days and any(d.at[1] <= match.start() + 1 for d in days))):
@@ -284,7 +310,20 @@ def _back(now: datetime, count: int, unit: str) -> datetime:
         return midnight - timedelta(days=count * (7 if unit == "week" else 1))
     months = count * {"month": 1, "quarter": 3, "year": 12}[unit]
     year, month = divmod(now.year * 12 + now.month - 1 - months, 12)
-    lengths = [31, 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+    lengths = [
+        31,
+        29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28,
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ]
     return midnight.replace(year=year, month=month + 1, day=min(now.day, lengths[month]))
 
 
