@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,23 +29,33 @@ class StoredRuns:
     """The store behind `Conversations`, and the archive of what was said before.
 
     Another process on the same database may drive a run that is looked at here; `glance` is how many seconds pass
-    until what it appended is seen.
+    until what it appended is seen. `ready` is awaited before a run begins: the queue opens after the store.
     """
 
     def __init__(
-        self, database: Database, live: Live, clock: Clock, dispatch: Dispatch, *, glance: float = 1.0
+        self,
+        database: Database,
+        live: Live,
+        clock: Clock,
+        dispatch: Dispatch,
+        *,
+        glance: float = 1.0,
+        ready: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._database = database
         self._live = live
         self._clock = clock
         self._dispatch = dispatch
         self._glance = glance
+        self._ready = ready
 
     async def begin(self, turn: Turn) -> str:
         """Records the run with its first event and queues it, in one transaction; a turn said twice is one run.
 
         The run's time is the product's clock's, whatever time the channel gave.
         """
+        if self._ready is not None:
+            await self._ready()
         now = self._clock.now()
         run = run_id(turn)
         row = {

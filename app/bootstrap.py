@@ -1,0 +1,234 @@
+"""Settings → a running product; the only file that names concrete classes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from agents.conversation import Conversations
+from agents.ports import Clock, Memory, Recalled
+from app.clock import clock_of
+from app.settings import Settings
+from app.stores.database import Database
+from app.stores.live import Live
+from app.stores.migrations import migrate
+from app.stores.runs import StoredRuns
+from app.toolbox import ConnectedToolbox, connect
+from tools.kit.errors import DeusError, UserMustMend
+from tools.kit.wire import open_client
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from agents.drive import Means
+    from agents.ports import Embedder, Planner, Writer
+    from app.engine import Engine
+
+log = logging.getLogger(__name__)
+
+
+class NoMemory:
+    """Remembers nothing; stands in where DEUS_MEMORY is off."""
+
+    async def recall(self, text: str, limit: int = 8) -> Sequence[Recalled]:
+        return ()
+
+
+class Workshop:
+    """What takes seconds to load: the engine, the planner, the memory. It loads in the background, once."""
+
+    def __init__(self) -> None:
+        self.engine: Engine | None = None
+        self.memory: Memory = NoMemory()
+        self._loading: asyncio.Task[None] | None = None
+
+    def load(self, loading: asyncio.Task[None]) -> None:
+        """Takes charge of the task that loads."""
+        self._loading = loading
+
+    async def ready(self) -> None:
+        """Waits until everything is loaded; raises UserMustMend with the reason where it could not be."""
+        assert self._loading is not None
+        try:
+            await asyncio.shield(self._loading)
+        except DeusError:
+            raise
+        except Exception as error:
+            log.exception("Deus could not start")
+            raise UserMustMend("Deus could not start; its log says why.") from error
+
+    def state(self) -> str:
+        """starting, ready, or why not."""
+        if self._loading is None or not self._loading.done():
+            return "starting"
+        if self._loading.cancelled():
+            return "stopped"
+        error = self._loading.exception()
+        return "ready" if error is None else str(error) if isinstance(error, DeusError) else "failed; see the log"
+
+    def dispatch(self, connection: sa.Connection, run: str, n: int) -> None:
+        """Queues a run's segment; `ready` has been awaited."""
+        assert self.engine is not None
+        self.engine.dispatch(connection, run, n)
+
+    async def stop(self, run: str) -> None:
+        """Ends a run that is driven here."""
+        if self.engine is not None:
+            await self.engine.stop(run)
+
+    async def close(self) -> None:
+        """Stops loading, then the engine."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.wait([self._loading])
+        if self.engine is not None:
+            await self.engine.close()
+
+
+@dataclass(frozen=True)
+class Product:
+    """One running workspace."""
+
+    settings: Settings
+    clock: Clock
+    conversations: Conversations
+    toolbox: ConnectedToolbox
+    workshop: Workshop
+
+    async def ready(self) -> None:
+        """Waits until questions are taken at once; raises UserMustMend where that will not be."""
+        await self.workshop.ready()
+
+    @property
+    def memory(self) -> Memory:
+        """The context store; it remembers nothing until `ready`, or where DEUS_MEMORY is off."""
+        return self.workshop.memory
+
+    def health(self) -> dict[str, Any]:
+        """How the product is, for people and for monitors; holds no secret."""
+        state = self.workshop.state()
+        status = state if state in ("ready", "starting") else "failing"
+        return {
+            "status": "ok" if status == "ready" else status,
+            "engine": state,
+            "now": self.clock.now().isoformat(),
+            "model": self.settings.model,
+            "database": "postgres" if self.settings.database_url else "sqlite",
+            "services": {name: connector.title for name, connector in self.toolbox.connected.items()},
+        }
+
+
+@contextlib.asynccontextmanager
+async def open_product(settings: Settings) -> AsyncIterator[Product]:
+    """Opens the workspace that the settings describe and closes it in order. What is heavy loads in the background."""
+    clock = clock_of(settings.clock)
+    workshop, live = Workshop(), Live()
+    async with contextlib.AsyncExitStack() as stack:
+        database = _database(settings)
+        stack.push_async_callback(database.close)
+        await migrate(database)
+        client = await stack.enter_async_context(open_client())
+        toolbox = ConnectedToolbox(connect(settings.services, client, clock.now))
+        runs = StoredRuns(database, live, clock, workshop.dispatch, ready=workshop.ready)
+        stack.push_async_callback(workshop.close)
+        workshop.load(
+            asyncio.create_task(_load(settings, workshop, database, runs, toolbox, clock, stack), name="load Deus")
+        )
+        yield Product(settings, clock, Conversations(runs, workshop.stop), toolbox, workshop)
+
+
+def _database(settings: Settings) -> Database:
+    if settings.database_url is not None:
+        from app.stores.postgres import Postgres
+
+        return Postgres(settings.database_url.get_secret_value())
+    from app.stores.sqlite import SQLite
+
+    return SQLite(settings.data_dir / "deus.db")
+
+
+async def _load(
+    settings: Settings,
+    workshop: Workshop,
+    database: Database,
+    runs: StoredRuns,
+    toolbox: ConnectedToolbox,
+    clock: Clock,
+    stack: contextlib.AsyncExitStack,
+) -> None:
+    from agents.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary(toolbox)
+    # Learning the company's names waits for the network while the imports wait for the processor.
+    names = asyncio.create_task(vocabulary.current(), name="learn the company's names")
+    engine = await asyncio.to_thread(_engine, settings, database)
+    await asyncio.to_thread(toolbox.learn)
+    embedder = await asyncio.to_thread(_embedder, settings)
+    if settings.memory:
+        workshop.memory = await _memory(settings, embedder, stack)
+    planner, writer = await _planning(embedder)
+    await names
+    await engine.start(runs, _means(settings, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock))
+    workshop.engine = engine
+
+
+def _engine(settings: Settings, database: Database) -> Engine:
+    from app.engine import Engine
+
+    return Engine(database, worker=settings.worker, concurrency=settings.concurrency)
+
+
+def _embedder(settings: Settings) -> Embedder:
+    from app.embedding import MiniLMEmbedder
+
+    return MiniLMEmbedder(settings.data_dir / "models")
+
+
+async def _memory(settings: Settings, embedder: Embedder, stack: contextlib.AsyncExitStack) -> Memory:
+    return NoMemory()
+
+
+async def _planning(embedder: Embedder) -> tuple[Planner, Writer]:
+    from agents.answer import PlaybookWriter
+    from agents.planners.playbook import PlaybookPlanner
+    from agents.planners.playbook_file import read
+    from prompts.library import out_of_scope, playbooks
+
+    books = await asyncio.to_thread(lambda: read(playbooks()))
+    planner = PlaybookPlanner(books, out_of_scope(), embedder)
+    await planner.learn()
+    return planner, PlaybookWriter(books)
+
+
+def _means(
+    settings: Settings,
+    toolbox: ConnectedToolbox,
+    planner: Planner,
+    writer: Writer,
+    memory: Memory,
+    runs: StoredRuns,
+    vocabulary: Any,
+    clock: Clock,
+) -> Means:
+    from agents.budget import Limits
+    from agents.drive import Means
+    from agents.executor import Company
+
+    return Means(
+        toolbox=toolbox,
+        planner=planner,
+        writer=writer,
+        memory=memory,
+        archive=runs,
+        vocabulary=vocabulary,
+        clock=clock,
+        company=Company(ZoneInfo(settings.timezone), settings.countries),
+        limits=Limits(
+            settings.budget_usd, settings.budget_model_calls, settings.budget_tool_calls, settings.budget_seconds
+        ),
+    )

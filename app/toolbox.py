@@ -1,0 +1,111 @@
+"""The connected services of a workspace and the computed verbs, as the agents see them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from time import monotonic
+from typing import Any
+
+import httpx
+from pydantic import ValidationError
+
+import tools.analysis
+from agents.evidence import EvidenceSearch
+from agents.ports import Reply
+from tools.catalog import connectors
+from tools.kit.analysis import Analysis
+from tools.kit.connector import Connector, Now, missing
+from tools.kit.errors import DeusError, UserMustMend
+from tools.kit.tool import Verb, verbs
+from tools.kit.wire import Wire, traced
+
+
+class ConnectedToolbox:
+    """Asks connectors. What a service says, or why it could not be asked, comes back as a Reply."""
+
+    def __init__(self, connected: Mapping[str, Connector]) -> None:
+        self._connected = dict(connected)
+        self._served: dict[str, list[str]] = {}
+        for service, connector in sorted(self._connected.items()):
+            for verb in connector.verbs():
+                self._served.setdefault(verb, []).append(service)
+        self._computed: dict[str, type[Verb]] | None = None
+        self._finding = threading.Lock()
+
+    @property
+    def connected(self) -> Mapping[str, Connector]:
+        """The connectors by their service's name."""
+        return self._connected
+
+    def verbs(self) -> Mapping[str, type[Verb]]:
+        """The verbs of the connected services, the computed ones, and the search in stored evidence.
+
+        The first call imports the analysis, which takes seconds: `learn` does it in a thread beforehand.
+        """
+        known = verbs()
+        served = {name: known[name] for name in self._served}
+        return {**served, **self.learn(), EvidenceSearch.name: EvidenceSearch}
+
+    def learn(self) -> Mapping[str, type[Verb]]:
+        """The computed verbs: every Analysis that a module of tools.analysis defines."""
+        with self._finding:
+            if self._computed is None:
+                self._computed = computed()
+            return self._computed
+
+    def services(self, verb: str) -> Sequence[str]:
+        """The connected services that serve a verb, in alphabetical order."""
+        return self._served.get(verb, [])
+
+    def title(self, service: str) -> str:
+        """What people call the service."""
+        connector = self._connected.get(service)
+        return connector.title if connector is not None and connector.title else service.capitalize()
+
+    async def ask(self, service: str, request: Verb) -> Reply:
+        """Asks one service. Expected failures are part of the reply; a bug travels."""
+        connector = self._connected[service]
+        began = monotonic()
+        with traced() as asked:
+            try:
+                nouns, error = tuple(await connector.call(request)), None
+            except DeusError as failure:
+                nouns, error = (), failure
+        return Reply(
+            service,
+            nouns,
+            error=error.message if error else None,
+            remedy=error.remedy if error else None,
+            asked=tuple(asdict(one) for one in asked),
+            ms=round((monotonic() - began) * 1000),
+        )
+
+
+def computed() -> dict[str, type[Verb]]:
+    """Imports every module of tools.analysis and returns the computed verbs that they define, by name."""
+    for module in pkgutil.iter_modules(tools.analysis.__path__):
+        importlib.import_module(f"tools.analysis.{module.name}")
+    return {n: v for n, v in verbs(Analysis).items() if v.__module__.startswith("tools.analysis.")}
+
+
+def connect(services: Mapping[str, Mapping[str, str]], client: httpx.AsyncClient, now: Now) -> dict[str, Connector]:
+    """The connectors whose required settings are all there. Raises UserMustMend for a setting with a bad value."""
+    opened: dict[str, Connector] = {}
+    for service, connector in connectors().items():
+        given: dict[str, Any] = dict(services.get(service, {}))
+        if not given or missing(connector.Settings, given):
+            continue
+        try:
+            settings = connector.Settings.model_validate(given)
+        except ValidationError as error:
+            field = str(error.errors()[0]["loc"][0])
+            name = f"DEUS_{service}_{field}".upper()
+            raise UserMustMend(
+                f"{name} has a value that cannot be used.", remedy=f"Run `deus connect {service}`."
+            ) from None
+        opened[service] = connector(settings, Wire(client, service, connector.wire_options(settings)), now)
+    return opened
