@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agents.errors import NotUnderstood
 from agents.plan import Plan, Step
 from agents.planners.followup import follow_up, selection
+from agents.planners.glossary import gloss
 from agents.planners.intent import Decision, IntentMatcher, Verdict
 from agents.planners.playbook_file import Playbook
 from agents.planners.situation_slots import filled
@@ -38,8 +39,8 @@ class PlaybookPlanner:
         async with self._learning:
             if self._matcher is None:
                 examples = {name: book.examples for name, book in self.playbooks.items() if book.examples}
-                vectors = {name: await self._embedder.embed(list(sentences)) for name, sentences in examples.items()}
-                negative_vectors = await self._embedder.embed(list(self._out_of_scope))
+                vectors = {name: await self._embedder.embed([gloss(one) for one in sentences]) for name, sentences in examples.items()}
+                negative_vectors = await self._embedder.embed([gloss(one) for one in self._out_of_scope])
                 self._matcher = await asyncio.to_thread(
                     IntentMatcher.fit,
                     examples,
@@ -94,7 +95,7 @@ class PlaybookPlanner:
     async def rank(self, text: str) -> Verdict:
         """How the playbooks fit a sentence."""
         matcher = await self.learn()
-        vector = (await self._embedder.embed([text]))[0]
+        vector = (await self._embedder.embed([gloss(text)]))[0]
         return matcher.decide(text, vector)
 
     async def _slots(self, situation: Situation) -> Slots:
