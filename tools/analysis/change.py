@@ -20,6 +20,8 @@ Label = Literal["weekday", "incomplete-period", "earlier-peak", "holiday", "tren
 # Chance of calling a change where there is none (bench/drops.py measures it).
 _ALPHA = 0.006
 _HOLIDAY_ALPHA = 0.005
+# The period as a whole and a step within it may each be short of proof, and together be enough.
+_JOINT_ALPHA, _JOINT_SCORE = 0.04, 3.5
 _WINSOR = 2.2
 # A trend is worth naming from this much in four weeks, and from so many standard errors.
 _TREND_SIZE, _TREND_SURE = 0.07, 3.3
@@ -161,8 +163,8 @@ def _judge(
     if test.p_value < _ALPHA:
         direction = -1 if test.z < 0 else 1
         return replace(change, verdict="dropped" if direction < 0 else "rose", direction=direction)
-    if found is not None and _touches(found, change.period):
-        direction = -1 if found.factor < 1 else 1
+    if _step_in_period(change, test):
+        direction = -1 if change.scan is not None and change.scan.factor < 1 else 1
         return replace(change, verdict="dropped" if direction < 0 else "rose", direction=direction)
     trend = _trend(base.grid, values, known, holidays, change.asked)
     if trend is not None:
@@ -212,9 +214,13 @@ def _around(period: Period, grid: Grid, known: Flags) -> Period:
     return Period(min(first, last - grid.step), last)
 
 
-def _touches(found: Onset, period: Period) -> bool:
-    """Whether the step or window reaches into the period."""
-    return found.at < period.end and (found.recovered is None or found.recovered > period.start)
+def _step_in_period(change: Change, test: _Test) -> bool:
+    """Whether a step or window that reaches into the period is sure, by itself or with the whole period's shift."""
+    scan, period = change.scan, change.period
+    if scan is None or scan.at >= period.end or (scan.recovered is not None and scan.recovered <= period.start):
+        return False
+    agrees = (scan.factor < 1) == (test.z < 0)
+    return scan.found or (agrees and test.p_value < _JOINT_ALPHA and scan.score > _JOINT_SCORE)
 
 
 def _low_on_holidays(base: Baseline, values: Floats, inside: Flags, holidays: tuple[Holiday, ...]) -> bool:

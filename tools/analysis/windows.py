@@ -143,12 +143,12 @@ class Windows:
         gain = np.where(day_first == day_last, head, head + tail + between)
         return np.asarray(np.where(filled, gain, -np.inf), dtype=np.float64)
 
-    def _best_pair(self, first: Ints, last: Ints, factors: Floats) -> tuple[int, int, float]:
-        """The best window (first, last, gain) among all pairs of a beginning and an end, over the factors."""
+    def _best_pair(self, first: Ints, last: Ints, factors: Floats) -> tuple[int, int, float, float]:
+        """The best window (first, last, factor, gain) among all pairs of a beginning and an end, over the factors."""
         day_first, day_last = self.day[first], self.day[last - 1]
         apart = np.where(day_first[:, None] < day_last[None, :], 0.0, -np.inf)
         rows, columns = np.nonzero((day_first[:, None] == day_last[None, :]) & (first[:, None] < last[None, :]))
-        best = (0, 0, -np.inf)
+        best = (0, 0, 1.0, -np.inf)
         for factor in factors.tolist():
             whole = self._whole_days(factor)
             head = self._part(first, self._edges[day_first + 1], day_first, factor) - whole[day_first + 1]
@@ -156,12 +156,13 @@ class Windows:
             table = apart + tail[None, :]
             table += head[:, None]
             row, column = divmod(int(np.argmax(table)), len(last))
-            best = max(best, (int(first[row]), int(last[column]), float(table[row, column])), key=lambda pair: pair[2])
+            pair = (int(first[row]), int(last[column]), factor, float(table[row, column]))
+            best = max(best, pair, key=lambda one: one[3])
             if len(rows):
                 within = self._part(first[rows], last[columns], day_first[rows], factor)
                 place = int(np.argmax(within))
-                pair = (int(first[rows[place]]), int(last[columns[place]]), float(within[place]))
-                best = max(best, pair, key=lambda pair: pair[2])
+                pair = (int(first[rows[place]]), int(last[columns[place]]), factor, float(within[place]))
+                best = max(best, pair, key=lambda one: one[3])
         return best
 
     def steps(self, first: Ints, last: int, direction: int) -> tuple[Floats, Floats]:
@@ -201,9 +202,10 @@ class Windows:
         if len(ends) == 0 or self.size < 3:
             return None
         best = self._best_pair(coarse, ends, _factors(direction)[::2])
-        if not np.isfinite(best[2]):
+        if not np.isfinite(best[3]):
             return None
-        first, last, _ = best
+        first, last, rough, _ = best
+        direction = -1 if rough < 1 else 1
         for _ in range(3):
             near = np.arange(
                 max(int(candidates[0]), first - 2 * stride), min(last, first + 2 * stride + 1), dtype=np.int64

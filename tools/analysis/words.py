@@ -55,7 +55,7 @@ def rarity(texts: Iterable[str]) -> Mapping[str, float]:
 
 
 def covered(query: Iterable[str], text: Iterable[str], weights: Mapping[str, float]) -> float:
-    """The weighted share of the query's words that a text holds, from 0 to 1; a word that no text holds counts little."""
+    """The weighted share of the query's words that a text holds, 0 to 1; a word that no text holds counts little."""
     wanted, held = set(query), set(text)
     unheard = UNHEARD * max(weights.values(), default=1.0)
     total = sum(weights.get(word, unheard) for word in wanted)
