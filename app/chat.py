@@ -18,6 +18,7 @@ from app.channels.web_evidence import evidence_page
 from app.channels.web_history import HistoryLayer, thread_dict
 from app.channels.web_threads import History, is_thread_id
 from app.channels.web_viewer import Viewers, notice
+from tools.kit.errors import DeusError
 
 if TYPE_CHECKING:
     from app.channels.web_mount import Desk
@@ -67,6 +68,9 @@ def open_chat(desk: Desk) -> None:
                 message_id=message.id,
             )
             run = await desk.conversations.say(turn)
+        except DeusError as error:
+            await emitter.send_step(notice(str(error), str(uuid.uuid4())))
+            return
         except Exception:  # the channel's edge
             reference = uuid.uuid4().hex[:8]
             log.exception("A question could not be taken up (%s).", reference)

@@ -243,7 +243,7 @@ def words(view: RunView) -> str:
     if view.status == "failed":
         return "\n\n".join(filter(None, (text, view.error or "This could not be answered. Please ask again.")))
     if view.status == "stopped":
-        return "\n\n".join(filter(None, (text, "*Stopped. What was found so far is kept above.*")))
+        return "\n\n".join(filter(None, (text, "*Stopped before the answer was ready. Ask again to start over.*")))
     if view.status == "awaiting_approval" and not text:
         return "This waits for an approval before anything is done."
     return text
@@ -317,11 +317,11 @@ def _elements(view: RunView, answer: str) -> list[Element]:
 
 def _plan(view: RunView) -> dict[str, Any]:
     over = view.status != "running"
-    spent = (view.seen_at - view.asked_at).total_seconds() if over and view.seen_at and view.asked_at else None
+    spent = (view.usage.get("ms") or 0) / 1000
     return {
         "status": view.status,
         "phase": _phase(view),
-        "seconds": spent,
+        "seconds": spent if over else None,
         "notices": list(view.notices),
         "steps": [
             {

@@ -70,7 +70,7 @@ export default function Chart() {
             </g>
           ))}
           {ticks.map((tick) => (
-            <text className="deus-tick" key={tick.at} x={X(tick.at)} y={HEIGHT - 8} textAnchor="middle">{tick.label}</text>
+            <text className="deus-tick" key={tick.at} x={X(tick.at)} y={HEIGHT - 8} textAnchor={tick.at > 0.97 ? 'end' : tick.at < 0.03 ? 'start' : 'middle'}>{tick.label}</text>
           ))}
           {figure.marks.map((mark) => (
             <g key={mark.kind} className={`deus-onset ${mark.kind}`}>
