@@ -39,7 +39,10 @@ class PlaybookPlanner:
         async with self._learning:
             if self._matcher is None:
                 examples = {name: book.examples for name, book in self.playbooks.items() if book.examples}
-                vectors = {name: await self._embedder.embed([gloss(one) for one in sentences]) for name, sentences in examples.items()}
+                vectors = {
+                    name: await self._embedder.embed([gloss(one) for one in sentences])
+                    for name, sentences in examples.items()
+                }
                 negative_vectors = await self._embedder.embed([gloss(one) for one in self._out_of_scope])
                 self._matcher = await asyncio.to_thread(
                     IntentMatcher.fit,
