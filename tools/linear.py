@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
@@ -15,9 +14,10 @@ from pydantic import Field, SecretStr
 from tools.kit.auth import Token
 from tools.kit.connector import Connector, ServiceSettings, Sight, matches, serves
 from tools.kit.errors import BadArgument
+from tools.kit.instants import stamp
 from tools.kit.paging import by_cursor, first
 from tools.kit.wire import Json, WireOptions
-from tools.kit.words import query_words
+from tools.kit.words import query_words, says
 from tools.nouns import Issue, Person
 from tools.verbs import IssuesBlockers, IssuesGet, IssuesSearch, PeopleFind
 
@@ -178,9 +178,9 @@ def _filter(request: IssuesSearch) -> Record:
     if request.milestone:
         parts.append(_in_milestone(request.milestone))
     if request.since:
-        parts.append({"updatedAt": {"gte": _stamp(request.since)}})
+        parts.append({"updatedAt": {"gte": stamp(request.since)}})
     if request.until:
-        parts.append({"updatedAt": {"lt": _stamp(request.until)}})
+        parts.append({"updatedAt": {"lt": stamp(request.until)}})
     return _all(parts)
 
 
@@ -210,12 +210,7 @@ def _in_milestone(milestone: str) -> Record:
 
 def _worded(text: str, record: Record) -> bool:
     """Linear finds parts of words too; only what begins with a word of the text is meant."""
-    words = " ".join(query_words(text, 8))
-    return matches(words, record["title"], record.get("description"), record["identifier"])
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()
+    return says(text, record["title"], record.get("description"), record["identifier"])
 
 
 def _related(record: Record, field: str, side: str) -> Iterable[Record]:

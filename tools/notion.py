@@ -13,17 +13,17 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from tools.kit.auth import Token
-from tools.kit.connector import Connector, ServiceSettings, Sight, matches, serves, together
+from tools.kit.connector import Connector, ServiceSettings, Sight, serves, together
 from tools.kit.errors import NotFound
 from tools.kit.paging import by_cursor, first
 from tools.kit.wire import Json, WireOptions
-from tools.kit.words import hits, query_words
+from tools.kit.words import hits, says
 from tools.nouns import Document
 from tools.verbs import DocumentsRead, DocumentsSearch
 
 Record = dict[str, Any]
 VERSION = "2025-09-03"
-READ = 20
+READ, MOST_READ = 20, 50
 LISTED = 300
 DEPTH = 3
 PREFIXES = {
@@ -73,17 +73,14 @@ class Notion(Connector):
     @serves(DocumentsSearch)
     async def documents_search(self, request: DocumentsSearch) -> Sequence[Document]:
         """Notion compares a question with titles only, so the best pages are also read and judged by their content."""
-        pages: dict[str, Record] = {}
-        for query in dict.fromkeys([request.text, ""]):
-            async for page in self._pages(query):
-                pages.setdefault(page["id"], page)
-                if len(pages) >= LISTED:
-                    break
-        words = " ".join(query_words(request.text, 12))
-        best = sorted(pages.values(), key=lambda page: -hits(words, _title(page)))[: max(READ, min(request.limit, 50))]
+        queries = dict.fromkeys([request.text, ""])
+        lists = await together(first(self._pages(query), LISTED) for query in queries)
+        pages = {page["id"]: page for listed in lists for page in listed}
+        best = sorted(pages.values(), key=lambda page: -hits(request.text, _title(page)))
+        best = best[: max(READ, min(request.limit, MOST_READ))]
         documents = await together(self._document(page) for page in best)
-        found = [document for document in documents if matches(words, document.text())]
-        found.sort(key=lambda document: -(2 * hits(words, document.title) + hits(words, document.content)))
+        found = [document for document in documents if says(request.text, document.text())]
+        found.sort(key=lambda d: -(2 * hits(request.text, d.title) + hits(request.text, d.content)))
         return found[: request.limit]
 
     @serves(DocumentsRead)

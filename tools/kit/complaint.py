@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
-
-import httpx
 
 Json = Any
 
@@ -27,22 +26,19 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def first_error(response: httpx.Response) -> Mapping[str, Json] | None:
+def first_error(body: bytes) -> Mapping[str, Json] | None:
     """The first error of a GraphQL answer, which some services send with the status 400."""
-    try:
-        errors = response.json().get("errors")
-    except (ValueError, AttributeError):
-        return None
+    data = _parsed(body)
+    errors = data.get("errors") if isinstance(data, dict) else None
     return errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else None
 
 
-def said(response: httpx.Response) -> str:
-    """The service's own words about a failure."""
-    try:
-        data = response.json()
-    except ValueError:
-        return response.text or response.reason_phrase
-    if (error := first_error(response)) and isinstance(error.get("message"), str):
+def said(body: bytes, otherwise: str) -> str:
+    """The service's own words about a failure, cut short; `otherwise` where it has none."""
+    data = _parsed(body)
+    if data is None:
+        return body.decode("utf-8", errors="replace") or otherwise
+    if (error := first_error(body)) and isinstance(error.get("message"), str):
         return str(error["message"])
     if isinstance(data, dict):
         for key in ("message", "detail", "error", "title"):
@@ -51,4 +47,11 @@ def said(response: httpx.Response) -> str:
                 return value
             if isinstance(value, dict) and isinstance(value.get("message"), str):
                 return str(value["message"])
-    return response.reason_phrase
+    return otherwise
+
+
+def _parsed(body: bytes) -> Json:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

@@ -295,7 +295,7 @@ class Wire:
             raise RateLimited(f"{self.service}'s rate limit is used up.", service=self.service, retry_after=wait)
         if status >= 500:
             raise Unavailable(f"{self.service} answered {status}.", service=self.service)
-        if status == 400 and (error := first_error(response)):
+        if status == 400 and (error := first_error(response.content)):
             raise self._graphql_error(error)
         if status >= 400:
             raise BadArgument(f"{self.service} answered {status}: {self._said(response)}", service=self.service)
@@ -313,7 +313,7 @@ class Wire:
 
     def _said(self, response: httpx.Response) -> str:
         """The service's own words about a failure; some vendors repeat the key that they refuse."""
-        return self._without_secrets(said(response))[:200]
+        return self._without_secrets(said(response.content, response.reason_phrase))[:200]
 
     def _without_secrets(self, text: str) -> str:
         for secret in self.options.auth.secrets():
