@@ -78,6 +78,7 @@ class Drive:
         self._means = means
         self._citations = citations
         self._situation: Situation | None = None
+        self._calls = (0, 0, 0, 0)
         self._execution = Execution(
             run_log=run_log,
             toolbox=means.toolbox,
@@ -198,8 +199,12 @@ class Drive:
         return self._situation
 
     async def _spent(self) -> None:
-        """Records what the run has used, so that a restart goes on counting from there."""
-        await self.log.emit("usage.updated", usage=self.budget.usage().model_dump(mode="json"))
+        """Records what the run has used, if it is more than before, so that a restart goes on counting from there."""
+        usage = self.budget.usage()
+        calls = (usage.model_calls, usage.tokens_in, usage.tokens_out, usage.tool_calls)
+        if calls != self._calls:
+            self._calls = calls
+            await self.log.emit("usage.updated", usage=usage.model_dump(mode="json"))
 
 
 def pieces(text: str, most: int = 160) -> list[str]:

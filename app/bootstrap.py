@@ -185,8 +185,10 @@ def _engine(settings: Settings, database: Database) -> Engine:
 
 def _embedder(settings: Settings) -> Embedder:
     from app.embedding import MiniLMEmbedder
+    from app.embedding_cache import CachedEmbedder
 
-    return MiniLMEmbedder(settings.data_dir / "models")
+    cache = settings.cache_dir.expanduser()
+    return CachedEmbedder(MiniLMEmbedder(cache / "models"), cache / "sentences.npz")
 
 
 async def _memory(settings: Settings, embedder: Embedder, stack: contextlib.AsyncExitStack) -> Memory:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 import app.api
+from app.api import problem
 from app.channels.sign_in import sign_in
 from app.channels.web_mount import ChatMount, Desk, content_policy, furnish, own_page
 from app.guard import LOOPBACK, Guard
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None, open_product: Open | None = Non
         found = importlib.import_module(f"app.api.{module.name}")
         if hasattr(found, "router"):
             server.include_router(found.router)
+    problem.install(server)
     server.add_middleware(Guard, hosts=_hosts(chosen))
     return server
 

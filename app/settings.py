@@ -31,6 +31,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     data_dir: Path = Field(default=Path(".deus"), description="where Deus keeps what it must remember")
+    cache_dir: Path = Field(
+        default=Path("~/.cache/deus"), description="where Deus keeps what it can make again, shared by all workspaces"
+    )
     host: str = Field(default="127.0.0.1", description="the address to listen on; others than loopback are open to all")
     port: int = Field(default=8000, ge=0, le=65535, description="the port to listen on")
     user: str | None = Field(default=None, description="the name to sign in with; 'founder' at first")

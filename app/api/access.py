@@ -1,0 +1,84 @@
+"""Who may ask the API: the bearer of the token, or somebody who is signed in to the web chat."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, cast
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
+from fastapi.security.http import HTTPAuthorizationCredentials
+
+from app.api.problem import Problem
+from app.bootstrap import Product
+from app.channels.sign_in import sign_in
+from app.settings import Settings
+
+COOKIE = "access_token"
+bearer = HTTPBearer(auto_error=False, description="DEUS_API_TOKEN, or what the first start left in the data folder.")
+
+
+def api_token(settings: Settings) -> str:
+    """The token that is set, or the one in the data folder, made on the first start and readable by its owner alone."""
+    if settings.api_token is not None:
+        return settings.api_token.get_secret_value()
+    return _kept(settings.data_dir / "api-token")
+
+
+def product(request: Request) -> Product:
+    """The product behind this server."""
+    return cast(Product, request.app.state.product)
+
+
+def actor(
+    request: Request,
+    opened: Annotated[Product, Depends(product)],
+    given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+) -> str:
+    """Who asks: the name that a session bears, or "api" for the token. Raises a 401 problem otherwise."""
+    if given is not None:
+        if hmac.compare_digest(given.credentials.encode(), api_token(opened.settings).encode()):
+            return "api"
+        raise Problem(401, "The token is not the right one.", remedy=REMEDY)
+    user = _session(request.cookies, opened.settings)
+    if user is None:
+        raise Problem(401, "This needs a token, or that you are signed in.", remedy=REMEDY)
+    return user
+
+
+REMEDY = "Send `Authorization: Bearer …` with DEUS_API_TOKEN, or with the content of api-token in the data folder."
+
+Actor = Annotated[str, Depends(actor)]
+Opened = Annotated[Product, Depends(product)]
+
+
+def _session(cookies: dict[str, str], settings: Settings) -> str | None:
+    """The name in the web chat's cookie, if our secret signed it and it has not expired."""
+    import jwt
+
+    token = cookies.get(COOKIE) or "".join(cookies[k] for k in sorted(cookies) if k.startswith(f"{COOKIE}_"))
+    if not token:
+        return None
+    secret = sign_in(settings.data_dir, settings.user, settings.password).secret
+    try:
+        claims = jwt.decode(token, secret, algorithms=["HS256"], options={"require": ["exp"]})
+    except jwt.InvalidTokenError:
+        return None
+    name = claims.get("identifier")
+    return name if isinstance(name, str) else None
+
+
+@lru_cache(maxsize=4)
+def _kept(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        token = secrets.token_urlsafe(32)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(token + "\n")
+        return token

@@ -1,0 +1,126 @@
+"""Errors of the HTTP API as problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+import http
+import logging
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from tools.kit.errors import DeusError, UserMustMend
+
+log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """An error to answer with: HTTP status, what happened, and what would mend it."""
+
+    def __init__(self, status: int, detail: str, *, remedy: str | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.remedy = remedy
+
+
+def install(server: FastAPI) -> None:
+    """Makes every error of the API a problem document, that of a path which is not there included.
+
+    Call it after all routers: it adds a route for the rest of /api.
+    """
+    server.add_exception_handler(Problem, _problem)
+    server.add_exception_handler(RequestValidationError, _invalid)
+    server.add_exception_handler(HTTPException, _http)
+    server.add_exception_handler(LookupError, _absent)
+    server.add_exception_handler(DeusError, _expected)
+    server.add_exception_handler(Exception, _unexpected)
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    server.add_api_route("/api/{rest:path}", _nowhere, methods=methods, include_in_schema=False)
+
+
+# What OpenAPI says of every route's errors.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "A problem document (RFC 9457)",
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {
+                    "type": "object",
+                    "required": ["type", "title", "status", "detail"],
+                    "properties": {
+                        "type": {"type": "string"},
+                        "title": {"type": "string"},
+                        "status": {"type": "integer"},
+                        "detail": {"type": "string"},
+                        "instance": {"type": "string"},
+                        "remedy": {"type": "string"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def document(
+    request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> JSONResponse:
+    """A problem document as a response; members without a value are left out."""
+    body = {
+        "type": "about:blank",
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        **{name: value for name, value in more.items() if value is not None},
+    }
+    return JSONResponse(body, status, dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+async def _problem(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    return document(request, error.status, error.detail, headers, remedy=error.remedy)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {"detail": found["msg"], "pointer": "/" + "/".join(str(part) for part in found["loc"])}
+        for found in error.errors()
+    ]
+    first = errors[0]
+    return document(request, 422, f"{first['pointer']}: {first['detail']}.", errors=errors)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return document(request, error.status_code, str(error.detail), error.headers)
+
+
+async def _absent(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, KeyError | IndexError):
+        return await _unexpected(request, error)
+    return document(request, 404, str(error))
+
+
+async def _expected(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DeusError)
+    status = 503 if isinstance(error, UserMustMend) else 500
+    return document(request, status, error.message, remedy=error.remedy)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    mark = secrets.token_hex(4)
+    log.error("%s %s failed, error %s", request.method, request.url.path, mark, exc_info=error)
+    return document(request, 500, f"Something inside Deus went wrong. The log has it as error {mark}.", error=mark)
+
+
+async def _nowhere(request: Request, rest: str) -> JSONResponse:
+    return document(request, 404, f"There is nothing at /api/{rest}.", remedy="/api/openapi.json lists what there is.")

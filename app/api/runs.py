@@ -1,0 +1,168 @@
+"""/api/runs: ask, look, follow, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.event import EPHEMERAL, Event
+from agents.ports import Turn
+from agents.record import Evidence, RunDocument, Status
+from app.api.access import Actor, Opened
+from app.api.problem import RESPONSES, Problem
+
+router = APIRouter(prefix="/api/runs", tags=["runs"], responses=RESPONSES)
+
+# Proxies close a connection on which nothing comes for half a minute or so.
+HEARTBEAT = 15.0
+TEXT = {"type": "string"}
+
+
+class Question(BaseModel):
+    """A question. With `wait` the answer is the run's document; without, the run's place, at once."""
+
+    model_config = ConfigDict(extra="forbid")
+    question: str = Field(min_length=1, max_length=8000)
+    conversation: str | None = Field(
+        default=None, min_length=1, max_length=128, description="go on with a conversation"
+    )
+    actor: str | None = Field(default=None, min_length=1, max_length=256, description="on whose behalf a program asks")
+    wait: bool = True
+
+
+class Listed(BaseModel):
+    """A run as a list shows it."""
+
+    run: str
+    conversation: str
+    question: str
+    status: Status
+    at: datetime
+    channel: str
+    actor: str
+
+
+class Accepted(BaseModel):
+    """A run that has begun."""
+
+    run: str
+    conversation: str
+
+
+@router.post("", response_model=RunDocument, responses={202: {"model": Accepted}})
+async def ask(question: Question, product: Opened, caller: Actor) -> Response:
+    """Starts a run. It goes on if the caller leaves."""
+    if not question.question.strip():
+        raise Problem(422, "The question is empty.")
+    conversation = question.conversation or f"api-{secrets.token_hex(8)}"
+    # A person who is signed in asks as that person; only the token may speak for others.
+    who = (question.actor or caller) if caller == "api" else caller
+    turn = Turn(question.question, who, "api", conversation, product.clock.now())
+    run = await product.conversations.say(turn)
+    place = {"Location": f"/api/runs/{run}"}
+    if not question.wait:
+        return JSONResponse({"run": run, "conversation": conversation}, 202, place)
+    async for event in product.conversations.follow(run):
+        if event.kind == "run.finished":
+            break
+    document = await product.conversations.document(run)
+    return JSONResponse(document.model_dump(mode="json"), headers=place)
+
+
+@router.get("")
+async def list_runs(
+    product: Opened,
+    caller: Actor,
+    conversation: str | None = None,
+    actor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> list[Listed]:
+    """The last runs, newest first."""
+    found = await product.conversations.runs(conversation=conversation, actor=actor, limit=limit)
+    return [Listed.model_validate(vars(one)) for one in found]
+
+
+@router.get("/{run}")
+async def get_run(run: str, product: Opened, caller: Actor) -> RunDocument:
+    """The run's document, so far as it has come."""
+    return await product.conversations.document(run)
+
+
+@router.get(
+    "/{run}/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Numbered events"}
+    },
+)
+async def follow_run(
+    run: str,
+    product: Opened,
+    caller: Actor,
+    after: Annotated[int, Query(ge=0, description="the number of the last event that is known")] = 0,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> StreamingResponse:
+    """The run's events as server-sent events: those after `Last-Event-ID` (or `after`), then those that happen.
+
+    The id is the event's number. text.delta has none: it is not stored, and message.completed holds the whole text.
+    """
+    if last_event_id is not None:
+        if not last_event_id.isdecimal():
+            raise Problem(422, "Last-Event-ID is not a number.")
+        after = int(last_event_id)
+    await product.conversations.summary(run)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    events = product.conversations.follow(run, after)
+    return StreamingResponse(_lines(events), media_type="text/event-stream", headers=headers)
+
+
+@router.get("/{run}/evidence/{evidence}")
+async def get_evidence(run: str, evidence: str, product: Opened, caller: Actor) -> Evidence:
+    """One piece of evidence, whole: what was asked, what came back, when, from where."""
+    return await product.conversations.evidence(run, evidence)
+
+
+@router.post("/{run}/stop", status_code=202)
+async def stop_run(run: str, product: Opened, caller: Actor) -> Listed:
+    """Asks a run to stop. 409 if it has ended already."""
+    if not await product.conversations.stop(run, caller):
+        raise Problem(409, "This run has ended already.")
+    return Listed.model_validate(vars(await product.conversations.summary(run)))
+
+
+async def _lines(events: AsyncIterator[Event]) -> AsyncIterator[str]:
+    """Events in the form of text/event-stream, with a comment whenever nothing has come for a while."""
+    coming: asyncio.Task[Event] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(anext(events))
+            done, _ = await asyncio.wait([coming], timeout=HEARTBEAT)
+            if not done:
+                yield ": still here\n\n"
+                continue
+            try:
+                event = coming.result()
+            except StopAsyncIteration:
+                return
+            coming = None
+            yield _frame(event)
+    finally:
+        if coming is not None:
+            coming.cancel()
+            with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
+                await coming
+
+
+def _frame(event: Event) -> str:
+    identity = "" if event.kind in EPHEMERAL else f"id: {event.seq}\n"
+    data = json.dumps(event.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+    return f"{identity}event: {event.kind}\ndata: {data}\n\n"
