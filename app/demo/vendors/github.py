@@ -156,7 +156,7 @@ class _Api:
 
     def pulls_of_commit(self, request: Request) -> list[Record]:
         repository, ref = self.here(request), request.path_params["ref"]
-        return [repository.pull(s.number) for s in repository.states.values() if s.merged and s.merge_sha == ref]
+        return [repository.pull(s.number) for s in repository.states.values() if ref in (s.merge_sha, s.head_sha)]
 
     def check_runs(self, request: Request) -> Record:
         repository, ref = self.here(request), request.path_params["ref"]

@@ -52,7 +52,8 @@ def state_of(company: Company, artefact: Artefact, merge_sha: str) -> State:
         awaited=awaited,
         reviewed_at=reviewed_at,
         merge_sha=merge_sha,
-        head_sha=hashlib.sha1(f"head of {merge_sha}".encode(), usedforsecurity=False).hexdigest(),
+        # A preview is deployed from the head of what is not merged yet.
+        head_sha=_named(f"head of {merge_sha}") if state == "merged" else merge_sha,
     )
 
 
@@ -87,6 +88,10 @@ def file_changes(artefact: Artefact) -> list[dict[str, Any]]:
             }
         )
     return changes
+
+
+def _named(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _by(moment: datetime | None, now: datetime) -> datetime | None:

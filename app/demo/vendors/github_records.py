@@ -84,6 +84,7 @@ class Repository:
             "login": login, "id": number_of(login), "node_id": f"U_{number_of(login)}", "gravatar_id": "",
             "avatar_url": f"{self.base}/avatars/{login}", "url": url, "html_url": f"{self.base}/{login}",
             **{f"{link}_url": f"{url}/{link}" for link in links}, "type": kind, "site_admin": False,
+            "user_view_type": "public",
         }  # fmt: skip
 
     @cached_property
@@ -105,7 +106,7 @@ class Repository:
         now = stamp(self.company.now)
         links = {f"{link}_url": f"{self.api}/{link}" for link in REPOSITORY_LINKS}
         zero = ("forks", "forks_count", "open_issues", "open_issues_count", "stargazers_count", "watchers")
-        yes = ("private", "has_issues", "has_projects")
+        yes = ("private", "has_issues", "has_projects", "has_downloads")
         no = ("fork", "has_wiki", "has_pages", "has_discussions", "archived", "disabled", "is_template")
         return {
             "id": number_of(self.name), "node_id": f"R_{number_of(self.name)}", "name": self.name.split("/")[1],
@@ -257,8 +258,8 @@ class Repository:
             change = {"filename": path, "status": "added", "additions": size, "deletions": 0, "changes": size}
             made.append((document.at, sha, f"Add {path}", document["author"] or first, [self._changed(change, sha)]))
         made.sort(key=lambda commit: commit[0], reverse=True)
-        parents = [sha for _, sha, *_ in made[1:]]
-        return [self._commit(*commit, parent=parent) for commit, parent in zip(made, [*parents, None], strict=True)]
+        parents = [sha for _, sha, *_ in made[1:]] + [None]
+        return [self._commit(*commit, parent=parent) for commit, parent in zip(made, parents, strict=False)]
 
     def _commit(
         self, at: datetime, sha: str, message: str, author: str | None, files: list[Record], parent: str | None
