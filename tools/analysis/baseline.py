@@ -13,6 +13,8 @@ _SHAPE_PRIOR = 1000.0
 # Weak priors, as standard deviations on the log scale: a weekday against the average day, growth in a week.
 _WEEKDAY_SD, _TREND_SD = 1.5, 0.10
 _BISQUARE = 4.0
+# Good days follow good days in every business; short histories show it too unsurely to be believed when they deny it.
+_LEAST_CORRELATION = 0.12
 _WINSOR = 2.5
 # Mean of min(z², c²) for a normal z at c = _WINSOR.
 _WINSOR_MEAN = 0.9463
@@ -217,8 +219,8 @@ def _correlation(residual: Floats, ordinals: Ints) -> float:
     clipped = np.clip(residual, -_WINSOR, _WINSOR)
     pairs = np.diff(ordinals) == 1
     if pairs.sum() < 10:
-        return 0.0
+        return _LEAST_CORRELATION
     products = clipped[1:][pairs] * clipped[:-1][pairs]
     raw = float(np.mean(products) / max(1e-9, float(np.mean(clipped**2))))
     # The fit removes some correlation of its own; this returns the part known to be lost at this length.
-    return float(np.clip(raw + (1 + 3 * raw) / len(residual), 0.0, 0.6))
+    return float(np.clip(raw + (1 + 3 * raw) / len(residual), _LEAST_CORRELATION, 0.6))

@@ -26,8 +26,8 @@ class CutSettings:
     share of the detrended variance that a season must explain to be removed; `rounds` bounds the judging of the noise.
     """
 
-    price: float = 2.0
-    least: int = 2
+    price: float = 3.5
+    least: int = 3
     most_correlation: float = 0.95
     log_range: float = 5.0
     season: float = 0.7

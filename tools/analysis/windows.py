@@ -131,7 +131,7 @@ class Windows:
             self._known_whole_days[factor] = np.append(0.0, np.cumsum(gains))
         return self._known_whole_days[factor]
 
-    def _gains(self, first: Ints, last: Ints, factor: float) -> Floats:
+    def gains(self, first: Ints, last: Ints, factor: float) -> Floats:
         """Gain of each window [first, last), pairs of one length; -inf where empty."""
         filled = first < last
         first = np.minimum(first, last - 1)
@@ -175,7 +175,7 @@ class Windows:
         return self._best_factor(np.full(len(last), first, dtype=np.int64), last, _factors(direction))[0]
 
     def _best_factor(self, first: Ints, last: Ints, factors: Floats) -> tuple[Floats, Floats]:
-        table = np.stack([self._gains(first, last, float(f)) for f in factors])
+        table = np.stack([self.gains(first, last, float(f)) for f in factors])
         best = np.argmax(table, axis=0)
         columns = np.arange(len(first))
         # A parabola through the best factor and its neighbours, on the log scale, stands for all factors between them.
