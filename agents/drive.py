@@ -100,7 +100,7 @@ class Drive:
     async def plan(self, recalled: Sequence[Mapping[str, Any]]) -> Plan:
         """Streams the plan into the execution, which begins each step at once. Raises NotUnderstood."""
         situation = await self._situate(recalled)
-        plan = await self._take(Plan(), self._means.planner.plan(situation))
+        plan = await self._take(Plan(), self._means.planner.plan(situation), 1)
         await self._spent()
         return plan
 
@@ -120,12 +120,9 @@ class Drive:
         if plan.revision >= MOST_REVISIONS or self.budget.is_spent():
             return plan
         situation = await self._situate(recalled)
-        longer = await self._take(
-            plan.model_copy(update={"revision": plan.revision + 1}),
-            self._means.planner.replan(situation, plan, results),
-        )
+        longer = await self._take(plan, self._means.planner.replan(situation, plan, results), plan.revision + 1)
         await self._spent()
-        return longer if len(longer.steps) > len(plan.steps) else plan
+        return longer
 
     async def answer(self, plan: Plan, recalled: Sequence[Mapping[str, Any]]) -> Answer:
         """The answer as claims, not yet proven; the records that they cite are stored."""
@@ -171,17 +168,16 @@ class Drive:
             finding=answer.finding.model_dump(mode="json") if answer.finding else None,
         )
 
-    async def _take(self, plan: Plan, coming: AsyncIterator[PlanHeader | Step]) -> Plan:
-        self._execution.describe(plan)
+    async def _take(self, plan: Plan, coming: AsyncIterator[PlanHeader | Step], revision: int) -> Plan:
+        """The plan with the steps that come, each begun at once; it is `revision` from its first new step on."""
         async for item in coming:
             if isinstance(item, PlanHeader):
                 if plan.playbook is None:
                     plan = plan.model_copy(update={"playbook": item.playbook, "slots": dict(item.slots)})
             elif self._execution.add(item):
-                plan = plan.model_copy(update={"steps": (*plan.steps, item)})
+                plan = plan.model_copy(update={"steps": (*plan.steps, item), "revision": revision})
             self._execution.describe(plan)
-        if plan.steps:
-            await self._execution.announce()
+        await self._execution.announce()
         return plan
 
     async def _situate(self, recalled: Sequence[Mapping[str, Any]]) -> Situation:

@@ -122,6 +122,8 @@ class Engine:
         DBOS.launch()
 
     def _destroy(self) -> None:
+        # It would warn of each segment that is left to the next start, which is what closing means.
+        logging.getLogger("dbos").setLevel(logging.ERROR)
         DBOS.destroy(destroy_registry=True)
         if self._client is not None:
             self._client.destroy()

@@ -67,7 +67,7 @@ Answering = Callable[[Verb], Awaitable[Sequence[Noun]]]
 
 @dataclass
 class ScriptedToolbox:
-    """Services by name: verb → what it answers. An exception in place of nouns is raised; a text is the reason why not."""
+    """Services by name: verb → what it answers. An exception in its place is raised, a text is why not."""
 
     script: dict[str, dict[str, Any]]
     asked: list[tuple[str, Verb]] = field(default_factory=list)

@@ -1,0 +1,114 @@
+"""A run outlives the process that drives it: what was stored is not asked again, and nothing is said twice."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from agents.event import Event
+from agents.plan import Step
+from agents.ports import PlanHeader
+from agents.record import RunDocument
+from tests.scenarios.engine.script import (
+    ScriptedPlanner,
+    ScriptedToolbox,
+    Workspace,
+    deployment,
+    error,
+    small,
+)
+from tools.kit.tool import Verb
+from tools.nouns import Noun
+
+STEPS = (
+    PlanHeader("why"),
+    Step(id="d", verb="deploys.list"),
+    Step(id="e", verb="errors.search", needs=("d",)),
+    Step(id="n", verb="analyze.test_count", args={"nouns": "$d"}, needs=("e",)),
+)
+
+
+async def die() -> None:
+    """Ends this process as kill -9 does."""
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def doomed(folder: Path, moment: str) -> None:
+    """Asks a question and dies in the middle of it. Runs in a process of its own."""
+
+    async def last(request: Verb) -> list[Noun]:
+        if moment == "execute":
+            await die()
+        return [error("WEB-1")]
+
+    class Planner(ScriptedPlanner):
+        async def plan(self, situation):  # type: ignore[no-untyped-def]
+            async for item in super().plan(situation):
+                yield item
+                if moment == "plan" and isinstance(item, Step):
+                    await asyncio.sleep(0.5)
+                    await die()
+
+    class Writer:
+        async def write(self, *given):  # type: ignore[no-untyped-def]
+            await die()
+
+    toolbox = ScriptedToolbox({"vercel": {"deploys.list": [deployment("d1")]}, "sentry": {"errors.search": last}})
+    writer = Writer() if moment == "answer" else None
+    async with small(folder, toolbox, Planner(STEPS), writer=writer) as deus:
+        await deus.watched(await deus.ask("Why?"))
+
+
+async def resumed(folder: Path, moment: str) -> tuple[Workspace, list[Event], RunDocument]:
+    code = (
+        "import asyncio, pathlib; from tests.scenarios.engine.test_restart import doomed; "
+        f"asyncio.run(doomed(pathlib.Path({str(folder)!r}), {moment!r}))"
+    )
+    dead = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False, capture_output=True
+    )
+    assert dead.returncode == -9, dead.stderr.decode()
+    toolbox = ScriptedToolbox(
+        {"vercel": {"deploys.list": [deployment("d1")]}, "sentry": {"errors.search": [error("WEB-1")]}}
+    )
+    async with small(folder, toolbox, ScriptedPlanner(STEPS)) as deus:
+        run = (await deus.conversations.runs())[0].run
+        events = await deus.watched(run)
+        return deus, events, await deus.conversations.document(run)
+
+
+async def test_dying_in_a_step_repeats_that_step_alone(tmp_path: Path) -> None:
+    deus, events, document = await resumed(tmp_path, "execute")
+    assert [service for service, _ in deus.toolbox.asked] == ["sentry"]
+    told_whole(events, document)
+
+
+async def test_dying_while_planning_reuses_what_was_stored(tmp_path: Path) -> None:
+    deus, events, document = await resumed(tmp_path, "plan")
+    assert [service for service, _ in deus.toolbox.asked] == ["sentry"]
+    told_whole(events, document)
+
+
+async def test_dying_while_answering_asks_nothing_again(tmp_path: Path) -> None:
+    deus, events, document = await resumed(tmp_path, "answer")
+    assert deus.toolbox.asked == []
+    told_whole(events, document)
+
+
+def told_whole(events: list[Event], document: RunDocument) -> None:
+    """The log is gapless, each step and each piece of evidence ended in it once, and the answer is there."""
+    stored = [event for event in events if event.kind != "text.delta"]
+    assert [event.seq for event in stored] == list(range(1, len(stored) + 1))
+    counts = Counter(event.kind for event in stored)
+    assert (counts["run.started"], counts["run.resumed"], counts["message.completed"]) == (1, 1, 1)
+    assert stored[-1].kind == "run.finished"
+    ids = [event.data["id"] for event in stored if event.kind in ("evidence.added", "step.finished")]
+    assert len(ids) == len(set(ids))
+    assert document.status == "answered"
+    assert [(step["id"], step["state"]) for step in document.plan] == [("d", "done"), ("e", "done"), ("n", "done")]
