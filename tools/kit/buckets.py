@@ -38,11 +38,13 @@ def buckets(since: datetime, until: datetime, grain: Grain, zone: ZoneInfo) -> l
 def _next(at: datetime, grain: Grain, zone: ZoneInfo) -> datetime:
     if grain == "minute":
         return at + timedelta(minutes=15)
-    if grain == "hour":
-        return bucket_of(at + timedelta(hours=1), grain, zone)
-    # Half a day more than the longest bucket of its kind lands in the next one, whatever the clocks do.
-    days = {"day": 1, "week": 7, "month": 31}[grain]
-    return bucket_of(at + timedelta(days=days, hours=12), grain, zone)
+    # Half a day more than the longest bucket of its kind lands in the next one, whatever the clocks do; where they go
+    # back by half an hour, that hour lasts longer.
+    length = {"hour": timedelta(hours=1), "day": timedelta(days=1.5), "week": timedelta(days=7.5)}
+    reach = length.get(grain, timedelta(days=31.5))
+    while (following := bucket_of(at + reach, grain, zone)) <= at:
+        reach += timedelta(minutes=30)
+    return following
 
 
 def gapless(counts: Mapping[datetime, float], axis: Sequence[datetime], grain: Grain, zone: ZoneInfo) -> list[float]:
