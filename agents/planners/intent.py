@@ -31,12 +31,12 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Thresholds:
-    """When a ranking is good enough: `accept` is the least probability, `margin` the least lead over the second, and
-    from `refuse` on (the probability that no playbook fits) the sentence is out of scope."""
+    """When a ranking is good enough: `accept` is the least probability, `margin` the least lead over the second and over none,
+    and from `refuse` on (the probability that no playbook fits) the sentence is out of scope."""
 
-    accept: float = 0.45
-    margin: float = 0.15
-    refuse: float = 0.5
+    accept: float = 0.5
+    margin: float = 0.35
+    refuse: float = 0.45
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def judge(ranked: Sequence[tuple[str, float]], thresholds: Thresholds) -> Verdic
     second = ranked[1][1] if len(ranked) > 1 else 0.0
     if none >= thresholds.refuse:
         decision = Decision.OUT_OF_SCOPE
-    elif best >= thresholds.accept and best - second >= thresholds.margin:
+    elif best >= thresholds.accept and best - max(second, none) >= thresholds.margin:
         decision = Decision.ACCEPT
     else:
         decision = Decision.ASK

@@ -40,6 +40,7 @@ _SYNONYMS: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = (
     (r"subscriptions?|subscribers?|subs", (("subscription start", 0.95), ("subscription creat", 0.95), ("subscription", 0.7))),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(rf"\b(?:{said})\b"), meant) for said, meant in _SYNONYMS)
+_BEGINNING = re.compile(r"\b(?:start\w*|begin\w*|began|attempt\w*)\b")
 _BEGUN = {"start", "begin", "open", "initiat", "attempt", "try", "view"}
 _DONE = {"complet", "send", "creat", "success", "succeed", "finish", "done", "place", "up"}
 _STOP = frozenset(
@@ -203,8 +204,8 @@ def find(
             best[one.name] = one
     ranked = sorted(best.values(), key=lambda one: -one.score)
     first = ranked[0]
-    rivals = tuple((one.name, round(one.score, 3)) for one in ranked[1:4])
-    return Match(first.name, round(first.score, 3), glossed.original(*first.at), rivals)
+    rivals = tuple((one.name, round(min(one.score, 1.0), 3)) for one in ranked[1:4])
+    return Match(first.name, round(min(first.score, 1.0), 3), glossed.original(*first.at), rivals)
 
 
 def _by_words(text: str, metrics: Sequence[str], near: tuple[int, int] | None) -> list[_Said]:
@@ -219,7 +220,7 @@ def _by_words(text: str, metrics: Sequence[str], near: tuple[int, int] | None) -
             fit = max((score * _fit(own, target.split()) for target, score in meant), default=0.0)
             if fit > 0:
                 found.extend(
-                    _Said(name, fit * _stage(own, match[0], text) - _distance(match.span(), near), match.span())
+                    _Said(name, fit * _stage(own, match.span(), text) - _distance(match.span(), near), match.span())
                     for match in pattern.finditer(text)
                 )
         found.extend(_plain(name, own, text, near))
@@ -230,7 +231,7 @@ def _plain(name: str, own: Sequence[str], text: str, near: tuple[int, int] | Non
     """Names without a synonym: their first word, said as it is."""
     nouns = [word for word in own if word not in _BEGUN and word not in _DONE] or list(own)
     return [
-        _Said(name, 0.85 * _stage(own, match[0], text) - _distance(match.span(), near), match.span())
+        _Said(name, 0.85 * _stage(own, match.span(), text) - _distance(match.span(), near), match.span())
         for match in re.finditer(r"[^\W_]+", text)
         if len(match[0]) > 3 and match[0] not in _STOP and _object(stem(match[0])) == nouns[0]
     ]
@@ -247,13 +248,13 @@ def _fit(own: Sequence[str], target: Sequence[str]) -> float:
     return 1.0 if all(word in own for word in stems) else 0.0
 
 
-def _stage(own: Sequence[str], said: str, text: str) -> float:
-    """A begun step counts less than a completed one unless the sentence speaks of beginning."""
+def _stage(own: Sequence[str], at: tuple[int, int], text: str) -> float:
+    """A begun step counts less than a completed one, unless the words beside it speak of beginning."""
     begun = any(word in _BEGUN for word in own) and "trial" not in own and "app" not in own
-    speaks = bool(re.search(r"\b(?:start\w*|begin\w*|began|attempt\w*|open(?:ed|s)?)\b", said + " " + text))
+    speaks = bool(_BEGINNING.search(text[max(0, at[0] - 12) : at[1] + 12]))
     if begun:
-        return 1.0 if speaks else 0.75
-    return 0.85 if speaks and "signup" in own and "start" in said else 1.0
+        return 1.25 if speaks else 0.75
+    return 0.85 if speaks and any(word in _DONE or word == "signup" for word in own) else 1.0
 
 
 def _distance(at: tuple[int, int], near: tuple[int, int] | None) -> float:
