@@ -63,12 +63,14 @@ async def test_every_exchange_with_the_connector_is_as_described(
     await github.call(PullsReviews(ref=found[-1].ref))
     for request in (CommitsList(), CodeSearch(text="the week"), DocumentsSearch(), PeopleFind()):
         await github.call(request)
-    differing = [line for one in exchanges for line in problems(spec, one.request, one, DEMO, VENDOR)]
+    # One of each kind of question is enough; validating all takes long.
+    kinds = {re.sub(r"\d+|[0-9a-f]{40}|users/.*|contents/.*", "N", one.request.url.path): one for one in exchanges}
+    differing = [line for one in kinds.values() for line in problems(spec, one.request, one, DEMO, VENDOR)]
     # A path template of OpenAPI ends at the next slash, but a file's path may hold some; and the description lets
     # `conclusion` be null without listing null among its values.
     allowed = re.compile(r"unpublished .*/contents/.*/.*|.*'conclusion'\]: None is not one of .*", re.DOTALL)
     assert [line for line in differing if not allowed.fullmatch(line)] == []
-    assert len({re.sub(r"\d+|[0-9a-f]{40}", "N", one.request.url.path) for one in exchanges}) >= 12
+    assert len(kinds) >= 14
 
 
 async def test_pages_are_walked_by_the_link_header(vendor_client: Client, acme: Path, demo: DemoOf) -> None:
