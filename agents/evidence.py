@@ -176,6 +176,14 @@ class Citations(Sequence[Evidence]):
         self.new.append(item)
         return item.id
 
+    def find(self, ref: str) -> Noun | None:
+        """A record by its ref, whichever service and kind; None where the run has none of that name."""
+        for (_, _, name), holders in self._by_key.items():
+            if name == ref:
+                record = next(r for r in holders[-1].content if r.get("ref") == ref)
+                return load(record)
+        return None
+
     def of_step(self, step_id: str) -> tuple[str, ...]:
         """The ids of the whole answers that a step got, one a service."""
         return tuple(item.id for item in self._all.values() if item.step == step_id and item.parent is None)

@@ -210,6 +210,16 @@ class Model(Protocol):
 
     name: str
 
-    def stream(self, system: str, prompt: str, *, workflow: str, most_tokens: int = 4000) -> AsyncIterator[str]: ...
+    def stream(
+        self,
+        system: str,
+        prompt: str,
+        *,
+        workflow: str,
+        most_tokens: int = 4000,
+        tool: Mapping[str, Any] | None = None,
+    ) -> AsyncIterator[str]:
+        """The words as they come; where `tool` (a JSON schema function) is offered, its calls' arguments are lines."""
+        ...
 
     async def complete(self, system: str, prompt: str, *, workflow: str, most_tokens: int = 1000) -> ModelReply: ...

@@ -19,6 +19,13 @@ from tests.scenarios.model.scripted import Say, ScriptedModel, serving
 from tools import verbs as _defined  # noqa: F401
 from tools.kit.tool import verbs
 
+# LiteLLM warns of its own use of pydantic; whatever we cause stays an error.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Item .* on TypedDict class:UserWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:litellm"),
+    pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning"),
+]
 NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
 SITUATION = Situation(
     turn=Turn("what broke?", "ada", "web", "c1", NOW),

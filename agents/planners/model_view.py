@@ -1,0 +1,107 @@
+"""What a model is shown: the verbs, the company, earlier turns, results cut to size. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from agents.plan import Plan
+from agents.ports import Situation, StepResult
+from agents.record import Evidence
+from tools.kit.tool import Verb
+
+MOST_RESULTS = 24_000
+MOST_RECORDS = 12
+MOST_TEXT = 300
+
+
+def verbs_text(verbs: Mapping[str, type[Verb]]) -> str:
+    """Each verb with its arguments and what it is for, a line each."""
+    return "\n".join(
+        f"{name}({', '.join(_argument(field, spec) for field, spec in verb.model_fields.items())}): "
+        f"{' '.join((verb.__doc__ or '').split())}"
+        for name, verb in sorted(verbs.items())
+        if verb.mode == "read"
+    )
+
+
+def company_text(situation: Situation) -> str:
+    """The names that the company knows."""
+    metrics = {
+        name: {dim: list(values)[:12] for dim, values in dims.items()} for name, dims in situation.metrics.items()
+    }
+    known = {
+        "metrics": metrics,
+        "people": situation.people[:60],
+        "milestones": situation.milestones[:40],
+        "teams": situation.teams[:40],
+        "components": situation.components[:40],
+    }
+    return json.dumps(known, ensure_ascii=False)
+
+
+def past_text(situation: Situation) -> str:
+    """The conversation's earlier questions with the beginnings of their answers."""
+    return "\n".join(
+        f"Q: {run.question}\nA: {_cut(run.answer.text if run.answer else '', 1200)}" for run in situation.past[-3:]
+    )
+
+
+def context_text(situation: Situation) -> str:
+    """What the context store found, with where it is from."""
+    return "\n\n".join(f"[{piece.title}] {_cut(piece.text, 600)}" for piece in situation.recalled[:6])
+
+
+def plan_text(plan: Plan, results: Mapping[str, StepResult]) -> str:
+    """The steps as they ran, a line each."""
+    lines = []
+    for step in plan.steps:
+        result = results.get(step.id)
+        state = result.state if result else "waiting"
+        lines.append(json.dumps({"id": step.id, "verb": step.verb, "state": state}, ensure_ascii=False))
+    return "\n".join(lines)
+
+
+def results_text(evidence: Iterable[Evidence], most: int = MOST_RESULTS) -> str:
+    """Whole answers of services, cut to size: their ids, how many records, the first ones."""
+    parts: list[str] = []
+    left = most
+    whole = [item for item in evidence if item.parent is None]
+    for item in whole:
+        room = max(400, left // max(1, len(whole) - len(parts)))
+        records = [json.dumps(_short(r), ensure_ascii=False, default=str) for r in item.content[:MOST_RECORDS]]
+        hidden = len(item.content) - len(records)
+        body = _cut("\n".join(records), room)
+        more = f"\n… {hidden} more: look with evidence.search" if hidden > 0 else ""
+        parts.append(f"{item.id} ({item.service}, {item.verb}, {len(item.content)} records):\n{body}{more}")
+        left -= len(parts[-1])
+    return "\n\n".join(parts)
+
+
+def _argument(name: str, spec: Any) -> str:
+    return name if spec.is_required() else f"{name}?"
+
+
+def _short(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without what a model has no use for, long texts and lists cut."""
+    kept: dict[str, Any] = {}
+    for name, value in record.items():
+        if value in (None, "", [], {}, ()) or name in ("points", "chart", "patch"):
+            continue
+        if isinstance(value, str):
+            kept[name] = _cut(value, MOST_TEXT)
+        elif isinstance(value, list):
+            kept[name] = [_short(part) if isinstance(part, dict) else part for part in value[:8]]
+        elif isinstance(value, dict):
+            kept[name] = _short(value)
+        else:
+            kept[name] = value
+    if record.get("kind") == "series":
+        points = record.get("points") or []
+        kept["points"] = [[p["at"], p["value"]] for p in points[-28:]]
+    return kept
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
