@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
 import os
 import pkgutil
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -96,11 +99,22 @@ def load_chat(desk: Desk, root: Path) -> ASGIApp:
     for name in list(os.environ):
         if name.startswith(("SLACK_", "TEAMS_", "DISCORD_", "LITERAL_")) or name == "DATABASE_URL":
             del os.environ[name]
+    _without_tracing()
     chainlit: Any = importlib.import_module("chainlit.server")
     importlib.import_module("app.chat").open_chat(desk)
     html = own_page(chainlit.get_html_template(""))
     chainlit.get_html_template = lambda root_path: html
     return _with_policy(chainlit.app, content_policy(html))
+
+
+def _without_tracing() -> None:
+    """Stands in for the tracing SDK that Chainlit imports and does not use here; it takes half of the seconds."""
+    if importlib.util.find_spec("traceloop") is None or "traceloop.sdk" in sys.modules:
+        return
+    package, module = ModuleType("traceloop"), ModuleType("traceloop.sdk")
+    package.__path__ = []
+    module.__dict__["Traceloop"] = type("Traceloop", (), {})
+    sys.modules.update({"traceloop": package, "traceloop.sdk": module})
 
 
 def _with_policy(chat: ASGIApp, policy: str) -> ASGIApp:

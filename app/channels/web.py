@@ -50,7 +50,7 @@ class RunView:
     artifacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     text: str = ""
     complete: bool = False
-    cited: tuple[str, ...] = ()
+    citations: Mapping[str, str] = field(default_factory=dict)
     suggestions: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     status: str = "running"
@@ -176,7 +176,7 @@ def _completed(view: RunView, event: Event) -> RunView:
         view,
         text=data.get("text", ""),
         complete=True,
-        cited=tuple(citation["evidence"] for citation in data.get("citations", ())),
+        citations={str(one["number"]): str(one["evidence"]) for one in data.get("citations", ())},
         suggestions=tuple(data.get("suggestions", ())),
     )
 
@@ -232,11 +232,13 @@ _HANDLERS: Mapping[str, Callable[[RunView, Event], RunView]] = {
 
 
 def words(view: RunView) -> str:
-    """The message's Markdown: the answer with its citations as links, or what came of the run instead."""
-    numbers = {str(item.get("number")): item["id"] for item in view.evidence.values()}
+    """The message's Markdown: the answer with its citations as links, or what came of the run instead.
+
+    Which number stands for which evidence is known once the message is complete; until then the numbers stay plain.
+    """
 
     def link(found: re.Match[str]) -> str:
-        evidence = numbers.get(found[1])
+        evidence = view.citations.get(found[1])
         return f"[{found[1]}](#evidence/{view.run}/{evidence})" if evidence else found[0]
 
     text = CITATION.sub(link, view.text)
@@ -349,12 +351,13 @@ def _phase(view: RunView) -> str:
 
 
 def _sources(view: RunView) -> dict[str, Any]:
-    shown = ("id", "number", "title", "service", "ref", "url", "excerpt", "at")
+    numbers = {evidence: int(number) for number, evidence in view.citations.items()}
+    shown = ("id", "title", "service", "ref", "url", "excerpt", "at")
     items = [
-        {**{name: item.get(name) for name in shown}, "cited": item["id"] in view.cited}
+        {**{name: item.get(name) for name in shown}, "number": numbers.get(item["id"])}
         for item in view.evidence.values()
     ]
-    items.sort(key=lambda item: (not item["cited"], item["number"] or 0))
+    items.sort(key=lambda item: (item["number"] is None, item["number"]))
     return {"items": items}
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from agents.record import Evidence
 
 PAGE = 20
 _LONGEST = 600
+_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
 _HEAD = ("kind", "service", "ref", "url", "title", "at")
 
 
@@ -30,7 +33,7 @@ def evidence_page(evidence: Evidence, offset: int = 0, size: int = PAGE) -> dict
         "sha256": evidence.sha256,
         "excerpt": evidence.excerpt,
         "asked": [[_label(name), _text(value)] for name, value in _arguments(evidence.asked).items()],
-        "requests": [_text(request) for request in requests][:PAGE],
+        "requests": [_request(request) for request in requests][:PAGE],
         "unchecked": [[_label(name), _text(why)] for name, why in (evidence.asked.get("unchecked") or {}).items()],
         "records": [_record(record) for record in records],
         "offset": offset,
@@ -70,6 +73,17 @@ def _record(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _request(request: Any) -> str:
+    if not isinstance(request, Mapping) or "url" not in request:
+        return _text(request)
+    rest = {name: value for name, value in request.items() if name not in ("service", "method", "url", "status", "ms")}
+    rest = {name: value for name, value in rest.items() if value not in (None, "", {}, [], 1)}
+    words = [str(request.get("method") or "GET"), str(request["url"])]
+    words += [f"→ {request['status']}"] if request.get("status") else []
+    words += [f"in {request['ms']} ms"] if request.get("ms") else []
+    return " ".join(words) + (f"\n{_text(rest)}" if rest else "")
+
+
 def _label(name: str) -> str:
     return name.replace("_", " ")
 
@@ -81,7 +95,7 @@ def _safe(url: Any) -> str | None:
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        text = value
+        text = _moment(value) if _TIME.match(value) else value
     elif isinstance(value, list | tuple) and value and all(isinstance(one, str) for one in value):
         text = ", ".join(value)
     elif isinstance(value, list | tuple) and value and all(_point(one) for one in value):
@@ -89,6 +103,16 @@ def _text(value: Any) -> str:
     else:
         text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + f" … ({len(text):,} characters in all)"
+
+
+def _moment(raw: str) -> str:
+    """A time as a person writes it: 17 Nov 2026, 19:00 UTC."""
+    try:
+        at = datetime.fromisoformat(raw)
+    except ValueError:
+        return raw
+    zone = "UTC" if at.utcoffset() == timedelta() else f"{at:%z}"
+    return f"{at.day} {at:%b %Y, %H:%M} {zone}".rstrip()
 
 
 def _point(one: Any) -> bool:

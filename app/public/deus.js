@@ -16,6 +16,10 @@
   wear();
   dark.addEventListener('change', wear);
 
+  // Services as their makers write them; others with a capital letter.
+  const makers = { github: 'GitHub', posthog: 'PostHog', pagerduty: 'PagerDuty' };
+  window.deusName = (name) => makers[name] || (name ? name[0].toUpperCase() + name.slice(1) : '');
+
   // A citation is a link to #evidence/RUN/ID; its run's plan listens and opens the panel.
   document.addEventListener(
     'click',
@@ -25,7 +29,7 @@
       event.preventDefault();
       event.stopPropagation();
       const [run, evidence] = link.getAttribute('href').split('#evidence/')[1].split('/');
-      window.dispatchEvent(new CustomEvent('deus:evidence', { detail: { run, evidence } }));
+      window.dispatchEvent(new CustomEvent('deus:evidence', { detail: { run, evidence, number: link.textContent } }));
     },
     true
   );

@@ -151,8 +151,9 @@ class Visit:
         self.page.click("button[type=submit]")
 
     def ask(self, question: str) -> None:
+        """Types a question and sends it, once the page can take one."""
         self.page.fill("#chat-input", question)
-        self.page.keyboard.press("Enter")
+        self.page.locator("#chat-submit:enabled").click()
 
     def answered(self) -> None:
         """Waits until the last plan says how the run ended."""

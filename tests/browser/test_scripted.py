@@ -88,7 +88,7 @@ def test_evidence_is_paged_beside_the_answer(visit: Visit) -> None:
     expect(panel.get_by_text("1–20 of 56")).to_be_visible()
     panel.get_by_role("button", name="Later").click()
     expect(panel.get_by_text("21–40 of 56")).to_be_visible()
-    expect(panel.get_by_role("link", name="Open at posthog")).to_have_attribute("href", re.compile("^http://127"))
+    expect(panel.get_by_role("link", name="Open at PostHog")).to_have_attribute("href", re.compile("^http://127"))
     page.locator(".deus-source").nth(4).click()
     expect(panel.get_by_role("heading", name="SessionLost in session.ts")).to_be_visible()
 

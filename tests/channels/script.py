@@ -56,7 +56,19 @@ def _evidence(
         at=NOW,
         sha256="9f2c" * 16,
         excerpt=title,
-        asked={"args": {"metric": "signed_up", "since": "2026-09-23"}, "requests": [{"GET": "/api/projects/1/query"}]},
+        asked={
+            "args": {"metric": "signed_up", "since": "2026-09-23"},
+            "requests": [
+                {
+                    "service": "posthog",
+                    "method": "POST",
+                    "url": "http://127.0.0.1:8001/posthog/query",
+                    "status": 200,
+                    "ms": 19,
+                    "attempt": 1,
+                }
+            ],
+        },
         content=content,
     )
 

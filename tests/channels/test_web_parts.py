@@ -80,16 +80,25 @@ def test_the_evidence_panel_shows_what_was_asked_what_came_back_and_whence() -> 
     )
     assert shown["url"].startswith("http://")
     assert shown["sha256"] == EVIDENCE[0].sha256
+    assert shown["requests"] == ["POST http://127.0.0.1:8001/posthog/query → 200 in 19 ms"]
     later = evidence_page(EVIDENCE[0], offset=40)
     assert [record["ref"] for record in later["records"]] == [f"signed_up/{n}" for n in range(40, 56)]
     assert evidence_page(EVIDENCE[0], offset=9999)["offset"] == 55
 
 
 def test_the_evidence_panel_cuts_what_is_long_and_drops_links_that_are_scripts() -> None:
-    evil = {"kind": "issue", "ref": "X-1", "url": "javascript:alert(1)", "title": "t", "body": "a" * 5000}
+    evil = {
+        "kind": "issue",
+        "ref": "X-1",
+        "url": "javascript:alert(1)",
+        "title": "t",
+        "body": "a" * 5000,
+        "due": "2026-11-17T19:00:00Z",
+    }
     (record,) = evidence_page(replace_content(evil))["records"]
     assert record["url"] is None
     assert "5,000 characters in all" in dict(record["fields"])["body"]
+    assert dict(record["fields"])["due"] == "17 Nov 2026, 19:00 UTC"
 
 
 def replace_content(*records: dict[str, Any]) -> Any:

@@ -33,15 +33,15 @@ export default function EvidencePanel() {
   return (
     <article className="deus-evidence">
       <header>
-        <span className="deus-number">{page.number}</span>
+        {props.number ? <span className="deus-number">{props.number}</span> : null}
         <h3>{page.title}</h3>
       </header>
       <p className="deus-soft">
-        <span className="deus-chip">{page.service}</span> {page.verb} · <Time at={page.at} />
+        <span className="deus-chip">{window.deusName(page.service)}</span> {page.verb} · <Time at={page.at} />
       </p>
       {page.url ? (
         <a className="deus-open" href={page.url} target="_blank" rel="noopener noreferrer">
-          Open at {page.service} <ExternalLink className="deus-mark" />
+          Open at {window.deusName(page.service)} <ExternalLink className="deus-mark" />
         </a>
       ) : null}
       {page.asked.length || page.requests.length ? (

@@ -51,7 +51,7 @@ export default function Plan() {
             name: 'EvidencePanel',
             display: 'side',
             forId: '',
-            props: { run: detail.run, evidence: detail.evidence }
+            props: { run: detail.run, evidence: detail.evidence, number: detail.number }
           }
         ]
       });
@@ -72,7 +72,7 @@ export default function Plan() {
         <span className="deus-plan-phase" aria-live="polite">{WORDS[props.phase] || props.phase}</span>
         <span className="deus-soft deus-plan-sum">
           {props.steps.length ? `${done} of ${props.steps.length} steps` : ''}
-          {!running && services.length ? ` · ${services.join(', ')}` : ''}
+          {!running && services.length ? ` · ${services.map(window.deusName).join(', ')}` : ''}
           {props.seconds ? ` · ${props.seconds.toFixed(1)} s` : ''}
         </span>
         {shown ? <ChevronDown className="deus-mark" /> : <ChevronRight className="deus-mark" />}
@@ -88,7 +88,7 @@ export default function Plan() {
               </span>
               <span className="deus-step-services">
                 {step.services.map((name) => (
-                  <span className="deus-chip" key={name}>{name}</span>
+                  <span className="deus-chip" key={name}>{window.deusName(name)}</span>
                 ))}
               </span>
               <span className="deus-soft deus-time">{time(step.ms)}</span>

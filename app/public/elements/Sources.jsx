@@ -3,16 +3,16 @@ import { ChevronDown, ChevronRight } from 'lucide-react';
 
 export default function Sources() {
   const [more, setMore] = useState(false);
-  const cited = props.items.filter((item) => item.cited);
-  const rest = props.items.filter((item) => !item.cited);
+  const cited = props.items.filter((item) => item.number);
+  const rest = props.items.filter((item) => !item.number);
   const open = (item) =>
-    window.dispatchEvent(new CustomEvent('deus:evidence', { detail: { run: props.run, evidence: item.id } }));
+    window.dispatchEvent(new CustomEvent('deus:evidence', { detail: { run: props.run, evidence: item.id, number: item.number } }));
   const entry = (item) => (
     <li key={item.id}>
       <button type="button" className="deus-source" onClick={() => open(item)} title={item.excerpt || item.title}>
-        <span className="deus-number">{item.number}</span>
+        {item.number ? <span className="deus-number">{item.number}</span> : null}
         <span className="deus-source-title">{item.title}</span>
-        <span className="deus-chip">{item.service}</span>
+        <span className="deus-chip">{window.deusName(item.service)}</span>
       </button>
     </li>
   );
