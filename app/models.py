@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from agents.budget import Budget, current_budget
@@ -171,14 +172,24 @@ class Gateway:
         return Usage(tokens_in=tokens_in, tokens_out=tokens_out, usd=self._cost(litellm, model, tokens_in, tokens_out))
 
 
+@cache
 def _litellm() -> Any:
-    """LiteLLM, told to send nothing about us and to fetch nothing."""
+    """LiteLLM, told to send nothing about us and to fetch nothing.
+
+    It imports most of itself at its first call, which would hold up the event loop for seconds; a call that it answers
+    itself makes it do so here.
+    """
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
 
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     litellm.drop_params = True
+    rehearsal = [{"role": "user", "content": "rehearsal"}]
+    for _ in litellm.completion(
+        model="openai/rehearsal", messages=rehearsal, mock_response="done", stream=True, api_key="none"
+    ):
+        pass
     return litellm
 
 
