@@ -174,7 +174,8 @@ def _filter(request: IssuesSearch) -> Record:
     if request.assignee:
         parts.append({"assignee": _who(request.assignee)})
     if request.team:
-        parts.append({"team": {"or": [{key: {"eqIgnoreCase": request.team}} for key in ("name", "key")]}})
+        team = re.sub(r"(?i)\b(the|team)\b", "", request.team).strip() or request.team
+        parts.append({"team": {"or": [{key: {"eqIgnoreCase": team}} for key in ("name", "key")]}})
     if request.milestone:
         parts.append(_in_milestone(request.milestone))
     if request.since:

@@ -56,7 +56,7 @@ async def test_every_issue_is_there_as_the_world_has_it(connect: Connect, demo: 
 
 async def test_issues_are_chosen_by_every_filter(connect: Connect, demo: DemoOf, acme: Path) -> None:
     linear, now = await connect("linear", acme), demo(acme).company.now
-    assert await ids(linear, team="Backend", labels=("bug",), state="open") == {295, 298, 312}
+    assert await ids(linear, team="the Backend team", labels=("bug",), state="open") == {295, 298, 312}
     assert await ids(linear, team="BACK", labels=("BUG", "export")) == {312}
     assert await ids(linear, state="closed") == {288, 294, 299}
     assert await ids(linear, priority="urgent") == {295}
