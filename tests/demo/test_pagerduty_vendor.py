@@ -15,7 +15,7 @@ Client = Callable[[str, Path], httpx.AsyncClient]
 
 
 async def test_pages_are_walked_by_offset(vendor_client: Client, each_world: Path) -> None:
-    client, company, seen = vendor_client("pagerduty", each_world), demo_of(each_world).company, list[dict[str, object]]()
+    client, company, seen = vendor_client("pagerduty", each_world), demo_of(each_world).company, list[dict[str, str]]()
     while True:
         params = {"date_range": "all", "limit": "1", "offset": str(len(seen)), "sort_by": "created_at:desc"}
         answer = (await client.get("incidents", params=params, headers=AUTH)).json()

@@ -14,7 +14,10 @@ async def by_link(wire: Wire, path: str, params: Params | None = None) -> AsyncI
     """Pages that name the next one in a `Link` header (GitHub, Sentry)."""
     answer = await wire.get(path, params)
     yield answer
-    while following := answer.link("next"):
+    walked: set[str] = set()
+    # A service that leads in a circle would otherwise keep us here for ever.
+    while (following := answer.link("next")) and following not in walked:
+        walked.add(following)
         answer = await wire.get(following)
         yield answer
 
@@ -34,13 +37,14 @@ async def by_cursor(
 ) -> AsyncIterator[Json]:
     """Pages that carry the next one's cursor in their body; `fetch(None)` gives the first."""
     cursor: str | None = None
+    walked: set[str] = set()
     while True:
         page = await fetch(cursor)
         yield page
-        before, cursor = cursor, following(page)
-        # A service that repeats its cursor would otherwise keep us here for ever.
-        if not cursor or cursor == before:
+        cursor = following(page)
+        if not cursor or cursor in walked:
             return
+        walked.add(cursor)
 
 
 async def by_offset(

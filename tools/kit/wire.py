@@ -163,6 +163,8 @@ class Wire:
                     ) from error
                 await self._sleep(self._backoff(attempt))
                 continue
+            except httpx.DecodingError as error:
+                raise Malformed(f"{self.service}'s answer could not be unpacked.", service=self.service) from error
             except httpx.TransportError as error:
                 if last:
                     raise Unavailable(
