@@ -53,8 +53,8 @@ class OneStep:
             yield step
 
 
-def planner(model: ScriptedModel) -> ModelPlanner:
-    options = ModelOptions("scripted", base_url=model.url, first=1.0, between=1.0)
+def planner(model: ScriptedModel, patience: float = 30.0) -> ModelPlanner:
+    options = ModelOptions("scripted", base_url=model.url, first=patience, between=patience)
     return ModelPlanner(Gateway(options), verbs, prompt)
 
 
@@ -102,7 +102,8 @@ async def test_a_bad_line_is_left_out_and_the_good_ones_run() -> None:
 async def test_whatever_goes_wrong_the_playbooks_take_over(say: Say) -> None:
     notices: list[str] = []
     async with serving([say]) as model:
-        both = FallbackPlanner(planner(model), OneStep(), notices.append)
+        patience = 0.5 if say.silent else 30.0
+        both = FallbackPlanner(planner(model, patience), OneStep(), notices.append)
         assert [step.id for step in await planned(both.plan(SITUATION))] == ["p1"]
     assert len(notices) == 1
 
