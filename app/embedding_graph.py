@@ -1,7 +1,7 @@
 """The MiniLM sentence encoder as an ONNX graph, built from its published weights.
 
-BERT with six layers (Reimers and Gurevych 2019; all-MiniLM-L6-v2): token, position and type embeddings, self-attention with
-twelve heads, exact GELU, then the mean over the real tokens, scaled to length one. The transformer's parts are
+BERT with six layers (Reimers and Gurevych 2019; all-MiniLM-L6-v2): token, position and type embeddings, self-attention
+with twelve heads, exact GELU, then the mean over the real tokens, scaled to length one. The transformer's parts are
 onnxruntime's fused operators, so that a query costs a few milliseconds on one core.
 """
 
@@ -35,9 +35,7 @@ class _Graph:
 
     def weight(self, name: str, transpose: bool = False) -> str:
         value = self._weights[name]
-        return self.constant(
-            name, np.ascontiguousarray(value.T) if transpose else value
-        )
+        return self.constant(name, np.ascontiguousarray(value.T) if transpose else value)
 
     def constant(self, name: str, value: NDArray[Any]) -> str:
         self.constants[name] = value
@@ -54,18 +52,14 @@ class _Graph:
     ) -> str:
         from onnx import helper
 
-        self.nodes.append(
-            helper.make_node(
-                op, inputs, [output, *more], name=output, domain=domain, **attributes
-            )
-        )
+        self.nodes.append(helper.make_node(op, inputs, [output, *more], name=output, domain=domain, **attributes))
         return output
 
 
 def build(weights: Weights) -> onnx.ModelProto:
-    """The encoder as a checked model: `input_ids`, `attention_mask` (both int64, batch × tokens) → `embedding` (batch × 384).
+    """The encoder as a checked model.
 
-    Raises KeyError when a weight is missing.
+    `input_ids`, `attention_mask` (int64, batch × tokens) → `embedding` (batch × 384). KeyError: a weight is missing.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -80,19 +74,9 @@ def build(weights: Weights) -> onnx.ModelProto:
         helper.make_graph(
             graph.nodes,
             "all-MiniLM-L6-v2",
-            [
-                helper.make_tensor_value_info(name, TensorProto.INT64, shape)
-                for name in ("input_ids", "attention_mask")
-            ],
-            [
-                helper.make_tensor_value_info(
-                    "embedding", TensorProto.FLOAT, ["batch", DIMENSIONS]
-                )
-            ],
-            [
-                numpy_helper.from_array(value, name)
-                for name, value in graph.constants.items()
-            ],
+            [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in ("input_ids", "attention_mask")],
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", DIMENSIONS])],
+            [numpy_helper.from_array(value, name) for name, value in graph.constants.items()],
         ),
         opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(FUSED, 1)],
         ir_version=9,
@@ -146,9 +130,7 @@ def _layer(graph: _Graph, layer: int, hidden: str) -> str:
 
 def _attention(graph: _Graph, prefix: str, hidden: str) -> str:
     parts = [prefix + f"attention.self.{part}" for part in ("query", "key", "value")]
-    weight = np.concatenate(
-        [graph._weights[part + ".weight"].T for part in parts], axis=1
-    )
+    weight = np.concatenate([graph._weights[part + ".weight"].T for part in parts], axis=1)
     bias = np.concatenate([graph._weights[part + ".bias"] for part in parts])
     attended = graph.add(
         "Attention",

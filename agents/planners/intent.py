@@ -31,8 +31,11 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Thresholds:
-    """When a ranking is good enough: `accept` is the least probability, `margin` the least lead over the second and over none,
-    and from `refuse` on (the probability that no playbook fits) the sentence is out of scope."""
+    """When a ranking is good enough.
+
+    `accept` is the least probability, `margin` the least lead over the second and over none; from `refuse` on (the
+    probability that no playbook fits) the sentence is out of scope. Chosen by `bench.intents calibrate`.
+    """
 
     accept: float = 0.5
     margin: float = 0.35
@@ -77,7 +80,10 @@ class IntentMatcher:
         at_least: int = 2,
         penalty: float = PENALTY,
     ) -> IntentMatcher:
-        """Learns from example sentences per intent and their unit vectors, row by row; raises ValueError when they differ in number."""
+        """Learns from example sentences per intent and their unit vectors, row by row.
+
+        Raises ValueError when sentences and vectors differ in number.
+        """
         intents = tuple(examples)
         groups = [(list(examples[name]), vectors[name]) for name in intents] + [(list(negatives), negative_vectors)]
         for name, (texts, rows) in zip((*intents, "negatives"), groups, strict=True):

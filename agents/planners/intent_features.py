@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -58,7 +59,7 @@ def terms(text: str) -> Terms:
     words = Counter(listed)
     # marked ends: the first words often tell the intent
     fenced = ["^", *listed, "$"]
-    words.update(f"{left} {right}" for left, right in zip(fenced, fenced[1:], strict=False))
+    words.update(f"{left} {right}" for left, right in pairwise(fenced))
     words.update(_marks(glossed))
     letters: Counter[str] = Counter()
     for word in listed:

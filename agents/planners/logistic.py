@@ -69,7 +69,12 @@ class Logistic:
 
 
 def descend(
-    loss: Callable[[Matrix], tuple[float, Matrix]], start: Matrix, rounds: int, *, memory: int = 6, tolerance: float = 1e-5
+    loss: Callable[[Matrix], tuple[float, Matrix]],
+    start: Matrix,
+    rounds: int,
+    *,
+    memory: int = 6,
+    tolerance: float = 1e-5,
 ) -> Matrix:
     """Where a smooth convex `loss` (value, gradient) is least: L-BFGS (Nocedal 1980) with step halving.
 

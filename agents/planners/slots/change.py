@@ -9,13 +9,19 @@ from enum import StrEnum
 from agents.planners.glossary import Glossed
 
 _DOWN = (
-    r"drop(?:s|ped|ping)?|fell|falls?|falling|fallen|down|decreas\w+|declin\w+|dip(?:s|ped|ping)?|collaps\w+|crater\w*|tank(?:s|ed|ing)|plung\w+|plummet\w*|"
-    r"s[aiu]nk(?:s|ing)?|sunk|shr[aiu]nk\w*|shrinking|low(?:er)?|less|fewer|few|los[et]|losing|lost|loss|crash(?:ed|ing)?|disappear\w*|vanish\w*|halv\w+|cut in half|"
-    r"worse|slump\w*|slid(?:e|ing)?|off a cliff|through the floor|almost (?:zero|nothing)|near(?:ly)? zero|nobody|no one|hurt\w*|kill\w*|reduc\w+|dead|dying|cost us|gone|awful|terrible|bad|poor|weak|miserable|weniger"
+    r"drop(?:s|ped|ping)?|fell|falls?|falling|fallen|down|decreas\w+|declin\w+|dip(?:s|ped|ping)?|"
+    r"collaps\w+|crater\w*|tank(?:s|ed|ing)|plung\w+|plummet\w*|"
+    r"s[aiu]nk(?:s|ing)?|sunk|shr[aiu]nk\w*|shrinking|low(?:er)?|less|fewer|few|los[et]|losing|lost|"
+    r"loss|crash(?:ed|ing)?|disappear\w*|vanish\w*|halv\w+|cut in half|"
+    r"worse|slump\w*|slid(?:e|ing)?|off a cliff|through the floor|almost (?:zero|nothing)|"
+    r"near(?:ly)? zero|nobody|no one|hurt\w*|kill\w*|reduc\w+|dead|dying|cost us|gone|awful|terrible|"
+    r"bad|poor|weak|miserable|weniger"
 )
 _UP = (
-    r"r[io]se(?:s|n)?|rising|increas\w+|gr[eo]w(?:s|n|ing|th)?|jump\w*|spik\w+|spiked?|gain\w*|higher|soar\w*|surg\w+|climb\w*|doubl\w+|tripl\w+|quadrupl\w+|"
-    r"twice|(?:went|go(?:es|ing)?|are|is|was|were|shot|shoot|be|been|being) up|up (?:by )?(?:a |an )?(?:\d|fifth|third|quarter|half|tenth|so)|more|boost\w*|skyrocket\w*"
+    r"r[io]se(?:s|n)?|rising|increas\w+|gr[eo]w(?:s|n|ing|th)?|jump\w*|spik\w+|spiked?|gain\w*|"
+    r"higher|soar\w*|surg\w+|climb\w*|doubl\w+|tripl\w+|quadrupl\w+|"
+    r"twice|(?:went|go(?:es|ing)?|are|is|was|were|shot|shoot|be|been|being) up|up (?:by )?(?:a |"
+    r"an )?(?:\d|fifth|third|quarter|half|tenth|so)|more|boost\w*|skyrocket\w*"
 )
 _DIRECTION = re.compile(rf"\b(?:(?P<down>{_DOWN})|(?P<up>{_UP}))\b")
 _PERCENT = re.compile(
@@ -23,15 +29,22 @@ _PERCENT = re.compile(
 )
 _FRACTIONS = {"tenth": 10.0, "fifth": 20.0, "quarter": 25.0, "third": 100 / 3, "half": 50.0, "halb": 50.0}
 _FRACTION = re.compile(
-    r"\b(?:(?P<count>two|three|2|3)[ -](?P<plural>third|quarter|fifth)s|(?:by|in|lost|lose|losing|of|about|down|up|almost|nearly|fell|dropped)\s+(?:about |almost |nearly |over |more than )?(?:a |an |one )?(?P<one>tenth|fifth|quarter|third|half)"
-    r"|(?P<a>(?:a|one) (?:tenth|fifth|third|half|quarter)) (?:of|fewer|less|lower|more|higher))\b(?! (?:of the year|ago|year|an? hour))"
+    r"\b(?:(?P<count>two|three|2|3)[ -](?P<plural>third|quarter|fifth)s|(?:by|in|lost|lose|losing|of|"
+    r"about|down|up|almost|nearly|fell|dropped)\s+(?:about |almost |nearly |over |more than )?(?:a |"
+    r"an |one )?(?P<one>tenth|fifth|quarter|third|half)"
+    r"|(?P<a>(?:a|one) (?:tenth|fifth|third|half|quarter)) (?:of|fewer|less|lower|more|"
+    r"higher))\b(?! (?:of the year|ago|year|an? hour))"
 )
 _TIMES = re.compile(
-    r"\b(?:(?P<halved>halv\w+|cut in half)|(?P<doubled>doubl\w+|twice)|(?P<tripled>tripl\w+)|(?P<quadrupled>quadrupl\w+))\b"
+    r"\b(?:(?P<halved>halv\w+|cut in half)|(?P<doubled>doubl\w+|twice)|(?P<tripled>tripl\w+)|"
+    r"(?P<quadrupled>quadrupl\w+))\b"
 )
 _NOT_A_CHANGE = re.compile(
-    r"sign[ -]?(?:ed )?up|what'?s up|look(?:ed)? up|follow[ -]?ups?|set up|write down|wrote down|written down|shut down|break down|few days|few hours|few weeks|few minutes|so far|more than|no more|low[ -]priority|lowest|drop[ -]?down|is up to|are up to|up to\b"
+    r"sign[ -]?(?:ed )?up|what'?s up|look(?:ed)? up|follow[ -]?ups?|set up|write down|wrote down|"
+    r"written down|shut down|break down|few days|few hours|few weeks|few minutes|so far|more than|"
+    r"no more|low[ -]priority|lowest|drop[ -]?down|is up to|are up to|up to\b"
 )
+_WEAK = frozenset(("more", "less", "few", "fewer", "low", "gone", "is up", "are up"))
 
 
 class Direction(StrEnum):
@@ -43,7 +56,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """The direction that was said, and its size in percent of what was before (positive; None where no size was said)."""
+    """The direction that was said, and its size in percent of before (positive; None where not said)."""
 
     direction: Direction | None
     percent: float | None
@@ -66,13 +79,8 @@ def find(glossed: Glossed) -> Change | None:
     if sized is None and not moves:
         return None
     if sized is None:
-        # the strongest word is the first that says it as a verb; a bare "more" or "few" only counts where nothing else is there
-        strong = [
-            match
-            for match in moves
-            if match[0] not in ("more", "less", "few", "fewer", "low", "gone", "is up", "are up")
-        ] or moves
-        move = strong[0]
+        # a bare "more" or "few" only counts where no verb says it
+        move = next((match for match in moves if match[0] not in _WEAK), moves[0])
         direction = Direction.DOWN if move["down"] else Direction.UP
         return Change(direction, None, glossed.original(*move.span()), move.span())
     percent, at, known = sized

@@ -7,7 +7,8 @@ import re
 _KEYED = re.compile(r"(?<![\w/.-])([A-Za-z][A-Za-z0-9]{1,9}(?:-[A-Z0-9]+)*-\d{1,6})(?![\w-])")
 _SENTRY = re.compile(r"(?<![\w/.-])([A-Z][A-Z0-9]+(?:-[A-Z0-9]+)*-(?=[0-9A-Z]*\d)[0-9A-Z]{1,5})(?![\w-])")
 _NUMBERED = re.compile(
-    r"(?<![\w&])(?:#(\d{1,7})|(?:pr|prs|pull request|pull|issue|ticket|bug|mr|incident)s?\s*(?:no\.?|number|nr\.?)?\s*#?(\d{1,7}))(?![\w%:])",
+    r"(?<![\w&])(?:#(\d{1,7})|(?:pr|prs|pull request|pull|issue|ticket|bug|mr|incident)s?\s*(?:no\.?|"
+    r"number|nr\.?)?\s*#?(\d{1,7}))(?![\w%:])",
     re.IGNORECASE,
 )
 _NO_KEYS = frozenset(
@@ -37,11 +38,13 @@ _NO_KEYS = frozenset(
 _PRIORITIES = (
     (
         "urgent",
-        r"urgent\w*|critical\w*|p-?0s?|prio(?:rity)? ?[01]|sev(?:erity)?[- ]?[01]s?|blocker bugs?|highest[- ]priority|top[- ]priority|fatal|emergency",
+        r"urgent\w*|critical\w*|p-?0s?|prio(?:rity)? ?[01]|sev(?:erity)?[- ]?[01]s?|blocker bugs?|"
+        r"highest[- ]priority|top[- ]priority|fatal|emergency",
     ),
     (
         "high",
-        r"high(?:est)?[- ]?(?:priority|prio|severity|sev)|hi(?:gh)? ?prio\w*|(?:priority|prio|severity)[: ]*(?:is )?high|p-?1s?|sev(?:erity)?[- ]?2s?|high",
+        r"high(?:est)?[- ]?(?:priority|prio|severity|sev)|hi(?:gh)? ?prio\w*|(?:priority|prio|"
+        r"severity)[: ]*(?:is )?high|p-?1s?|sev(?:erity)?[- ]?2s?|high",
     ),
     ("medium", r"medium(?:[- ](?:priority|prio|severity))?|normal priority|p-?2s?|sev[- ]?3s?"),
     ("low", r"low(?:est)?[- ]?(?:priority|prio|severity)|(?:priority|prio)[: ]*(?:is )?low|p-?3s?|minor|trivial"),
@@ -79,7 +82,7 @@ def refs(text: str) -> tuple[str, ...]:
 
 
 def priority(text: str) -> str | None:
-    """`urgent`, `high`, `medium` or `low`, as Linear counts; "critical" and P0 are urgent, P1 is high. Text as glossed."""
+    """urgent, high, medium or low, as Linear counts ("critical" and P0 are urgent, P1 is high). Text as glossed."""
     lowered = text.lower()
     hits = [
         (match.start(), -len(match[0]), name)

@@ -15,19 +15,57 @@ from agents.planners.slots.vocabulary import Match
 
 # What people say → what it is called in event names; the number is how surely the one means the other.
 _SYNONYMS: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = (
-    (r"sign(?:ed|ing|s)?[ -]?ups?|signups?|registr\w+|registered|register(?:s|ing)?|sign(?:ed|s)? up", (("signup", 1.0), ("register", 1.0), ("account create", 0.85), ("user create", 0.85))),
-    (r"(?:new|fewer|few|more) (?:users?|customers?|people|members?)|joined|joiners|user growth", (("signup", 0.85), ("register", 0.85), ("account create", 0.8), ("user create", 0.9))),
-    (r"(?:new )?accounts?(?: (?:created|opened|creation))?", (("account create", 1.0), ("account open", 1.0), ("signup", 0.7))),
-    (r"(?:free )?trials?(?: starts?| started)?|start(?:ed|ing)? (?:a|the|their)?(?: free)? ?trials?", (("trial", 1.0),)),
-    (r"churn(?:ed|ing)?(?: rate)?|cancel\w*|unsubscrib\w+|lost customers|leav(?:e|ing) us", (("subscription cancel", 1.0), ("cancel", 0.9), ("churn", 1.0), ("unsubscrib", 1.0))),
-    (r"checkouts?(?: conversions?| completions?| rate)?|check(?:ed|ing)? out", (("checkout complete", 1.0), ("checkout", 0.8), ("order", 0.7), ("purchas", 0.7))),
-    (r"(?:completed |finished |successful )?(?:purchases?|orders?|sales|buyers|buying|transactions)(?: (?:placed|completed))?", (("purchas", 1.0), ("order", 1.0), ("checkout complete", 0.85))),
-    (r"payments?(?: completed)?|paying|revenue", (("payment", 1.0), ("pay", 0.9), ("checkout complete", 0.72), ("revenu", 1.0), ("purchas", 0.65))),
-    (r"conversions?(?: rate)?|convert(?:ed|ing)?", (("convert", 1.0), ("checkout complete", 0.75), ("signup", 0.66), ("purchas", 0.7))),
-    (r"page ?views?|views|traffic|visits?|visitors?|hits", (("pageview", 1.0), ("page view", 1.0), ("visit", 0.95), ("view", 0.7))),
-    (r"(?:app )?sessions?|app opens?|opens? (?:of )?the app|(?:daily |weekly |monthly )?active users|dau|wau|mau|usage", (("session", 1.0), ("app open", 0.9), ("activ user", 0.95), ("login", 0.7))),
+    (
+        r"sign(?:ed|ing|s)?[ -]?ups?|signups?|registr\w+|registered|register(?:s|ing)?|sign(?:ed|s)? up",
+        (("signup", 1.0), ("register", 1.0), ("account create", 0.85), ("user create", 0.85)),
+    ),
+    (
+        r"(?:new|fewer|few|more) (?:users?|customers?|people|members?)|joined|joiners|user growth",
+        (("signup", 0.85), ("register", 0.85), ("account create", 0.8), ("user create", 0.9)),
+    ),
+    (
+        r"(?:new )?accounts?(?: (?:created|opened|creation))?",
+        (("account create", 1.0), ("account open", 1.0), ("signup", 0.7)),
+    ),
+    (
+        r"(?:free )?trials?(?: starts?| started)?|start(?:ed|ing)? (?:a|the|their)?(?: free)? ?trials?",
+        (("trial", 1.0),),
+    ),
+    (
+        r"churn(?:ed|ing)?(?: rate)?|cancel\w*|unsubscrib\w+|lost customers|leav(?:e|ing) us",
+        (("subscription cancel", 1.0), ("cancel", 0.9), ("churn", 1.0), ("unsubscrib", 1.0)),
+    ),
+    (
+        r"checkouts?(?: conversions?| completions?| rate)?|check(?:ed|ing)? out",
+        (("checkout complete", 1.0), ("checkout", 0.8), ("order", 0.7), ("purchas", 0.7)),
+    ),
+    (
+        r"(?:completed |finished |successful )?(?:purchases?|orders?|sales|buyers|buying|"
+        r"transactions)(?: (?:placed|completed))?",
+        (("purchas", 1.0), ("order", 1.0), ("checkout complete", 0.85)),
+    ),
+    (
+        r"payments?(?: completed)?|paying|revenue",
+        (("payment", 1.0), ("pay", 0.9), ("checkout complete", 0.72), ("revenu", 1.0), ("purchas", 0.65)),
+    ),
+    (
+        r"conversions?(?: rate)?|convert(?:ed|ing)?",
+        (("convert", 1.0), ("checkout complete", 0.75), ("signup", 0.66), ("purchas", 0.7)),
+    ),
+    (
+        r"page ?views?|views|traffic|visits?|visitors?|hits",
+        (("pageview", 1.0), ("page view", 1.0), ("visit", 0.95), ("view", 0.7)),
+    ),
+    (
+        r"(?:app )?sessions?|app opens?|opens? (?:of )?the app|(?:daily |weekly |monthly )?active users|"
+        r"dau|wau|mau|usage",
+        (("session", 1.0), ("app open", 0.9), ("activ user", 0.95), ("login", 0.7)),
+    ),
     (r"activat\w+", (("activate", 1.0),)),
-    (r"log[ -]?ins?|logged in|logging in|sign[ -]?ins?", (("login", 1.0), ("log in", 1.0), ("signin", 1.0), ("sign in", 1.0))),
+    (
+        r"log[ -]?ins?|logged in|logging in|sign[ -]?ins?",
+        (("login", 1.0), ("log in", 1.0), ("signin", 1.0), ("sign in", 1.0)),
+    ),
     (r"messages?(?: sent)?|messaging|chats?|sends?", (("messag send", 1.0), ("messag", 0.9), ("chat", 0.8))),
     (r"engagement", (("messag send", 0.62), ("session", 0.62), ("app open", 0.62), ("activ user", 0.62))),
     (r"photos?|pictures?|images?", (("photo", 1.0), ("imag", 0.9), ("pictur", 0.95), ("upload", 0.65))),
@@ -37,8 +75,11 @@ _SYNONYMS: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = (
     (r"exports?|exported", (("export", 1.0),)),
     (r"carts?|baskets?|added? to (?:the )?(?:cart|basket)", (("cart", 1.0), ("basket", 1.0))),
     (r"installs?|installations?|downloads?", (("install", 1.0), ("download", 0.9))),
-    (r"subscriptions?|subscribers?|subs", (("subscription start", 0.95), ("subscription creat", 0.95), ("subscription", 0.7))),
-)  # fmt: skip
+    (
+        r"subscriptions?|subscribers?|subs",
+        (("subscription start", 0.95), ("subscription creat", 0.95), ("subscription", 0.7)),
+    ),
+)
 _COMPILED = tuple((re.compile(rf"\b(?:{said})\b"), meant) for said, meant in _SYNONYMS)
 _BEGINNING = re.compile(r"\b(?:start\w*|begin\w*|began|attempt\w*)\b")
 _BEGUN = {"start", "begin", "open", "initiat", "attempt", "try", "view"}
@@ -189,7 +230,7 @@ def find(
     phrase_vectors: Mapping[str, NDArray[np.float32]] | None = None,
     metric_vectors: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Match | None:
-    """The metric that the sentence names, best first with its rivals; None where nothing comes near.
+    """The metric that the sentence names, with its rivals; None where nothing comes near.
 
     `near` is where the sentence speaks of a change: of two metrics named alike well, the nearer one is meant.
     """
@@ -253,7 +294,8 @@ def _stage(own: Sequence[str], at: tuple[int, int], text: str) -> float:
     begun = any(word in _BEGUN for word in own) and "trial" not in own and "app" not in own
     speaks = bool(_BEGINNING.search(text[max(0, at[0] - 12) : at[1] + 12]))
     if begun:
-        return 1.25 if speaks else 0.75
+        itself = any(_object(word) in own for word in words(text[at[0] : at[1]]))
+        return 1.25 if speaks and itself else 1.0 if speaks else 0.75
     return 0.85 if speaks and any(word in _DONE or word == "signup" for word in own) else 1.0
 
 

@@ -1,7 +1,7 @@
 """Expressions for a single day or clock time, read against a calendar in the company's wall time.
 
-All values here are naive local times; `timerange` gives them their zone. Text is English and lower case, as `glossary.aligned`
-leaves it.
+All values here are naive local times; `timerange` gives them their zone. Text is English and lower case, as
+`glossary.aligned` leaves it.
 """
 
 from __future__ import annotations
@@ -40,14 +40,20 @@ _PARTS = {
     "night": (20, 30),
 }
 _PART = r"(?:morning|lunchtime|afternoon|evening|night)"
-CLOCK = r"(?:(?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d))?\s*(?P<half>am|pm|a\.m\.|p\.m\.|o'?clock|hrs?|h\b|hours\b)?|(?P<named>noon|midnight|midday))"
+CLOCK = (
+    r"(?:(?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d))?\s*(?P<half>am|pm|a\.m\.|p\.m\.|o'?clock|hrs?|"
+    r"h\b|hours\b)?|(?P<named>noon|midnight|midday))"
+)
 _DATE = (
     rf"(?:(?P<iso>\d{{4}}-\d{{2}}-\d{{2}})"
     rf"|(?:the\s+)?(?P<dotted>\d{{1,2}}\.\d{{1,2}}\.(?:\d{{4}}|\d{{2}})?(?!\d))"
-    rf"|(?P<month>{_MONTH_NAME})\.?\s+(?:the\s+)?(?P<month_day>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:%])(?:,?\s+(?P<year1>20\d\d))?"
-    rf"|(?:the\s+)?(?P<day_of>\d{{1,2}})(?:st|nd|rd|th|\.)?\s+(?:of\s+)?(?P<of_month>{_MONTH_NAME})\b(?:\s+(?:of\s+)?(?P<year2>20\d\d))?"
+    rf"|(?P<month>{_MONTH_NAME})\.?\s+(?:the\s+)?(?P<month_day>\d{{1,2}})(?:st|nd|rd|"
+    rf"th)?(?![\d:%])(?:,?\s+(?P<year1>20\d\d))?"
+    rf"|(?:the\s+)?(?P<day_of>\d{{1,2}})(?:st|nd|rd|th|"
+    rf"\.)?\s+(?:of\s+)?(?P<of_month>{_MONTH_NAME})\b(?:\s+(?:of\s+)?(?P<year2>20\d\d))?"
     rf"|(?:the\s+)?(?P<ordinal>\d{{1,2}})(?:st|nd|rd|th)\b"
-    rf"|(?:the\s+)(?P<bare_day>\d{{1,2}})\b\.?(?!\d|\s*(?:%|percent|days?|weeks?|hours?|months?|minutes?|o'clock|am\b|pm\b|and the most))"
+    rf"|(?:the\s+)(?P<bare_day>\d{{1,2}})\b\.?(?!\d|\s*(?:%|percent|days?|weeks?|hours?|months?|"
+    rf"minutes?|o'clock|am\b|pm\b|and the most))"
     rf"|(?P<relative>day before yesterday|day after tomorrow|yesterday|today|tomorrow|tonight|last night)"
     rf"|(?:(?P<which>last|this|next|past|coming)\s+)?(?P<weekday>{_DAY_NAME})s?(?=\W|$)(?:\s+(?P<after>last|next))?"
     rf"|(?:(?:this|in the)\s+(?P<this_part>{_PART})))"
@@ -55,9 +61,13 @@ _DATE = (
 DAY = re.compile(
     rf"\b(?:on\s+)?(?:the\s+(?={_DAY_NAME}|last|next))?{_DATE}(?:'s)?(?:\s+(?:in the\s+|at\s+)?(?P<part>{_PART})\b)?"
 )
-AROUND = r"(?P<around>at around|at about|around|about|approximately|approx\.?|roughly|circa|near|close to|at|by|before|after)"
+AROUND = (
+    r"(?P<around>at around|at about|around|about|approximately|approx\.?|roughly|circa|near|close to|"
+    r"at|by|before|after)"
+)
 CLOCK_TIME = re.compile(
-    rf"(?:\b{AROUND}\s+)?(?<![\d#.:-]){CLOCK}(?![\d%:]|\s*(?:%|percent|days?|weeks?|months?|people|users|customers|bugs?))"
+    rf"(?:\b{AROUND}\s+)?(?<![\d#.:-]){CLOCK}(?![\d%:]|\s*(?:%|percent|days?|weeks?|months?|people|"
+    rf"users|customers|bugs?))"
 )
 
 
@@ -109,7 +119,7 @@ class Calendar:
         return self.today - timedelta(days=back)
 
     def day_of_month(self, day: int, month: int | None = None, year: int | None = None) -> date | None:
-        """The nearest such day that is not ahead (or not past, when the sentence looks ahead); None where no calendar has it."""
+        """The nearest such day not ahead (not past, when the sentence looks ahead); None where there is none."""
         step = 1 if self.ahead else -1
         for distance in range(13 if month is None else 60):
             position = self.today.year * 12 + self.today.month - 1 + step * distance
@@ -132,7 +142,7 @@ def month_number(name: str) -> int:
 
 
 def find_days(text: str, calendar: Calendar) -> list[Span]:
-    """All days that the text names, in order, each with its part of the day and its clock time where they stand beside it."""
+    """All days that the text names, in order, each with the part of the day that stands beside it."""
     found: list[Span] = []
     for match in DAY.finditer(text):
         day = _day(match, calendar)
@@ -187,10 +197,10 @@ def _day(match: re.Match[str], calendar: Calendar) -> date | None:
         year, month, day = map(int, match["iso"].split("-"))
         return _valid(year, month, day)
     if match["dotted"]:
-        day, month, year_text = match["dotted"].split(".")
+        day_text, month_text, year_text = match["dotted"].split(".")
         if not year_text:
-            return calendar.day_of_month(int(day), int(month)) if 1 <= int(month) <= 12 else None
-        return _valid(int(year_text) + (2000 if len(year_text) == 2 else 0), int(month), int(day))
+            return calendar.day_of_month(int(day_text), int(month_text)) if 1 <= int(month_text) <= 12 else None
+        return _valid(int(year_text) + (2000 if len(year_text) == 2 else 0), int(month_text), int(day_text))
     if match["month"]:
         return calendar.day_of_month(int(match["month_day"]), month_number(match["month"]), _year(match["year1"]))
     if match["of_month"]:

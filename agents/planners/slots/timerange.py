@@ -19,37 +19,46 @@ from agents.planners.slots.moment import (
     month_number,
     part_of_day,
 )
+from agents.planners.slots.units import NUMBERS, back, grain_of, number_in, unit_around, weekend_around
 
-_NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
-            "nine": 9, "ten": 10, "twelve": 12, "fourteen": 14, "thirty": 30, "couple of": 2, "few": 3, "ein": 1, "eine": 1,
-            "zwei": 2, "drei": 3, "vier": 4, "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5}  # fmt: skip
-_NUMBER = r"(?P<count>\d{1,3}|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + ")"
+_NUMBER = r"(?P<count>\d{1,3}|" + "|".join(sorted(NUMBERS, key=len, reverse=True)) + ")"
 _UNIT = r"(?P<unit>minute|min|hour|day|night|week|month|quarter|year)s?"
 _MONTH = "|".join(MONTHS)
 _ROLLING = re.compile(rf"\b(?:in |over |during |for |within )?(?:the )?(?:last|past|previous)\s+{_NUMBER}\s+{_UNIT}\b")
 _ROLLING_ONE = re.compile(
-    r"\b(?:in |over |during |within )?the (?:past|last) (?P<unit>hour|minute)\b|\bover the past (?P<unit2>day|week|month|quarter|year)\b"
+    r"\b(?:in |over |during |within )?the (?:past|last) (?P<unit>hour|minute)\b|"
+    r"\bover the past (?P<unit2>day|week|month|quarter|year)\b"
 )
 _PAST_UNIT = re.compile(r"\b(?:for |in |over |during )the past (?P<unit>day|week|month|quarter|year)\b")
 _NEXT = re.compile(rf"\b(?:in |over |during |within )?(?:the )?(?:next|coming)\s+{_NUMBER}\s+{_UNIT}\b")
 _AGO = re.compile(
-    rf"\b{_NUMBER}\s+{_UNIT}\s+ago\b|\b(?:does|before|ago)\s+(?P<count2>\d{{1,3}}|zwei|drei|dos|tres|ein|eine|un|one|two|three)\s+(?P<unit2>minute|hour|day|week|month|year)s?\b"
+    rf"\b{_NUMBER}\s+{_UNIT}\s+ago\b|\b(?:does|before|ago)\s+(?P<count2>\d{{1,3}}|zwei|drei|dos|tres|"
+    rf"ein|eine|un|one|two|three)\s+(?P<unit2>minute|hour|day|week|month|year)s?\b"
 )
 _NAMED = re.compile(
-    r"\b(?:(?P<before>week before last)|(?P<which>last|this|next|current|previous|coming|past)\s+(?:\w+\s+)?(?P<unit>week|weekend|month|quarter|year)(?:'?s)?\b|\bfor the (?P<plain>week|month|quarter|year)\b(?! (?:of|before|after|to))|(?:the |over the |at the |on the )?(?P<weekend>weekend)\b|(?P<todate>month|week|quarter|year) to date|(?:the )?(?:beginning|start) of (?:the |this )?(?P<begun>week|month|quarter|year))"
+    r"\b(?:(?P<before>week before last)|(?P<which>last|this|next|current|previous|coming|"
+    r"past)\s+(?:\w+\s+)?(?P<unit>week|weekend|month|quarter|year)(?:'?s)?\b|"
+    r"\bfor the (?P<plain>week|month|quarter|year)\b(?! (?:of|before|after|to))|(?:the |over the |"
+    r"at the |on the )?(?P<weekend>weekend)\b|(?P<todate>month|week|quarter|year) to date|"
+    r"(?:the )?(?:beginning|start) of (?:the |this )?(?P<begun>week|month|quarter|year))"
 )
 _MONTH_ALONE = re.compile(
-    rf"\b(?P<link>in|of|for|during|since|until|vs|versus|to|compared to|than|last|the|this)\s+(?P<month>{_MONTH})\b(?:\s+(?P<year>20\d\d))?(?!\s+\d)|\b(?P<month2>{_MONTH})(?=\s+(?:outage|incident|release|numbers|figures|report))"
+    rf"\b(?P<link>in|of|for|during|since|until|vs|versus|to|compared to|than|last|the|"
+    rf"this)\s+(?P<month>{_MONTH})\b(?:\s+(?P<year>20\d\d))?(?!\s+\d)|"
+    rf"\b(?P<month2>{_MONTH})(?=\s+(?:outage|incident|release|numbers|figures|report))"
 )
 _SWAPPED = re.compile(
     r"\b(week|weekend|month|quarter|year|monday|tuesday|wednesday|thursday|friday|saturday|sunday) (last|next)\b"
 )
 _AHEAD = re.compile(
-    r"\b(?:will|going (?:out|live|to)|goes (?:out|live)|gonna|upcoming|planned|scheduled|due|landing|about to|launch(?:es|ing)?|ships?\b(?! date)|shipping|roll out|announce|by|before|until|next|coming|come|comes)\b"
+    r"\b(?:will|going (?:out|live|to)|goes (?:out|live)|gonna|upcoming|planned|scheduled|due|landing|"
+    r"about to|launch(?:es|ing)?|ships?\b(?! date)|shipping|roll out|announce|by|before|until|next|"
+    r"coming|come|comes)\b"
 )
 _LOOKS_BACK = re.compile(r"\b(?:did|was|were|had|happened|went|since|dropped|fell|shipped|released|have|has)\b")
 _BETWEEN = re.compile(
-    r"\b(?P<open>between|from|of the|of|starting)\s+(?P<first>.+?)\s*(?P<join>\band\b|\bto\b|\buntil\b|\btill\b|\bthrough\b|–|-(?=\s))\s*(?:the )?(?P<second>.+)"
+    r"\b(?P<open>between|from|of the|of|starting)\s+(?P<first>.+?)\s*(?P<join>\band\b|\bto\b|"
+    r"\buntil\b|\btill\b|\bthrough\b|–|-(?=\s))\s*(?:the )?(?P<second>.+)"
 )
 _CLOCK_PAIR = re.compile(
     r"(?<![\d#.:-])(\d{1,2}(?::\d\d)?)\s*(?:-|–|to)\s*(\d{1,2}(?::\d\d)?)\s*(am|pm|h\b|o'clock|hrs)?(?![\d%])"
@@ -99,14 +108,14 @@ def _zoned(span: Span, zone: ZoneInfo, now: datetime, glossed: Glossed) -> TimeR
 def _rolling(text: str, calendar: Calendar) -> Span | None:
     match = _ROLLING.search(text)
     if match:
-        count, unit = _count(match["count"]), match["unit"]
+        count, unit = number_in(match["count"]), match["unit"]
     else:
         match = _ROLLING_ONE.search(text) or _PAST_UNIT.search(text)
         if not match:
             return None
         groups = match.groupdict()
         count, unit = 1, groups.get("unit") or groups["unit2"]
-    return Span(_back(calendar.now, count, unit), calendar.now, _grain(unit), match.span())
+    return Span(back(calendar.now, count, unit), calendar.now, grain_of(unit), match.span())
 
 
 def _coming(text: str, calendar: Calendar) -> Span | None:
@@ -114,29 +123,29 @@ def _coming(text: str, calendar: Calendar) -> Span | None:
     if not match:
         return None
     midnight = datetime.combine(calendar.today, time())
-    ahead = midnight - _back(midnight, _count(match["count"]), match["unit"])
+    ahead = midnight - back(midnight, number_in(match["count"]), match["unit"])
     end = midnight + ahead + timedelta(days=1)
-    return Span(calendar.now, max(end, calendar.now + timedelta(hours=1)), _grain(match["unit"]), match.span())
+    return Span(calendar.now, max(end, calendar.now + timedelta(hours=1)), grain_of(match["unit"]), match.span())
 
 
 def _ago(text: str, calendar: Calendar) -> Span | None:
     match = _AGO.search(text)
     if not match:
         return None
-    count, unit = _count(match["count"] or match["count2"]), match["unit"] or match["unit2"]
-    point = _back(calendar.now, count, unit)
+    count, unit = number_in(match["count"] or match["count2"]), match["unit"] or match["unit2"]
+    point = back(calendar.now, count, unit)
     since = _SINCE.search(text[: match.start()])
     if since:
-        return Span(point, calendar.now, _grain(unit), (since.start(), match.end()))
+        return Span(point, calendar.now, grain_of(unit), (since.start(), match.end()))
     if unit in ("hour", "minute", "min"):
         around = timedelta(hours=1) if unit == "hour" else timedelta(minutes=10)
-        return Span(point - around, min(point + around, calendar.now), _grain(unit), match.span())
+        return Span(point - around, min(point + around, calendar.now), grain_of(unit), match.span())
     if re.search(r"\b(?:than|vs|versus|compared (?:to|with))\s+$", text[: match.start()]):
         return None
     if unit in ("day", "night"):
         return Span(point, point + timedelta(days=1), Grain.DAY, match.span())
-    start, end = _unit(unit, point.date(), 0)
-    return Span(start, end, _grain(unit), match.span())
+    start, end = unit_around(unit, point.date(), 0)
+    return Span(start, end, grain_of(unit), match.span())
 
 
 def _named(text: str, calendar: Calendar) -> Span | None:
@@ -144,21 +153,21 @@ def _named(text: str, calendar: Calendar) -> Span | None:
         if re.search(r"\b(?:vs\.?|versus|than|compared (?:to|with))\s+(?:the )?$", text[: match.start()]):
             continue
         if match["before"]:
-            start, end = _unit("week", calendar.today, -2)
+            start, end = unit_around("week", calendar.today, -2)
             return Span(start, end, Grain.WEEK, match.span())
         unit = match["unit"] or match["weekend"] or match["todate"] or match["begun"] or match["plain"]
         if unit == "weekend" and _UNTIL.search(text[: match.start()]):
-            return _until(text, match.start(), match.end(), calendar, _weekend(calendar.today, 0)[0])
+            return _until(text, match.start(), match.end(), calendar, weekend_around(calendar.today, 0)[0])
         shift = {"last": -1, "previous": -1, "past": -1, "next": 1, "coming": 1}.get(match["which"] or "", 0)
         if unit == "weekend":
             shift = shift if match["which"] and match["which"] != "last" else 0
-            start, end = _weekend(calendar.today, shift if calendar.ahead or shift else -1)
+            start, end = weekend_around(calendar.today, shift if calendar.ahead or shift else -1)
         else:
-            start, end = _unit(unit, calendar.today, shift)
+            start, end = unit_around(unit, calendar.today, shift)
         since = _SINCE.search(text[: match.start()])
         if since and start < calendar.now:
-            return Span(start, calendar.now, _grain(unit), (since.start(), match.end()))
-        return Span(start, end, _grain(unit), match.span())
+            return Span(start, calendar.now, grain_of(unit), (since.start(), match.end()))
+        return Span(start, end, grain_of(unit), match.span())
     return None
 
 
@@ -174,7 +183,7 @@ def _month(text: str, calendar: Calendar) -> Span | None:
     first = date(position // 12, number, 1)
     if match["year"]:
         first = first.replace(year=int(match["year"]))
-    start, end = _unit("month", first, 0)
+    start, end = unit_around("month", first, 0)
     if match["link"] == "since" and start < calendar.now:
         return Span(start, calendar.now, Grain.MONTH, match.span())
     return Span(start, end, Grain.MONTH, match.span())
@@ -193,7 +202,7 @@ def _between(text: str, calendar: Calendar) -> Span | None:
     ]
     where = (match.start(), _end_of(match, days_after, clocks[1]))
     if clocks[0] and clocks[1] and not (days_before and days_after and not (clocks[0][0][2] or clocks[1][0][2])):
-        day = (days_before or days_after or find_days(text, calendar) or [None])[0]
+        day = next(iter(days_before or days_after or find_days(text, calendar)), None)
         base = day.start.date() if day else _day_for(clocks[0][0][0], calendar)
         end_base = days_after[0].start.date() if days_before and days_after else base
         start = datetime.combine(base, clocks[0][0][0])
@@ -289,59 +298,6 @@ def _day_for(clock: time, calendar: Calendar) -> date:
 def _end_of(match: re.Match[str], days: list[Span], clocks: list[tuple[time, tuple[int, int], bool]]) -> int:
     ends = [span.at[1] for span in days[:1]] + [clock[1][1] for clock in clocks]
     return match.start("second") + (max(ends) if ends else 0)
-
-
-def _count(text: str) -> int:
-    return _NUMBERS.get(text) or max(1, int(text)) if not text.isalpha() else _NUMBERS.get(text, 1)
-
-
-def _grain(unit: str) -> Grain:
-    return {"min": Grain.MINUTE, "night": Grain.DAY, "weekend": Grain.DAY}.get(unit) or Grain(unit)
-
-
-def _back(now: datetime, count: int, unit: str) -> datetime:
-    """So many units before now; from days on it starts at midnight."""
-    if unit in ("minute", "min"):
-        return now - timedelta(minutes=count)
-    if unit == "hour":
-        return now - timedelta(hours=count)
-    midnight = datetime.combine(now.date(), time())
-    if unit in ("day", "night", "week"):
-        return midnight - timedelta(days=count * (7 if unit == "week" else 1))
-    months = count * {"month": 1, "quarter": 3, "year": 12}[unit]
-    year, month = divmod(now.year * 12 + now.month - 1 - months, 12)
-    lengths = [
-        31,
-        29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28,
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ]
-    return midnight.replace(year=year, month=month + 1, day=min(now.day, lengths[month]))
-
-
-def _unit(unit: str, day: date, shift: int) -> tuple[datetime, datetime]:
-    """The calendar week (from Monday), month, quarter or year that lies `shift` of them after that of `day`."""
-    if unit == "week":
-        first = datetime.combine(day - timedelta(days=day.weekday()), time()) + timedelta(weeks=shift)
-        return first, first + timedelta(weeks=1)
-    size = {"month": 1, "quarter": 3, "year": 12}.get(unit, 1)
-    position = (day.year * 12 + day.month - 1) // size * size + shift * size
-    bounds = [datetime(value // 12, value % 12 + 1, 1) for value in (position, position + size)]
-    return bounds[0], bounds[1]
-
-
-def _weekend(day: date, shift: int) -> tuple[datetime, datetime]:
-    saturday = day + timedelta(days=5 - day.weekday()) + timedelta(weeks=shift)
-    start = datetime.combine(saturday, time())
-    return start, start + timedelta(days=2)
 
 
 def _this_part(text: str, calendar: Calendar) -> Span | None:

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Known names, as the tools write them. `metric_vectors` (name → unit vector of `metric.describe(name)`) lets a metric
-    be found by meaning where no word fits."""
+    """Known names, as the tools write them.
+
+    `metric_vectors` (name → unit vector of `metric.describe(name)`) lets a metric be found by meaning
+    where no word fits.
+    """
 
     metrics: tuple[str, ...] = ()
     people: tuple[str, ...] = ()

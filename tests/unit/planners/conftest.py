@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from agents.planners.glossary import gloss
 from agents.planners.intent import IntentMatcher
 from app.embedding import MiniLMEmbedder
+from app.embedding_cache import CachedEmbedder
 
 PLAYBOOKS = Path(__file__).resolve().parents[3] / "prompts" / "playbooks"
 
 
 @pytest.fixture(scope="session")
-def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
+def model_cache(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kept from run to run in pytest's own cache, where there is one."""
+    kept = request.config.cache
+    return kept.mkdir("deus-models") if kept else tmp_path_factory.mktemp("models")
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +36,11 @@ def playbook_examples() -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="session")
-def matcher(embedder: MiniLMEmbedder, playbook_examples: dict[str, list[str]]) -> IntentMatcher:
-    vectors = {name: embedder.embed_now([gloss(text) for text in texts]) for name, texts in playbook_examples.items()}
+def matcher(embedder: MiniLMEmbedder, model_cache: Path, playbook_examples: dict[str, list[str]]) -> IntentMatcher:
+    cached = CachedEmbedder(embedder, model_cache / "vectors.npz")
+    glossed = [gloss(text) for texts in playbook_examples.values() for text in texts]
+    rows = iter(asyncio.run(cached.embed(glossed)))
+    vectors = {name: np.stack([next(rows) for _ in texts]) for name, texts in playbook_examples.items()}
     offered = {name: texts for name, texts in playbook_examples.items() if name != "out_of_scope"}
     return IntentMatcher.fit(
         offered,

@@ -54,7 +54,7 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnusable, match="tokenizer.json cannot be read"):
+    with pytest.raises(ModelUnusable, match=r"tokenizer\.json cannot be read"):
         MiniLMEmbedder(tmp_path, source=tmp_path).embed_now(["x"])
 
 

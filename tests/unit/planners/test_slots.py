@@ -106,9 +106,12 @@ def test_no_change_where_none_is_claimed(text: str) -> None:
 
 def test_people_places_and_things() -> None:
     slots = read("show high-priority bugs of James for the web team at Brightwater, see #482 and eng-31")
-    assert slots.person is not None and slots.person.name == "James Okoro"
-    assert slots.team is not None and slots.team.name == "web"
-    assert slots.customer is not None and slots.customer.name == "Brightwater Studios"
+    assert slots.person is not None
+    assert slots.person.name == "James Okoro"
+    assert slots.team is not None
+    assert slots.team.name == "web"
+    assert slots.customer is not None
+    assert slots.customer.name == "Brightwater Studios"
     assert slots.priority == "high"
     assert slots.refs == ("#482", "ENG-31")
     assert slots.service is None
@@ -122,14 +125,16 @@ def test_two_people_of_one_name_are_rivals() -> None:
 
 def test_a_milestone_is_not_seen_in_a_bug() -> None:
     milestone = read("what blocks the auth milestone").milestone
-    assert milestone is not None and milestone.name == "auth"
+    assert milestone is not None
+    assert milestone.name == "auth"
     assert read("fix the auth bug").milestone is None
 
 
 def test_a_service_is_not_seen_in_a_verb() -> None:
     assert read("push the urgent bugs up").service is None
     service = read("did the last web deploy go through").service
-    assert service is not None and service.name == "web"
+    assert service is not None
+    assert service.name == "web"
 
 
 @pytest.mark.parametrize(
