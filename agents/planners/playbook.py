@@ -117,7 +117,7 @@ class PlaybookPlanner:
             metric_vectors={name: self._metric_vectors[name] for name in names},
         )
         text = situation.turn.text
-        phrases = phrases_to_embed(text)
+        phrases = phrases_to_embed(text, names)
         phrase_vectors = dict(zip(phrases, await self._embedder.embed(phrases), strict=True)) if phrases else {}
         return fill(
             text,

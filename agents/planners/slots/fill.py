@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -73,6 +73,7 @@ def fill(
     )
 
 
-def phrases_to_embed(text: str) -> list[str]:
-    """The word groups whose vectors `fill` can use."""
-    return metric.phrases(aligned(text).text)
+def phrases_to_embed(text: str, metrics: Sequence[str] = ()) -> list[str]:
+    """The word groups whose vectors `fill` can use; none where words alone name one of the metrics."""
+    glossed = aligned(text)
+    return [] if metric.find(glossed, metrics) is not None else metric.phrases(glossed.text)
