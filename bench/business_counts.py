@@ -9,9 +9,7 @@ import numpy as np
 from tools.analysis.calendar import Floats, Grid
 
 _WEEK = np.array([1.15, 1.2, 1.15, 1.1, 1.05, 0.7, 0.65])
-_HOURS = np.array(
-    [0.3, 0.2, 0.2, 0.2, 0.3, 0.4, 0.7, 1.0, 1.4, 1.8, 1.9, 1.9, 1.7, 1.7, 1.8, 1.8, 1.7, 1.4, 1.1, 0.9, 0.8, 0.7, 0.6, 0.4]
-)
+_HOURS = np.repeat([0.25, 0.4, 1.4, 1.8, 1.75, 1.25, 0.75, 0.4], 3)
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ZONE = ZoneInfo("UTC")
 DAYS = 120

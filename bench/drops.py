@@ -108,8 +108,8 @@ def main(arguments: Sequence[str]) -> int:
     quick = "--quick" in arguments
     bounds = Bounds()
     print_nulls(bounds, 60 if quick else 300)
-    print_drops(bounds, 30 if quick else 120)
-    print_hours(bounds, 15 if quick else 50)
+    print_drops(bounds, 30 if quick else 100)
+    print_hours(bounds, 15 if quick else 40)
     return bounds.exit_code()
 
 

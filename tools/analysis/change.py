@@ -18,13 +18,13 @@ Verdict = Literal["dropped", "rose", "nothing", "cannot_tell"]
 Label = Literal["weekday", "incomplete-period", "earlier-peak", "holiday", "trend"]
 
 # Chance of calling a change where there is none (bench/drops.py measures it).
-_ALPHA = 0.005
+_ALPHA = 0.004
 _HOLIDAY_ALPHA = 0.005
 # The period as a whole and a step within it may each be short of proof, and together be enough.
-_JOINT_ALPHA, _JOINT_SCORE = 0.04, 3.5
+_JOINT_ALPHA, _JOINT_SCORE = 0.02, 3.0
 _WINSOR = 2.0
 # A trend is worth naming from this much in four weeks, and from so many standard errors.
-_TREND_SIZE, _TREND_SURE = 0.07, 3.3
+_TREND_SIZE, _TREND_SURE = 0.07, 3.6
 _LEAST_DAYS = 7
 
 

@@ -13,8 +13,11 @@ from tools.analysis.windows import Windows
 
 # What a window with an end must gain, in nats, over a step without one: one more free time.
 _RECOVERY_COST = 5.0
+# What having looked everywhere costs: log of the hours of a month. It is the same for coarser buckets, as noise that
+# lasts for days, not the number of candidates, is what makes a step appear where there is none.
+_SEARCH_COST = 6.5
 # Above this the change is no play of chance, over the search of a month (see bench/drops.py).
-FOUND = 9.0
+FOUND = 7.0
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def _describe(
     recovered: datetime | None = None
     recovered_profile: Profile | None = None
     recovered_interval: Period | None = None
-    price = float(np.log(max(2, len(candidates)))) + (np.log(2) if direction == 0 else 0.0)
+    price = _SEARCH_COST + (float(np.log(2)) if direction == 0 else 0.0)
     if last < windows.size:
         price += _RECOVERY_COST
         ends = np.arange(first + 1, windows.size, dtype=np.int64)
