@@ -104,7 +104,7 @@ def score(world: World) -> Score:
         onset=None if onset is None else error is not None and abs(error) <= (now - within) / timedelta(hours=1),
         unchecked=None if not truth.get("unchecked") else set(truth["unchecked"]) <= set(finding["unchecked"]),
         never=said not in set(map(str, truth.get("never") or ())),
-        blamed=said not in (None, "unknown"),
+        blamed=said not in (None, "unknown", "weekday", "incomplete-period", "earlier-peak"),
         cited=len(cited),
         right=len(cited & belongs),
         wanted=len(also & cited) * 1000 + len(also),

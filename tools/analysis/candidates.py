@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from tools.analysis.announcement import announces, effective
 from tools.analysis.subject import commands
 from tools.nouns import (
-    Alert,
     Annotation,
     Deployment,
     ErrorGroup,
@@ -148,12 +147,9 @@ def _incidents(records: Sequence[Noun], begin: datetime, now: datetime) -> list[
     found = []
     for noun in records:
         if isinstance(noun, Incident) and begin <= noun.at <= now:
-            moments = ((noun.at, _AT_ONCE), (noun.at - timedelta(minutes=45), timedelta(minutes=45)))
+            moments = ((noun.at, _AT_ONCE), (noun.at - timedelta(minutes=45), timedelta(minutes=65)))
             text = "" if commands(noun.body) else noun.body
             found.append(Candidate(noun, moments, f"{noun.title}\n{text}", until=noun.resolved_at, peers=3, prior=0.8))
-        if isinstance(noun, Alert) and begin <= noun.at <= now and noun.severity == "critical":
-            moments = ((noun.at - timedelta(minutes=90), timedelta(minutes=90)),)
-            found.append(Candidate(noun, moments, noun.title, until=noun.resolved_at, peers=3, prior=-1.5))
     return found
 
 

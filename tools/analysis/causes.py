@@ -97,7 +97,8 @@ def _timed(candidate: Candidate, situation: Situation) -> tuple[datetime, float]
         late = likelihood.within(second, 12 * 3600)
         weight = float(np.logaddexp(np.log(1 - _LATE) + prompt, np.log(_LATE) + late)) - likelihood.total + _FORTNIGHT
         if best is None or weight > best[0]:
-            best = weight, at
+            # An incident is written down a while after it begins, and is known by the time of its record.
+            best = weight, candidate.noun.at if isinstance(candidate.noun, Incident) else at
     assert best is not None
     price = float(np.log(max(1, len(candidate.moments) - 1)))
     return best[1], max(-20.0, best[0] - price)
@@ -105,8 +106,9 @@ def _timed(candidate: Candidate, situation: Situation) -> tuple[datetime, float]
 
 def _when(at: datetime, situation: Situation) -> str:
     hours = (situation.onset - at).total_seconds() / 3600
-    if abs(hours) < 1:
-        return "took effect within an hour of the change"
+    likelihood = situation.likelihood
+    if abs(hours) < 1 or likelihood.within(at.timestamp(), 1800.0) > -3.0:
+        return "took effect when the change began, as closely as the numbers tell"
     return f"took effect {abs(hours):.0f} h {'before' if hours > 0 else 'after'} the change began"
 
 
@@ -206,9 +208,11 @@ def _errors(candidate: Candidate, situation: Situation) -> list[tuple[str, float
             continue
         strength = dose(error, situation)
         agreement = agrees(error, situation.where, situation.dims)
+        near = relevance("\n".join((candidate.text, *candidate.paths, error.title)), situation.metric, situation.relatives)
+        doubt = (0.0 if near else -1.5) + (-1.2 if error.level in ("warning", "info") and agreement <= 0 else 0.0)
         in_files = bool(error.culprit) and any(_same_file(error.culprit, path) for path in candidate.paths)
         if strength >= 0.12:
-            weight = 3.0 + (1.2 if agreement > 0 else -2.5 if agreement < 0 else 0.0) + (0.8 if in_files else 0.0)
+            weight = 3.0 + doubt + (1.2 if agreement > 0 else -2.5 if agreement < 0 else 0.0) + (0.8 if in_files else 0.0)
         else:
             weight = 0.4 if agreement > 0 else -0.4
         said = f"brought {error.ref}, {strength:.1f} errors for each event that is missing"

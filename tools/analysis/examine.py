@@ -65,7 +65,7 @@ def examine(panel: Panel, period: Period, sign: int, asked: float, holidays: Seq
     event = _holiday(panel, change, holidays) or _whole(panel, period, sign, holidays)
     if event is not None and event.lasting and is_trend(panel, event):
         return Numbers(None, replace(change, label="trend", verdict="dropped" if event.sign < 0 else "rose"), None)
-    event = _located(panel, event, sign, period, change)
+    event = _located(panel, event, sign, period, change) or _scanned(panel, change)
     if event is None:
         return Numbers(None, change, None)
     kept = event.where
@@ -340,6 +340,19 @@ def _holiday(panel: Panel, change: Change, holidays: Sequence[Holiday]) -> Event
     first, last = int(held[0]), int(held[-1]) + 1
     factor = float(panel.totals[panel.metric][first:last].sum() / max(change.baseline.expected[first:last].sum(), 1e-9))
     return Event(panel.metric, {}, first, last, False, 20.0, factor, -1)
+
+
+def _scanned(panel: Panel, change: Change) -> Event | None:
+    """The likeliest step behind a period that is surely not as expected, however it began."""
+    scan = change.scan
+    if change.verdict not in ("dropped", "rose") or change.label is not None or scan is None:
+        return None
+    moved = 1 if change.verdict == "rose" else -1
+    if (scan.factor > 1) != (moved > 0):
+        return None
+    first = panel.grid.index_at(scan.at)
+    last = panel.grid.index_at(scan.recovered) if scan.recovered else search_of(panel)[1]
+    return Event(panel.metric, {}, first, last, scan.recovered is None, scan.score, scan.factor, moved, None, scan)
 
 
 def is_trend(panel: Panel, event: Event) -> bool:

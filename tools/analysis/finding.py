@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from tools.nouns import Noun, Where
+from tools.nouns import Noun, Where, load
 
 
 class Part(BaseModel):
@@ -95,6 +95,7 @@ class CauseRanking(Noun):
     recovered: AwareDatetime | None = None
     where: Where | None = None
     cause: CauseCandidate | None = None
+    record: dict[str, Any] | None = Field(default=None, description="the named cause as its service gave it")
     others: tuple[CauseCandidate, ...] = ()
     score: float = 0.0
     threshold: float
@@ -109,13 +110,14 @@ class CauseRanking(Noun):
 
     @property
     def causes(self) -> list[dict[str, Any]]:
-        """The causes for a Finding, the named one or its label first; empty where nothing is named."""
-        first: list[dict[str, Any]] = []
+        """The causes for a Finding, the label or the named one first, each with the nouns to cite; empty for none."""
+        found: list[dict[str, Any]] = []
         if self.label is not None:
-            first = [{"ref": None, "label": self.label, "score": self.score}]
+            found.append({"ref": None, "label": self.label, "score": self.score, "cite": [self]})
         if self.cause is not None:
-            first.append({"ref": self.cause.ref, "label": self.cause.label, "score": self.cause.score})
-        return first
+            record = [load(self.record)] if self.record else []
+            found.append({"ref": self.cause.ref, "label": self.cause.label, "score": self.cause.score, "cite": record})
+        return found
 
 
 def to_finding(nouns: Iterable[Noun]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tools.analysis.investigation import NOT_HAPPENED, Outcome, investigate, lik
 from tools.analysis.panel import Panel, build_panel
 from tools.analysis.wording import advice_for, settling
 from tools.kit.analysis import Analysis, Frame
-from tools.nouns import Metric, Noun, Series, pick
+from tools.nouns import Metric, Noun, Series, dump, pick
 
 _SIGNS = {"down": -1, "up": 1, "fall": -1, "rise": 1}
 
@@ -205,6 +205,7 @@ def rank_noun(found: ChangeFinding, outcome: Outcome, panel: Panel, numbers: Num
         recovered=outcome.recovered,
         where=where,
         cause=named,
+        record=dump(outcome.named.candidate.noun) if outcome.named is not None else None,
         others=tuple(others[:4]),
         score=round(score, 3),
         threshold=NAMED,

@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-import numpy as np
-
 from tools.analysis.causes import Situation, Verdict, agrees, dose
 from tools.analysis.subject import SYMPTOM, commands, mentions, relevance, subjects
 from tools.analysis.words import rarity, words
@@ -16,7 +14,6 @@ from tools.nouns import (
     Annotation,
     Deployment,
     Document,
-    ErrorGroup,
     FlagChange,
     Incident,
     Issue,
@@ -36,7 +33,7 @@ _READING = re.compile(
     re.IGNORECASE,
 )
 _RUNBOOK = re.compile(r"^(?:rolling back|runbook|how to roll|escalat|on[- ]call)", re.IGNORECASE)
-_LIKE = 0.16
+_LIKE = 0.2
 
 
 def supporting(best: Verdict, situation: Situation, nouns: Sequence[Noun]) -> list[tuple[Noun, str]]:
@@ -156,31 +153,38 @@ def _known(best: Verdict, situation: Situation, nouns: Sequence[Noun], chosen: S
     shelf = [
         noun
         for noun in nouns
-        if (isinstance(noun, Incident) and noun.at < situation.onset - timedelta(days=7)) or isinstance(noun, Document)
+        if (isinstance(noun, Incident) and noun.at < situation.onset - timedelta(days=7))
+        or (isinstance(noun, Document) and not _is_source(noun) and not _RUNBOOK.search(noun.title))
     ]
-    if not shelf:
-        return []
-    seen = "\n".join([best.candidate.text, *best.candidate.paths, *(noun.text() for noun in chosen if isinstance(noun, ErrorGroup | Ticket | Message | Issue))])
-    seen += " " + " ".join((situation.metric.replace("_", " "), *(f"{v}" for v in situation.where.values())))
     weights = rarity([noun.text() for noun in nouns])
+    seen = [best.candidate.text, *best.candidate.paths, *(noun.text() for noun in chosen if not isinstance(noun, Deployment))]
+    seen += [*(str(value) for error in best.candidate.errors for value in error.tags.values()), *situation.where.values()]
     found: list[tuple[Noun, str]] = []
-    for noun in shelf:
-        text = noun.text()
-        if isinstance(noun, Document) and (_is_source(noun) or _RUNBOOK.search(noun.title)):
-            continue
-        likeness = _likeness(seen, text, weights)
-        about = relevance(noun.title, situation.metric, ()) >= 1 or relevance(text, situation.metric, ()) >= 1
-        if likeness >= (_LIKE if about else _LIKE * 1.5):
-            found.append((noun, "happened before" if isinstance(noun, Incident) else "says something about it"))
-    return found
+    for _ in range(2):
+        for noun in shelf:
+            if noun in [one for one, _ in found]:
+                continue
+            if _alike(noun, "\n".join(seen), situation, weights):
+                found.append((noun, "happened before" if isinstance(noun, Incident) else "says something about it"))
+        seen += [noun.text() for noun, _ in found]
+    return found[:3]
+
+
+def _alike(noun: Noun, seen: str, situation: Situation, weights: Mapping[str, float]) -> bool:
+    text = noun.text()
+    likeness = _likeness(seen, text, weights)
+    about = relevance(text, situation.metric, ()) >= 1
+    titled = relevance(noun.title, situation.metric, ()) >= 1
+    where = any(mentions(text, dim, value) for dim, value in situation.where.items())
+    sort = any(mentions(text, dim, other) for dim in situation.where for other in situation.dims.get(dim, ()))
+    least = _LIKE - 0.04 * about - 0.12 * where - 0.08 * (titled and sort)
+    return likeness >= least
 
 
 def _likeness(one: str, other: str, weights: Mapping[str, float]) -> float:
-    """Cosine of two texts' words, weighted by how telling each is."""
+    """How much of the other's telling words the one has, from 0 to 1."""
     mine, theirs = set(words(one)), set(words(other))
-    both = sum(weights.get(w, 1.0) ** 2 for w in mine & theirs)
-    lengths = [np.sqrt(sum(weights.get(w, 1.0) ** 2 for w in side)) for side in (mine, theirs)]
-    return float(both / max(1e-9, lengths[0] * lengths[1]))
+    return float(sum(weights.get(w, 1.0) ** 2 for w in mine & theirs) / max(1e-9, sum(weights.get(w, 1.0) ** 2 for w in theirs)))
 
 
 def _is_source(noun: Document) -> bool:

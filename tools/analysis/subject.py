@@ -87,14 +87,17 @@ def subjects(text: str) -> frozenset[str]:
 def relevance(text: str, metric: str, relatives: Iterable[str]) -> float:
     """How near a text is to a metric, from 0 to 1: 1 names its step, 0.6 another of its funnel."""
     spoken, stems = subjects(text), set(words(text.replace("_", " ")))
-    own = {stem for stem in words(metric.replace("_", " ")) if len(stem) > 3} - _COMMON
-    if spoken & subjects(metric) or stems & own:
+    if _speaks(spoken, stems, metric):
         return 1.0
-    for other in relatives:
-        theirs = {stem for stem in words(other.replace("_", " ")) if len(stem) > 3} - _COMMON
-        if spoken & subjects(other) or stems & theirs:
-            return 0.6
-    return 0.0
+    return 0.6 if any(_speaks(spoken, stems, other) for other in relatives) else 0.0
+
+
+def _speaks(spoken: frozenset[str], stems: set[str], metric: str) -> bool:
+    """By subject where the metric has one, else by the words of its name."""
+    known = subjects(metric)
+    if known:
+        return bool(spoken & known)
+    return bool(stems & ({stem for stem in words(metric.replace("_", " ")) if len(stem) > 3} - _COMMON))
 
 
 _COMMON = frozenset({"start", "complet", "creat", "view", "made", "open", "send", "sent", "add", "finish", "confirm", "page", "don", "done", "submit"})
