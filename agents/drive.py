@@ -109,7 +109,7 @@ class Drive:
         self._execution.describe(plan)
         for step in plan.steps:
             self._execution.add(step)
-        await self._execution.announce()
+        self._execution.announce()
         results = await self._execution.finish()
         await self._spent()
         return results
@@ -130,7 +130,7 @@ class Drive:
         situation = await self._situate(recalled)
         answer = await self._means.writer.write(situation, plan, results, self._citations)
         for item in self._citations.new:
-            await self.log.add_evidence(item)
+            self.log.add_evidence(item)
         self._citations.new.clear()
         return answer
 
@@ -141,7 +141,7 @@ class Drive:
         )
         for artifact in proven.artifacts:
             if not self.log.has("artifact.created", str(artifact["id"])):
-                await self.log.emit("artifact.created", **artifact)
+                self.log.note("artifact.created", **artifact)
         await self._spent()
         await self._say(proven)
         return "abstained" if proven.abstained else "answered"
@@ -177,7 +177,7 @@ class Drive:
             elif self._execution.add(item):
                 plan = plan.model_copy(update={"steps": (*plan.steps, item), "revision": revision})
             self._execution.describe(plan)
-        await self._execution.announce()
+        self._execution.announce()
         return plan
 
     async def _situate(self, recalled: Sequence[Mapping[str, Any]]) -> Situation:

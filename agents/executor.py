@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
@@ -76,7 +76,6 @@ class Execution:
         self._ended: dict[str, asyncio.Event] = {}
         self._plan = Plan()
         self._announced: tuple[int, int] = (0, 0)
-        self._announcing = asyncio.Lock()
 
     def describe(self, plan: Plan) -> None:
         """Says which plan the steps belong to: its playbook, slots and revision, as plan.updated shows them."""
@@ -105,20 +104,19 @@ class Execution:
             await ended.wait()
         return self.results
 
-    async def announce(self) -> None:
-        """Emits plan.updated if steps came, or the revision changed, since it was last emitted."""
-        async with self._announcing:
-            shown = (self._plan.revision, len(self._steps))
-            if shown == self._announced:
-                return
-            self._announced = shown
-            await self._log.emit(
-                "plan.updated",
-                revision=self._plan.revision,
-                playbook=self._plan.playbook,
-                slots=self._plan.model_dump(mode="json")["slots"],
-                steps=[self._shown(step) for step in self._steps.values()],
-            )
+    def announce(self) -> None:
+        """Notes plan.updated if steps came, or the revision changed, since it was last noted."""
+        shown = (self._plan.revision, len(self._steps))
+        if shown == self._announced:
+            return
+        self._announced = shown
+        self._log.note(
+            "plan.updated",
+            revision=self._plan.revision,
+            playbook=self._plan.playbook,
+            slots=self._plan.model_dump(mode="json")["slots"],
+            steps=[self._shown(step) for step in self._steps.values()],
+        )
 
     def _shown(self, step: Step) -> dict[str, Any]:
         services = list(chosen(step.verb, self._toolbox.services(step.verb)))
@@ -139,23 +137,27 @@ class Execution:
             if need in self._ended:
                 await self._ended[need].wait()
         key = self._keys[step.id]
-        await self.announce()
+        self.announce()
         kept = self._stored.get(key)
+        told: Coroutine[Any, Any, object] | None = None
         if kept is not None and kept.state == "done":
             result = self._restored(kept)
             if not self._log.has("step.finished", step.id):
-                await self._report(step, result)
+                told = self._report(step, result)
         else:
             self._states[step.id] = "running"
-            await self._log.emit("step.started", id=step.id, title=step.title or step.verb)
+            self._log.note("step.started", id=step.id, title=step.title or step.verb)
             began = monotonic()
             result = await self._guarded(step, problem)
             result = replace(result, ms=round((monotonic() - began) * 1000))
-            await self._log.keep_result(key, result)
-            await self._report(step, result)
+            self._log.keep_result(key, result)
+            told = self._report(step, result)
         self._states[step.id] = result.state
         self.results[step.id] = result
+        # Those that wait for this step begin now; they need not wait for the disk as well.
         self._ended[step.id].set()
+        if told is not None:
+            await told
 
     async def _report(self, step: Step, result: StepResult) -> None:
         summary = result.error or counted(result.nouns, self._known[step.verb].returns.kind)
@@ -233,7 +235,7 @@ class Execution:
             return Reply(service, error=spent.message), None
         call = f"{step.id}.{service}"
         args = request.model_dump(mode="json", exclude_none=True)
-        await self._log.emit("call.started", id=call, step=step.id, service=service, verb=step.verb, args=args)
+        self._log.note("call.started", id=call, step=step.id, service=service, verb=step.verb, args=args)
         try:
             reply = await self._toolbox.ask(service, request)
         except Exception as error:  # noqa: BLE001
@@ -250,8 +252,8 @@ class Execution:
                 nouns=reply.nouns,
                 asked={"args": args, "requests": list(reply.asked)},
             )
-            await self._log.add_evidence(item)
-        await self._log.emit(
+            self._log.add_evidence(item)
+        self._log.note(
             "call.finished",
             id=call,
             step=step.id,
@@ -283,7 +285,7 @@ class Execution:
             nouns=nouns,
             asked={"args": step.model_dump(mode="json")["args"], "evidence": sources},
         )
-        await self._log.add_evidence(item)
+        self._log.add_evidence(item)
         return StepResult(step.id, "done", nouns, (item.id,), unchecked)
 
     def _search(self, step: Step, request: EvidenceSearch) -> StepResult:

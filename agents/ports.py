@@ -57,20 +57,26 @@ class Toolbox(Protocol):
 
 
 class RunLog(Protocol):
-    """The numbered events of one run, and its evidence. Appending is durable before it returns, but for deltas."""
+    """The numbered events of one run, and its evidence.
+
+    What is emitted is durable before the call returns (but for deltas). What is noted is stored in the same order and
+    durable with the next event that is emitted; a failure to store it is raised there.
+    """
 
     run: str
 
     async def emit(self, kind: Kind, /, **data: Any) -> Event: ...
 
-    async def add_evidence(self, evidence: Evidence) -> Evidence:
-        """Stores evidence and emits evidence.added; the same id twice with the same hash is one."""
+    def note(self, kind: Kind, /, **data: Any) -> None: ...
+
+    def add_evidence(self, evidence: Evidence) -> None:
+        """Notes evidence with its evidence.added; the same id twice with the same hash is one."""
         ...
 
     async def evidence(self) -> Sequence[Evidence]: ...
 
-    async def keep_result(self, key: str, result: StepResult) -> None:
-        """Stores how a step ended, without its nouns, which its evidence holds. `key` is a digest of what was asked."""
+    def keep_result(self, key: str, result: StepResult) -> None:
+        """Notes how a step ended, without its nouns, which its evidence holds. `key` is a digest of what was asked."""
         ...
 
     async def results(self) -> Mapping[str, StepResult]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+# What a database puts around the words that it found in a text.
+MARKS = ("\x02", "\x03")
 
 
 class Database(Protocol):
@@ -23,6 +28,10 @@ class Database(Protocol):
 
     def migrating(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that no other process' migration runs beside."""
+        ...
+
+    def search(self, words: Sequence[str], limit: int) -> sa.TextClause:
+        """The context's pieces with any of the words, best first: (number, marked), `marked` with MARKS around words."""
         ...
 
     async def close(self) -> None: ...

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from app.stores.database import Database
+from app.stores.database import MARKS, Database
 
 # Any number will do as long as nobody else locks it in this database.
 MIGRATION_LOCK = 7_203_411
+SEARCH = """
+SELECT number, ts_headline('english', title || ' ' || names || ' ' || text, asked, :style) AS marked
+FROM (
+    SELECT number, title, names, text, asked, ts_rank_cd(words, asked) AS rank
+    FROM context_pieces, websearch_to_tsquery('english', :words) AS asked
+    WHERE words @@ asked ORDER BY rank DESC, number LIMIT :limit
+) AS found ORDER BY rank DESC, number
+"""
 
 
 class Postgres(Database):
@@ -38,6 +46,11 @@ class Postgres(Database):
         async with self.write() as connection:
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             yield connection
+
+    def search(self, words: Sequence[str], limit: int) -> sa.TextClause:
+        any_of = " or ".join('"' + word.replace('"', " ") + '"' for word in words)
+        style = f"HighlightAll=true, StartSel={MARKS[0]}, StopSel={MARKS[1]}"
+        return sa.text(SEARCH).bindparams(words=any_of, limit=limit, style=style)
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -23,16 +23,16 @@ _Row = tuple[sa.Table, dict[str, Any]]
 
 @dataclass
 class _Change:
-    """What one caller wants committed; `done` gets the event."""
+    """What one caller wants committed; `done`, if somebody waits, gets the event."""
 
-    done: asyncio.Future[Event | None]
     event: _Added | None = None
     rows: list[_Row] = field(default_factory=list)
+    done: asyncio.Future[Event] | None = None
 
 
 class StoredRunLog:
     """Appends to a run's log. What several steps append at once goes into one transaction: while one is under way the
-    next gathers. Each call returns when its own change is committed."""
+    next gathers. After a failure to store nothing more is taken: a log with a gap would be worse than none."""
 
     def __init__(
         self, database: Database, live: Live, clock: Clock, run: str, conversation: str, stored: Sequence[Event]
@@ -48,6 +48,7 @@ class StoredRunLog:
         self._evidence: dict[str, str] = {}
         self._waiting: list[_Change] = []
         self._committing: asyncio.Task[None] | None = None
+        self._broken: Exception | None = None
 
     async def emit(self, kind: Kind, /, **data: Any) -> Event:
         """Appends an event; deltas are only shown to those who look now, with the number of the last stored event."""
@@ -55,22 +56,26 @@ class StoredRunLog:
             event = Event(run=self.run, seq=max(1, self._seq), at=self._clock.now(), kind=kind, data=data)
             self._live.publish(event)
             return event
-        made = await self._commit((kind, data))
-        assert made is not None
-        return made
+        done: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        self._enqueue(_Change((kind, data), done=done))
+        return await done
 
-    async def add_evidence(self, item: Evidence) -> Evidence:
-        """Stores evidence and emits evidence.added. Raises ValueError for another content under a known id."""
+    def note(self, kind: Kind, /, **data: Any) -> None:
+        """Appends an event without waiting; it is durable with the next that is emitted."""
+        self._enqueue(_Change((kind, data)))
+
+    def add_evidence(self, item: Evidence) -> None:
+        """Notes evidence and its evidence.added. Raises ValueError for another content under a known id."""
         known = self._evidence.get(item.id)
         if known is not None:
             if known != item.sha256:
                 raise ValueError(f"Run {self.run} has evidence {item.id} with another content.")
-            return item
+            return
         self._evidence[item.id] = item.sha256
-        row = {"run": self.run, "id": item.id, "number": item.number, "sha256": item.sha256}
+        row: dict[str, Any] = {"run": self.run, "id": item.id, "number": item.number, "sha256": item.sha256}
         shown = item.model_dump(mode="json", include={*SHOWN})
-        await self._commit(("evidence.added", shown), (evidence, {**row, "record": item.model_dump(mode="json")}))
-        return item
+        row["record"] = item.model_dump(mode="json")
+        self._enqueue(_Change(("evidence.added", shown), [(evidence, row)]))
 
     async def evidence(self) -> Sequence[Evidence]:
         """All evidence of the run, in the order of its numbers."""
@@ -82,10 +87,11 @@ class StoredRunLog:
         self._evidence = {item.id: item.sha256 for item in items}
         return items
 
-    async def keep_result(self, key: str, result: StepResult) -> None:
-        """Stores how a step ended, without its nouns. A result under a key that is there already replaces nothing."""
+    def keep_result(self, key: str, result: StepResult) -> None:
+        """Notes how a step ended, without its nouns. A result under a key that is there already replaces nothing."""
         record = {**vars(replace(result, nouns=())), "unchecked": dict(result.unchecked)}
-        await self._commit(None, (results, {"run": self.run, "key": key, "step": result.id, "result": record}))
+        row = {"run": self.run, "key": key, "step": result.id, "result": record}
+        self._enqueue(_Change(rows=[(results, row)]))
 
     async def results(self) -> Mapping[str, StepResult]:
         """The results that ended well, by key."""
@@ -97,14 +103,14 @@ class StoredRunLog:
         """Whether such an event is in the log."""
         return (kind, id) in self._seen
 
-    async def _commit(
-        self, event: tuple[Kind, dict[str, Any]] | None, *rows: tuple[sa.Table, dict[str, Any]]
-    ) -> Event | None:
-        change = _Change(asyncio.get_running_loop().create_future(), event, list(rows))
+    def _enqueue(self, change: _Change) -> None:
+        if self._broken is not None:
+            raise self._broken
+        if change.event is not None:
+            self._seen |= {(change.event[0], change.event[1].get("id")), (change.event[0], None)}
         self._waiting.append(change)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all(), name=f"log {self.run}")
-        return await change.done
 
     async def _commit_all(self) -> None:
         try:
@@ -112,15 +118,17 @@ class StoredRunLog:
                 batch, self._waiting = self._waiting, []
                 try:
                     made = await self._write(batch)
-                except Exception as error:  # noqa: BLE001 - whoever waits for the change gets the exception
-                    for change in batch:
-                        if not change.done.done():
+                except Exception as error:  # noqa: BLE001 - raised to whoever waits, and to whoever appends next
+                    self._broken = error
+                    for change in [*batch, *self._waiting]:
+                        if change.done is not None and not change.done.done():
                             change.done.set_exception(error)
-                    continue
+                    self._waiting = []
+                    return
                 events = iter(made)
                 for change in batch:
                     event = next(events) if change.event is not None else None
-                    if not change.done.done():
+                    if change.done is not None and event is not None and not change.done.done():
                         change.done.set_result(event)
         finally:
             self._committing = None
@@ -143,7 +151,6 @@ class StoredRunLog:
                     )
         for event in made:
             self._seq = event.seq
-            self._seen |= {(event.kind, event.data.get("id")), (event.kind, None)}
             self._live.publish(event)
         if stopped_by is not None and self.on_stop is not None:
             self.on_stop(stopped_by)

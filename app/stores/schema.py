@@ -84,3 +84,42 @@ results = sa.Table(
     sa.Column("step", sa.String(64), nullable=False),
     sa.Column("result", sa.JSON, nullable=False),
 )
+
+# The context store: what was read, cut into pieces. `indexed` is the stamp of the vector index that has the piece.
+context_sources = sa.Table(
+    "context_sources",
+    metadata,
+    sa.Column("source", sa.String(512), primary_key=True),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
+context_documents = sa.Table(
+    "context_documents",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("source", sa.String(512), nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("url", sa.Text),
+    sa.Column("run", sa.String(64)),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
+context_pieces = sa.Table(
+    "context_pieces",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String(40), nullable=False, unique=True),
+    sa.Column("document", sa.String(40), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("names", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("indexed", sa.String(64)),
+)
+
+# Pieces that are gone from the text and may still be in the vector index.
+context_gone = sa.Table("context_gone", metadata, sa.Column("id", sa.String(40), primary_key=True))
+
+context_workspace = sa.Table("context_workspace", metadata, sa.Column("id", sa.String(32), primary_key=True))

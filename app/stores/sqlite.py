@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from app.stores.database import Database
+from app.stores.database import MARKS, Database
 
+SEARCH = """
+SELECT rowid AS number, highlight(context_words, 0, :open, :close) || ' ' ||
+    highlight(context_words, 1, :open, :close) || ' ' || highlight(context_words, 2, :open, :close) AS marked
+FROM context_words WHERE context_words MATCH :words AND rank MATCH 'bm25(2.0, 1.0, 1.0)' ORDER BY rank LIMIT :limit
+"""
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
@@ -45,6 +50,10 @@ class SQLite(Database):
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
         async with self.write() as connection:
             yield connection
+
+    def search(self, words: Sequence[str], limit: int) -> sa.TextClause:
+        any_of = " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
+        return sa.text(SEARCH).bindparams(words=any_of, limit=limit, open=MARKS[0], close=MARKS[1])
 
     async def close(self) -> None:
         await self._writer.dispose()

@@ -127,23 +127,25 @@ async def test_evidence_is_stored_whole_and_announced_once(database: Database) -
         nouns=[error("A"), error("B")],
         asked={"a": 1},
     )
-    await log.add_evidence(item)
-    await log.add_evidence(item)
+    log.add_evidence(item)
+    log.add_evidence(item)
+    await log.emit("notice", text="stored", level="info")
     again = await runs.open_log(run, "c1")
     assert await again.evidence() == [item]
-    await again.add_evidence(item)
+    again.add_evidence(item)
     assert await runs.one_evidence(run, "e1") == item
     assert await runs.one_evidence(run, "e2") is None
-    assert [event.kind for event in await runs.events(run)] == ["run.started", "evidence.added"]
+    assert [event.kind for event in await runs.events(run)] == ["run.started", "evidence.added", "notice"]
     with pytest.raises(ValueError, match="another content"):
-        await again.add_evidence(item.model_copy(update={"sha256": "0" * 64}))
+        again.add_evidence(item.model_copy(update={"sha256": "0" * 64}))
 
 
 async def test_results_come_back_without_their_nouns(database: Database) -> None:
     runs, run, log = await begun(database)
     kept = StepResult("d", "done", (deployment("d1"),), ("e1",), {"fly": "down"}, None, 12)
-    await log.keep_result("key", kept)
-    await log.keep_result("key", StepResult("d", "failed"))
+    log.keep_result("key", kept)
+    log.keep_result("key", StepResult("d", "failed"))
+    await log.emit("notice", text="stored", level="info")
     again = await runs.open_log(run, "c1")
     assert await again.results() == {"key": StepResult("d", "done", (), ("e1",), {"fly": "down"}, None, 12)}
     assert again.has("run.started")
@@ -182,7 +184,8 @@ async def test_a_request_to_stop_reaches_whoever_drives_the_run(database: Databa
 
 async def test_a_conversation_is_deleted_with_all_that_its_runs_left(database: Database) -> None:
     runs, run, log = await begun(database)
-    await log.keep_result("key", StepResult("d", "done"))
+    log.keep_result("key", StepResult("d", "done"))
+    await log.emit("notice", text="stored", level="info")
     kept = await runs.begin(turn(conversation="c2"))
     assert await runs.delete("c1")
     assert await runs.events(run) == []

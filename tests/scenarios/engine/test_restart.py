@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -31,38 +33,30 @@ STEPS = (
 )
 
 
-async def die() -> None:
+def die() -> None:
     """Ends this process as kill -9 does."""
-    import os
-    import signal
-
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def doomed(folder: Path, moment: str) -> None:
-    """Asks a question and dies in the middle of it. Runs in a process of its own."""
+    """Asks a question and dies once its first step is stored. Runs in a process of its own."""
+    never = asyncio.Event()
 
     async def last(request: Verb) -> list[Noun]:
         if moment == "execute":
-            await die()
+            await never.wait()
         return [error("WEB-1")]
-
-    class Planner(ScriptedPlanner):
-        async def plan(self, situation):  # type: ignore[no-untyped-def]
-            async for item in super().plan(situation):
-                yield item
-                if moment == "plan" and isinstance(item, Step):
-                    await asyncio.sleep(0.5)
-                    await die()
 
     class Writer:
         async def write(self, *given):  # type: ignore[no-untyped-def]
-            await die()
+            die()
 
     toolbox = ScriptedToolbox({"vercel": {"deploys.list": [deployment("d1")]}, "sentry": {"errors.search": last}})
-    writer = Writer() if moment == "answer" else None
-    async with small(folder, toolbox, Planner(STEPS), writer=writer) as deus:
-        await deus.watched(await deus.ask("Why?"))
+    planner = ScriptedPlanner([*STEPS[:2], never] if moment == "plan" else STEPS)
+    async with small(folder, toolbox, planner, writer=Writer() if moment == "answer" else None) as deus:
+        async for event in deus.conversations.follow(await deus.ask("Why?")):
+            if moment != "answer" and event.kind == "step.finished":
+                die()
 
 
 async def resumed(folder: Path, moment: str) -> tuple[Workspace, list[Event], RunDocument]:
