@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +39,8 @@ def serve(more: Mapping[str, str]) -> None:
 
     settings = load_settings({**os.environ, **more})
     _print_welcome(settings, sign_in(settings.data_dir, settings.user, settings.password))
+    # Uvicorn ends by raising the signal that stopped it. SIGTERM must unwind like Ctrl-C, or the demo's tools live on.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         create_app(settings), host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=5
     )
