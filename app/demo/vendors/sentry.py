@@ -84,12 +84,13 @@ class _Sentry:
             **self.project, "team": None, "teams": [], "isBookmarked": False, "isMember": True, "access": [],
             "hasAccess": True, "dateCreated": iso(self._founded), "environments": ["production"], "eventProcessing":
             {"symbolicationDegraded": False}, "features": [], "firstEvent": None, "firstTransactionEvent": False,
-            "hasSessions": False, "hasUserReports": False, "hasProfiles": False, "hasReplays": False, "hasFeedbacks": False, "hasFlags": False,
+            "hasSessions": False, "hasProfiles": False, "hasReplays": False, "hasFeedbacks": False, "hasFlags": False,
             "hasMonitors": False, "hasMinifiedStackTrace": False, "hasInsightsHttp": False, "hasInsightsDb": False,
             "hasInsightsAssets": False, "hasInsightsAppStart": False, "hasInsightsScreenLoad": False,
             "hasInsightsVitals": False, "hasInsightsCaches": False, "hasInsightsQueues": False,
             "hasInsightsAgentMonitoring": False, "hasInsightsMCP": False, "hasLogs": False, "hasTraceMetrics": False,
-            "hasNewFeedbacks": False, "hasCustomMetrics": False, "platforms": ["javascript"], "latestRelease": None,
+            "hasNewFeedbacks": False, "hasCustomMetrics": False, "hasUserReports": False, 
+            "platforms": ["javascript"], "latestRelease": None,
         }  # fmt: skip
         return JSONResponse([project])
 
