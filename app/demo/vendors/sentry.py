@@ -89,7 +89,7 @@ class _Sentry:
             "hasInsightsAssets": False, "hasInsightsAppStart": False, "hasInsightsScreenLoad": False,
             "hasInsightsVitals": False, "hasInsightsCaches": False, "hasInsightsQueues": False,
             "hasInsightsAgentMonitoring": False, "hasInsightsMCP": False, "hasLogs": False, "hasTraceMetrics": False,
-            "hasNewFeedbacks": False, "hasCustomMetrics": False, "hasUserReports": False, 
+            "hasNewFeedbacks": False, "hasCustomMetrics": False, "hasUserReports": False,
             "platforms": ["javascript"], "latestRelease": None,
         }  # fmt: skip
         return JSONResponse([project])
