@@ -109,11 +109,12 @@ def blind() -> list[Bound]:
     tally = Tally()
     for intent, sentences in document["sentences"].items():
         for sentence in sentences:
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.process_time()
             vector = vectors.embedder.embed_now([gloss(sentence["q"])])[0]
             verdict = matcher.decide(sentence["q"], vector)
             slots = fill(sentence["q"], now=now, timezone=document["timezone"], vocabulary=vocabulary)
             tally.milliseconds.append((time.perf_counter() - began) * 1000)
+            tally.worked.append((time.process_time() - worked) * 1000)
             tally.add(intent, sentence, verdict.decision, [name for name, _ in verdict.nearest])
             tally.add_slots(sentence, slots, now)
     tally.details()
@@ -127,6 +128,7 @@ class Tally:
         self.rows: list[tuple[str, str, Decision, list[str]]] = []
         self.slot_rows: list[tuple[str, str, str, str]] = []
         self.milliseconds: list[float] = []
+        self.worked: list[float] = []
 
     def add(self, intent: str, sentence: Mapping[str, Any], decision: Decision, nearest: list[str]) -> None:
         self.rows.append((sentence["q"], intent, decision, nearest))
@@ -150,14 +152,17 @@ class Tally:
             Bound("out of scope refused outright", share(row[2] is Decision.OUT_OF_SCOPE for row in outside), 0.90),
             Bound("answered rightly at once (of in scope)", len(right) / len(scoped), 0.75),
             Bound("slots", share(row[2] == row[3] for row in self.slot_rows), 0.93),
-            Bound("ms a query, median", float(np.median(self.milliseconds)), 25, at_least=False),
+            # processor time: other work on the machine does not count
+            Bound("ms a query, p95", float(np.percentile(self.worked, 95)), 25, at_least=False),
         ]
 
     def details(self) -> None:
         for tongue in ("en", "de", "es"):
             scoped = [row for row in self.rows if row[1] != "out_of_scope" and language(row[0]) == tongue]
             print(f"{tongue}: {len(scoped)} in scope, top-1 {share(row[3][0] == row[1] for row in scoped):.3f}")
-        print(f"ms a query: median {np.median(self.milliseconds):.1f}, p95 {np.percentile(self.milliseconds, 95):.1f}")
+        print(
+            f"ms a query by the clock: median {np.median(self.milliseconds):.1f}, p95 {np.percentile(self.milliseconds, 95):.1f}"
+        )
         if "-v" in sys.argv:
             for text, intent, decision, nearest in self.rows:
                 if nearest[0] != intent and not (intent == "out_of_scope" and decision is not Decision.ACCEPT):

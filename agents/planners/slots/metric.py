@@ -20,7 +20,9 @@ _SYNONYMS: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = (
         (("signup", 1.0), ("register", 1.0), ("account create", 0.85), ("user create", 0.85)),
     ),
     (
-        r"(?:new|fewer|few|more) (?:users?|customers?|people|members?)|joined|joiners|user growth",
+        r"(?:new|fewer|few|more) (?:users?|customers?|people|members?)"
+        r"(?! (?:are |who |to )?(?:open|complet|book|send|start|buy|us|pay|finish|check|shar|log|upload|"
+        r"view)\w*)|joined|joiners|user growth",
         (("signup", 0.85), ("register", 0.85), ("account create", 0.8), ("user create", 0.9)),
     ),
     (
@@ -58,6 +60,7 @@ _SYNONYMS: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = (
     ),
     (
         r"(?:app )?sessions?|app opens?|opens? (?:of )?the app|(?:daily |weekly |monthly )?active users|"
+        r"(?:daily|weekly|monthly) actives|"
         r"dau|wau|mau|usage",
         (("session", 1.0), ("app open", 0.9), ("activ user", 0.95), ("login", 0.7)),
     ),
@@ -245,6 +248,9 @@ def find(
             best[one.name] = one
     ranked = sorted(best.values(), key=lambda one: -one.score)
     first = ranked[0]
+    if first.score > 1:
+        # said in full: what matched only a part of those words is no rival
+        ranked = [first, *(one for one in ranked[1:] if one.at[1] <= first.at[0] or first.at[1] <= one.at[0])]
     rivals = tuple((one.name, round(min(one.score, 1.0), 3)) for one in ranked[1:4])
     return Match(first.name, round(min(first.score, 1.0), 3), glossed.original(*first.at), rivals)
 
@@ -265,6 +271,19 @@ def _by_words(text: str, metrics: Sequence[str], near: tuple[int, int] | None) -
                     for match in pattern.finditer(text)
                 )
         found.extend(_plain(name, own, text, near))
+        found.extend(_in_full(name, own, text, near))
+    return found
+
+
+def _in_full(name: str, own: Sequence[str], text: str, near: tuple[int, int] | None) -> list[_Said]:
+    """All the words of the name side by side, in any order and inflection: "recipe views" is `recipe_viewed`."""
+    tokens = list(re.finditer(r"[^\W_]+", text))
+    found: list[_Said] = []
+    for start in range(len(tokens) - len(own) + 1 if len(own) > 1 else 0):
+        group = tokens[start : start + len(own)]
+        if sorted(_object(token[0]) for token in group) == sorted(own):
+            at = (group[0].start(), group[-1].end())
+            found.append(_Said(name, 1.2 - _distance(at, near), at))
     return found
 
 

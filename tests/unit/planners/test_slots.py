@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -183,3 +185,19 @@ def test_any_text_is_read_without_harm(text: str) -> None:
     slots = read(text)
     for found in (slots.metric, slots.person, slots.service, slots.customer):
         assert found is None or 0 <= found.score <= 1
+
+
+@pytest.mark.parametrize("name", ["acme", "fernway", "kitebox", "ledgerline", "pondlight", "skiffbook"])
+def test_the_metric_that_each_world_asks_about(name: str, shared: Path) -> None:
+    world = yaml.safe_load((shared / "worlds" / f"{name}.yaml").read_text())
+    vocabulary = Vocabulary(metrics=tuple(stream["event"] for stream in world["streams"]))
+    slots = fill(
+        world["truth"]["question"],
+        now=world["now"].replace(tzinfo=UTC),
+        timezone=world["company"]["timezone"],
+        vocabulary=vocabulary,
+    )
+    assert slots.metric is not None
+    assert slots.metric.name == world["truth"]["metric"]
+    assert slots.metric.sure
+    assert slots.time is not None
