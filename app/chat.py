@@ -16,7 +16,7 @@ from chainlit.session import WebsocketSession
 from agents.ports import Turn
 from app.channels.web_evidence import evidence_page
 from app.channels.web_history import HistoryLayer, thread_dict
-from app.channels.web_threads import History, is_thread_id
+from app.channels.web_threads import Beginnings, History, is_thread_id
 from app.channels.web_viewer import Viewers, notice
 from tools.kit.errors import DeusError
 
@@ -30,10 +30,11 @@ def open_chat(desk: Desk) -> None:
     """Registers the chat's callbacks with Chainlit, over one product."""
     history = History(desk.conversations)
     viewers = Viewers(desk.conversations)
+    beginnings = Beginnings()
 
     @cl.data_layer  # type: ignore[untyped-decorator]
     def layer() -> HistoryLayer:
-        return HistoryLayer(history, desk.conversations)
+        return HistoryLayer(history, desk.conversations, beginnings)
 
     @cl.password_auth_callback  # type: ignore[untyped-decorator]
     async def sign_in(user: str, password: str) -> cl.User | None:
@@ -51,6 +52,7 @@ def open_chat(desk: Desk) -> None:
         if not text or not is_thread_id(session.thread_id):
             return
         emitter = cl.context.emitter
+        owner = ""
         await emitter.send_window_message({"deus": "thread", "id": session.thread_id})
         try:
             owner = await history.owner(session.thread_id)
@@ -82,6 +84,9 @@ def open_chat(desk: Desk) -> None:
                 )
             )
             return
+        finally:
+            if not owner:
+                beginnings.expect(session.thread_id).set()
         await viewers.show(session.id, emitter, run, message.id)
 
     # Chainlit's own decorator adds a step of its own around each message, out of order with ours.

@@ -113,7 +113,7 @@ def _planned(view: RunView, event: Event) -> RunView:
     for step in event.data.get("steps", ()):
         line = known.pop(step["id"], StepLine(step["id"]))
         services = step.get("service") or ()
-        services = (services,) if isinstance(services, str) else tuple(services)
+        services = tuple(services.split(", ")) if isinstance(services, str) else tuple(services)
         lines.append(
             replace(
                 line,

@@ -8,7 +8,7 @@ from chainlit.data.base import BaseDataLayer
 from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
 
-from app.channels.web_threads import History, Thread, is_thread_id
+from app.channels.web_threads import Beginnings, History, Thread, is_thread_id
 
 if TYPE_CHECKING:
     from agents.conversation import Conversations, ConversationSummary
@@ -20,8 +20,9 @@ _MOST_THREADS = 500
 class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
     """Chainlit's data layer over the history. What Chainlit wants to write is already in the run's events."""
 
-    def __init__(self, history: History, conversations: Conversations) -> None:
+    def __init__(self, history: History, conversations: Conversations, beginnings: Beginnings) -> None:
         self._history = history
+        self._beginnings = beginnings
         self._conversations = conversations
 
     async def get_user(self, identifier: str) -> PersistedUser:
@@ -66,9 +67,13 @@ class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
         metadata: dict[str, Any] | None = None,
         tags: list[str] | None = None,
     ) -> None:
-        # Chainlit also calls this with the first message as the name, then with a user: the title is that already.
-        if name and user_id is None and metadata is None and is_thread_id(thread_id):
+        if not name or metadata is not None or not is_thread_id(thread_id):
+            return
+        if user_id is None:
             await self._conversations.rename(thread_id, name.strip()[:200])
+        else:
+            # Chainlit's call for a new conversation; when it returns, the page fetches the list anew.
+            await self._beginnings.wait(thread_id)
 
     async def get_element(self, thread_id: str, element_id: str) -> Any:
         thread = await self._history.thread(thread_id)

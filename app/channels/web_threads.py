@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +36,25 @@ def is_thread_id(raw: str | None) -> bool:
         return raw is not None and str(uuid.UUID(raw)) == raw.lower()
     except (ValueError, AttributeError):
         return False
+
+
+class Beginnings:
+    """Lets the list of conversations wait until a new one is stored, for the page asks for it as soon as it is sent."""
+
+    def __init__(self, patience: float = 60.0) -> None:
+        self._patience = patience
+        self._begun: dict[str, asyncio.Event] = {}
+
+    def expect(self, thread_id: str) -> asyncio.Event:
+        """The event of a conversation's first run being stored, or refused."""
+        return self._begun.setdefault(thread_id, asyncio.Event())
+
+    async def wait(self, thread_id: str) -> None:
+        """Returns when the conversation is stored; after a minute in any case."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience):
+                await self.expect(thread_id).wait()
+        self._begun.pop(thread_id, None)
 
 
 class History:

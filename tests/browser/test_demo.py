@@ -29,6 +29,7 @@ def test_a_founder_asks_and_gets_steps_a_chart_and_evidence(visit: Visit) -> Non
     page.locator(".deus-plan").wait_for()
     visit.answered()
     expect(page.locator(".deus-plan")).to_have_attribute("data-status", "answered")
+    expect(page.locator("[data-sidebar=sidebar]").get_by_text(QUESTION)).to_have_count(1)
     page.locator(".deus-plan-head").click()
     assert page.locator(".deus-steps li[data-state=done]").count() >= 3
     assert (

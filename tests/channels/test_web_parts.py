@@ -22,7 +22,7 @@ from app.channels.chart import figure
 from app.channels.sign_in import sign_in
 from app.channels.web_evidence import evidence_page
 from app.channels.web_mount import ChatMount, content_policy, own_page
-from app.channels.web_threads import History, is_thread_id
+from app.channels.web_threads import Beginnings, History, is_thread_id
 from app.channels.web_viewer import Viewers
 from app.guard import Guard
 from tests.channels.fake_conversations import ScriptedRuns, scripted
@@ -130,6 +130,16 @@ async def test_a_thread_is_its_runs_in_order_and_knows_which_still_go() -> None:
     ]
     assert (thread.owner, thread.title, thread.running) == ("founder", TURN.text, (second,))
     await conversations.stop(second, "founder")
+
+
+async def test_the_list_of_conversations_waits_for_a_new_one_but_not_for_ever() -> None:
+    beginnings = Beginnings()
+    waiting = asyncio.create_task(beginnings.wait(THREAD))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    beginnings.expect(THREAD).set()
+    await waiting
+    await Beginnings(patience=0).wait(THREAD)
 
 
 class Recorder:

@@ -1,8 +1,10 @@
 import { useEffect, useState } from 'react';
 import { ChevronLeft, ChevronRight, ExternalLink } from 'lucide-react';
 
+const TIME = { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' };
+
 function Time({ at }) {
-  return at ? <time dateTime={at}>{new Date(at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })}</time> : null;
+  return at ? <time dateTime={at}>{new Date(at).toLocaleString([], TIME)}</time> : null;
 }
 
 function Fields({ rows }) {

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useSetRecoilState } from 'recoil';
 import { sideViewState } from '@chainlit/react-client';
 import { Check, ChevronDown, ChevronRight, CircleDashed, LoaderCircle, Minus, TriangleAlert, X } from 'lucide-react';
@@ -60,6 +60,13 @@ export default function Plan() {
     return () => window.removeEventListener('deus:evidence', show);
   }, [props.run]);
 
+  // A long plan scrolls within itself, to where the work is.
+  const list = useRef(null);
+  useEffect(() => {
+    const active = running && list.current && list.current.querySelector('[data-state="running"]');
+    if (active) list.current.scrollTop = active.offsetTop - list.current.offsetTop - 60;
+  }, []);
+
   const toggle = () => {
     chosen[props.run] = !shown;
     setOpen(!shown);
@@ -72,13 +79,13 @@ export default function Plan() {
         <span className="deus-plan-phase" aria-live="polite">{WORDS[props.phase] || props.phase}</span>
         <span className="deus-soft deus-plan-sum">
           {props.steps.length ? `${done} of ${props.steps.length} steps` : ''}
-          {!running && services.length ? ` · ${services.map(window.deusName).join(', ')}` : ''}
           {props.seconds ? ` · ${props.seconds.toFixed(1)} s` : ''}
+          {!running && services.length ? ` · ${services.map(window.deusName).join(', ')}` : ''}
         </span>
         {shown ? <ChevronDown className="deus-mark" /> : <ChevronRight className="deus-mark" />}
       </button>
       {shown && props.steps.length ? (
-        <ol className="deus-steps">
+        <ol className="deus-steps" ref={list} tabIndex={props.steps.length > 12 ? 0 : undefined}>
           {props.steps.map((step) => (
             <li key={step.id} data-state={step.state}>
               <Mark state={step.state} />
