@@ -96,10 +96,8 @@ def _shown(document: RunDocument) -> str:
     lines = [document.answer]
     if document.error:
         lines.append(document.error)
-    if document.evidence:
-        lines.append("")
-        for number, item in enumerate(document.evidence, 1):
-            lines.append(
-                f"[{number}] {item.get('service')}: {item.get('ref') or item.get('title') or item.get('verb')}  {item.get('url') or ''}"
-            )
+    lines += [""] * bool(document.evidence)
+    for number, item in enumerate(document.evidence, 1):
+        name = item.get("ref") or item.get("title") or item.get("verb")
+        lines.append(f"[{number}] {item.get('service')}: {name}  {item.get('url') or ''}".rstrip())
     return "\n".join(lines)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tools.kit.connector import Sight
 
 
 def connect(
@@ -71,7 +74,7 @@ def _asked(name: str, given: dict[str, str]) -> dict[str, str]:
     return answers
 
 
-async def _checked(name: str, given: dict[str, str]):  # type: ignore[no-untyped-def]
+async def _checked(name: str, given: dict[str, str]) -> Sight:
     from datetime import UTC, datetime
 
     from pydantic import ValidationError

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from agents.record import RunDocument
 
 cli = typer.Typer(help="List runs, or show one.", invoke_without_command=True, no_args_is_help=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -33,11 +36,10 @@ def runs(
 @cli.command("show")
 def show(run: str, as_json: AsJson = False) -> None:
     """Show one run: its plan, its answer, its evidence."""
-    from agents.record import RunDocument
     from tools.kit.errors import UserMustMend
 
     try:
-        document: RunDocument = asyncio.run(_document(run))
+        document = asyncio.run(_document(run))
     except LookupError as error:
         raise UserMustMend(f"There is no run {run}.", remedy="`deus runs` lists them.") from error
     if as_json:
@@ -63,7 +65,7 @@ async def _runs(limit: int) -> list[dict[str, str]]:
         ]
 
 
-async def _document(run: str):  # type: ignore[no-untyped-def]
+async def _document(run: str) -> RunDocument:
     from app.bootstrap import open_product
     from app.settings import load_settings
 
