@@ -171,7 +171,7 @@ async def _load(
     embedder = await asyncio.to_thread(_embedder, settings)
     if settings.memory:
         workshop.memory = await _memory(settings, embedder, stack)
-    planner, writer = await _planning(embedder)
+    planner, writer = await _planning(settings, toolbox, embedder)
     await names
     await engine.start(runs, _means(settings, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock))
     workshop.engine = engine
@@ -195,16 +195,31 @@ async def _memory(settings: Settings, embedder: Embedder, stack: contextlib.Asyn
     return NoMemory()
 
 
-async def _planning(embedder: Embedder) -> tuple[Planner, Writer]:
+async def _planning(settings: Settings, toolbox: ConnectedToolbox, embedder: Embedder) -> tuple[Planner, Writer]:
+    """The playbooks' planner and writer; with a model, its own before them, and theirs where it fails."""
     from agents.answer import PlaybookWriter
     from agents.planners.playbook import PlaybookPlanner
     from agents.planners.playbook_file import read
-    from prompts.library import out_of_scope, playbooks
+    from prompts.library import out_of_scope, playbooks, prompt
 
     books = await asyncio.to_thread(lambda: read(playbooks()))
-    planner = PlaybookPlanner(books, out_of_scope(), embedder)
+    planner, writer = PlaybookPlanner(books, out_of_scope(), embedder), PlaybookWriter(books)
     await planner.learn()
-    return planner, PlaybookWriter(books)
+    if settings.model is None:
+        return planner, writer
+    from agents.model_answer import ModelWriter
+    from agents.planners.model import FallbackPlanner, ModelPlanner
+    from app.models import Gateway, ModelOptions
+    from tools.analysis.finding import to_finding
+
+    key = settings.model_key.get_secret_value() if settings.model_key else None
+    gateway = Gateway(ModelOptions(settings.model, settings.model_fast, settings.model_base_url, key))
+    fallback = FallbackPlanner(ModelPlanner(gateway, toolbox.verbs, prompt), planner, _model_failed)
+    return fallback, ModelWriter(gateway, writer, prompt, to_finding)
+
+
+def _model_failed(reason: str) -> None:
+    log.warning("The playbooks take over: %s", reason)
 
 
 def _means(
