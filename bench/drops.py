@@ -77,7 +77,7 @@ def print_drops(bounds: Bounds, runs: int) -> None:
         rate, days = len(dropped) / runs, float(np.mean([dated(c) for c in dropped])) if dropped else 0.0
         inside = float(np.mean([covers(c, -0.2) for c in found]))
         told = float(np.mean([c.verdict == "nothing" and c.power < 0.5 and c.label is None for c in found]))
-        if volume >= 500 and dispersion < 3:
+        if volume >= 500:
             bounds.at_least(f"{name}: found", rate, 0.99)
             bounds.at_least(f"{name}: dated within a day", days, 0.95)
         else:
