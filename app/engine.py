@@ -39,7 +39,7 @@ class Engine:
     """
 
     def __init__(
-        self, database: Database, *, worker: str = "deus-1", concurrency: int = 16, polling: float = 0.05
+        self, database: Database, *, worker: str = "deus-1", concurrency: int = 16, polling: float = 0.1
     ) -> None:
         self._database = database
         self._worker = worker
