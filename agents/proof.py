@@ -6,6 +6,7 @@ hypothesis; a cause that comes after what it should have caused loses its place 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ from agents.answer import compose, numbered
 from agents.proof_facts import Facts, gather
 from agents.proof_mentions import Mentions, mentions
 from agents.record import Answer, Claim, Evidence, Finding
+
+log = logging.getLogger(__name__)
 
 # An artefact's time is when its service wrote it down, which may lag the moment at which it took effect.
 LAG = timedelta(minutes=20)
@@ -41,6 +44,8 @@ def prove(answer: Answer, evidence: Sequence[Evidence], zone: ZoneInfo, now: dat
             kept.append(claim)
         elif verdict.outcome == "hypothesis":
             kept.append(claim.model_copy(update={"kind": "hypothesis"}))
+        else:
+            log.info("A claim did not pass the gate, %s: %s", verdict.reason, claim.text)
     proven = answer.model_copy(
         update={
             "claims": tuple(kept),

@@ -1,0 +1,143 @@
+"""A demo company on loopback and the product that reads it, asked over the HTTP API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from agents.event import Event
+from agents.record import Evidence
+from app.api import problem, runs
+from app.api.access import api_token
+from app.bootstrap import open_product
+from app.demo.company import PUBLIC_URL, open_company
+from app.demo.history import generate
+from app.demo.place import company_settings
+from app.demo.server import build
+from app.demo.world import World, read_world
+from app.settings import load_settings
+
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a question got: the run's document and what its last message said besides."""
+
+    document: Mapping[str, Any]
+    suggestions: tuple[str, ...]
+    artefacts: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        return str(self.document["answer"])
+
+    @property
+    def status(self) -> str:
+        return str(self.document["status"])
+
+
+class OpenCompany:
+    """A company whose product is up; `ask` is a question over HTTP."""
+
+    def __init__(self, world: World, base: str, token: str) -> None:
+        self.world = world
+        refs = open_company(world, PUBLIC_URL).refs
+        self._ids = {(ref.service, ref.ref): name for name, ref in refs.items()}
+        self.refs = refs
+        self.http = httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE)
+
+    def ask(self, question: str, conversation: str | None = None) -> Said:
+        """Asks and waits for the answer; a conversation goes on under its name."""
+        asked = {"question": question} | ({"conversation": conversation} if conversation else {})
+        answered = self.http.post("/api/runs", json=asked)
+        assert answered.status_code == 200, answered.text
+        document = answered.json()
+        events = self.events(document["run"])
+        said = next(e for e in events if e.kind == "message.completed").data
+        cited = {(item["service"], item["ref"]) for item in document["evidence"]}
+        return Said(
+            document=document,
+            suggestions=tuple(said["suggestions"]),
+            artefacts=frozenset(name for key, name in self._ids.items() if key in cited),
+        )
+
+    def events(self, run: str) -> list[Event]:
+        """The stored events of a run."""
+        text = self.http.get(f"/api/runs/{run}/events").text
+        lines = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
+        return [Event.model_validate_json(line) for line in lines]
+
+    def evidence(self, run: str, evidence: str) -> Evidence:
+        """One piece of evidence, whole."""
+        return Evidence.model_validate(self.http.get(f"/api/runs/{run}/evidence/{evidence}").json())
+
+
+@contextlib.contextmanager
+def company_of(path: Path, **changes: Any) -> Iterator[OpenCompany]:
+    """Serves a world file's company and the product over it, in a thread; `changes` replace fields of the world."""
+    world = replace(read_world(path), **changes)
+    with contextlib.ExitStack() as stack:
+        base = stack.enter_context(_served(build(open_company(world, PUBLIC_URL), generate(world))))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        nothing_more = folder / "deus.toml"
+        nothing_more.touch()
+        settings = load_settings(
+            {**company_settings(open_company(world, base), base, folder), "DEUS_CONFIG": str(nothing_more)}
+        )
+
+        @contextlib.asynccontextmanager
+        async def lifespan(server: FastAPI) -> AsyncIterator[None]:
+            async with open_product(settings) as product:
+                server.state.product = product
+                await product.ready()
+                yield
+
+        api = FastAPI(lifespan=lifespan)
+        api.include_router(runs.router)
+        problem.install(api)
+        url = stack.enter_context(_served(api))
+        opened = OpenCompany(world, url, api_token(settings))
+        stack.callback(opened.http.close)
+        yield opened
+
+
+@contextlib.contextmanager
+def _served(application: Any) -> Iterator[str]:
+    """Serves an application on a free port of loopback, on a thread of its own with its own event loop."""
+    started: Future[int] = Future()
+    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="error", timeout_graceful_shutdown=2))
+
+    async def serve() -> None:
+        serving = asyncio.create_task(server.serve())
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if server.started:
+            started.set_result(cast(int, server.servers[0].sockets[0].getsockname()[1]))
+        await serving
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        finally:
+            if not started.done():
+                started.set_exception(RuntimeError("The server did not start."))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{started.result(PATIENCE)}"
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
