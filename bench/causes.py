@@ -45,7 +45,9 @@ class Score:
 
     @property
     def solved(self) -> bool:
-        return all(part is not False for part in (self.premise, self.cause, self.where, self.onset, self.unchecked, self.never))
+        return all(
+            part is not False for part in (self.premise, self.cause, self.where, self.onset, self.unchecked, self.never)
+        )
 
 
 def answer(world: World) -> tuple[dict[str, Any], list[Noun], float]:
@@ -60,7 +62,14 @@ def answer(world: World) -> tuple[dict[str, Any], list[Noun], float]:
     metrics, artefacts, payments = reading.metrics(), reading.artefacts(), reading.payments()
     spent = -time.process_time()
     span = {"start": period.start.isoformat(), "end": period.end.isoformat()}
-    change = AnalyzeChange.model_construct(metric=metric, metrics=metrics, series=series, period=span, direction="down" if sign < 0 else "up", percent=abs(percent) * 100).compute(frame)
+    change = AnalyzeChange.model_construct(
+        metric=metric,
+        metrics=metrics,
+        series=series,
+        period=span,
+        direction="down" if sign < 0 else "up",
+        percent=abs(percent) * 100,
+    ).compute(frame)
     spent += time.process_time()
     root = change[0].root  # type: ignore[attr-defined]
     parts = [one for name in {metric, root} for dim in dims for one in reading.series(name, (dim,))]
@@ -71,7 +80,9 @@ def answer(world: World) -> tuple[dict[str, Any], list[Noun], float]:
     where = segment[0].where or {}  # type: ignore[attr-defined]
     exact = reading.where(segment[0].root, where)  # type: ignore[attr-defined]
     spent -= time.process_time()
-    found = AnalyzeCauses.model_construct(change=change, metrics=metrics, series=[*series, *parts, *exact], payments=payments, records=artefacts).compute(frame)
+    found = AnalyzeCauses.model_construct(
+        change=change, metrics=metrics, series=[*series, *parts, *exact], payments=payments, records=artefacts
+    ).compute(frame)
     spent += time.process_time()
     return to_finding(found), list(found), spent
 
@@ -152,7 +163,9 @@ def worlds(names: Iterable[str], seeds: range) -> Iterable[tuple[str, World]]:
 def nearest(world: World) -> bool:
     """Whether blaming the deployment nearest to the onset would name the cause."""
     onset = moment(world.truth.get("onset"), world.now)
-    live = [a for a in world.of_kind("deployment") if a["environment"] == "production" and a["state"] == "success" and a.at]
+    live = [
+        a for a in world.of_kind("deployment") if a["environment"] == "production" and a["state"] == "success" and a.at
+    ]
     if onset is None or not live:
         return False
     best = min(live, key=lambda a: abs((a.at - onset).total_seconds()) if a.at else 0)

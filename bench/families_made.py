@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (lists of words read best in few lines)
 """The eighteen families of made worlds: what happened, what it left behind, and what a right answer says."""
 
 from __future__ import annotations

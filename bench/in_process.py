@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from app.demo.company import Company, open_company
-from app.demo.refs import Ref
 from app.demo.history import History, StreamCounts, generate
+from app.demo.refs import Ref
 from app.demo.world import Artefact, World
 from tools.nouns import (
     Alert,
@@ -44,7 +44,8 @@ class Reading:
         self.down = {
             outage.tool
             for outage in world.outages
-            if (outage.since is None or outage.since <= world.now) and (outage.until is None or outage.until > world.now)
+            if (outage.since is None or outage.since <= world.now)
+            and (outage.until is None or outage.until > world.now)
         }
 
     def unchecked(self) -> dict[str, str]:
@@ -74,7 +75,9 @@ class Reading:
         values = [stream.dims[dim] for dim in order]
         for column, index in enumerate(np.ndindex(*(len(v) for v in values))):
             where = {dim: values[i][index[i]] for i, dim in enumerate(order)}
-            points = tuple(Point.model_construct(at=at, value=float(n)) for at, n in zip(axis, sums[:, column], strict=True))
+            points = tuple(
+                Point.model_construct(at=at, value=float(n)) for at, n in zip(axis, sums[:, column], strict=True)
+            )
             found.append(
                 Series.model_construct(service="posthog", ref=metric, url="http://demo", at=axis[0], title=metric, metric=metric,
                                        grain=grain, where=where, points=points, unit="events", timezone=str(self.world.company.timezone))
@@ -108,7 +111,9 @@ class Reading:
         found = []
         for counts in self.history.payments.values():
             axis = [counts.start + counts.step * i for i in range(len(counts.succeeded))]
-            points = tuple(Point.model_construct(at=at, value=float(n)) for at, n in zip(axis, counts.succeeded, strict=True))
+            points = tuple(
+                Point.model_construct(at=at, value=float(n)) for at, n in zip(axis, counts.succeeded, strict=True)
+            )
             found.append(Series(service="stripe", ref="payments", url="http://demo", at=axis[0], title="payments", metric="payments",
                                 grain="hour", points=points))  # fmt: skip
         return found
@@ -124,7 +129,13 @@ class Reading:
         ref = company.ref(a.id)
         if ref.service in self.down:
             return
-        base: dict[str, Any] = {"service": ref.service, "ref": ref.ref, "url": ref.url, "at": a.at or now, "title": company.words(a["title"])}
+        base: dict[str, Any] = {
+            "service": ref.service,
+            "ref": ref.ref,
+            "url": ref.url,
+            "at": a.at or now,
+            "title": company.words(a["title"]),
+        }
 
         def past(name: str) -> datetime | None:
             value = a.time(name)
@@ -164,7 +175,9 @@ class Reading:
             case "alert":
                 yield Alert(**base, component=a["service"] or "", severity=a["severity"], resolved_at=past("resolved"))
             case "incident":
-                yield Incident(**base, component=a["service"] or "", body=company.words(a["text"]), resolved_at=past("resolved"))
+                yield Incident(
+                    **base, component=a["service"] or "", body=company.words(a["text"]), resolved_at=past("resolved")
+                )
             case "campaign":
                 yield Annotation(**base, until=a.time("until"), where={"source": a["source"]} if a["source"] else {})
             case "ticket":

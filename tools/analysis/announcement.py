@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (lists of words read best in few lines)
 """Messages that announce a change, and the times from which they say that it holds. Pure."""
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ _WEEKDAYS: Mapping[str, int] = {
     for name in group.split()
 }  # fmt: skip
 _TOMORROW = re.compile(r"\btomorrow\b|\bmorgen\b|\bmañana\b|\bjutra\b|\bdemain\b", re.IGNORECASE)
-_MIDNIGHT = re.compile(r"\bmidnight\b|\btonight\b|mitternacht|medianoche|middernacht|północ\w*|minuit|end of (?:the )?day", re.IGNORECASE)
-_CLOCK = re.compile(r"\b(?:at|from|um|ab|a las|om|o)\s+(\d{1,2})(?::(\d{2}))?\s*(am|pm|h|uhr|o'clock)?\b", re.IGNORECASE)
+_MIDNIGHT = re.compile(
+    r"\bmidnight\b|\btonight\b|mitternacht|medianoche|middernacht|północ\w*|minuit|end of (?:the )?day", re.IGNORECASE
+)
+_CLOCK = re.compile(
+    r"\b(?:at|from|um|ab|a las|om|o)\s+(\d{1,2})(?::(\d{2}))?\s*(am|pm|h|uhr|o'clock)?\b", re.IGNORECASE
+)
 _DAY_OF_MONTH = re.compile(r"\b(?:the|am|el|from the|ab dem)\s+(\d{1,2})(?:st|nd|rd|th|\.)?\b", re.IGNORECASE)
 _ACTS = re.compile(
     r"\b(?:turn|switch)(?:ed|ing|s)?\b|\b(?:on|off|out) (?:for|since|at|as of|now)\b|\bpaus\w+|\bstop(?:s|ped)?\b|\benabl\w+|\bdisabl\w+|\bblock\w*|\brais\w+|\blower\w*"
@@ -36,7 +41,10 @@ _DOUBTS = re.compile(
     r"|\bdashboard\b|\bdropped\b|\bfell\b|\bfallen\b|\bthird person\b|\bquiet\b|\bcalm\b",
     re.IGNORECASE,
 )
-_SMALL = re.compile(r"nobody should (?:feel|notice)|small numbers|never convert|\b[1-3]\s?%|looks fine|no change|nothing (?:else|changes)|bedtime|key of|kitchen|küche|kuchen", re.IGNORECASE)
+_SMALL = re.compile(
+    r"nobody should (?:feel|notice)|small numbers|never convert|\b[1-3]\s?%|looks fine|no change|nothing (?:else|changes)|bedtime|key of|kitchen|küche|kuchen",
+    re.IGNORECASE,
+)
 _SOON = timedelta(days=8)
 
 
@@ -60,9 +68,9 @@ def effective(text: str, said: datetime, tz: ZoneInfo) -> list[tuple[datetime, t
         days.append(midnight + timedelta(days=1))
     if _MIDNIGHT.search(text):
         found.append((midnight + timedelta(days=1), timedelta(minutes=30)))
-    for name, day in _WEEKDAYS.items():
+    for name, weekday in _WEEKDAYS.items():
         if re.search(rf"\b{name}\b", text, re.IGNORECASE):
-            days.append(midnight + timedelta(days=(day - local.weekday()) % 7 or 7))
+            days.append(midnight + timedelta(days=(weekday - local.weekday()) % 7 or 7))
     for match in _DAY_OF_MONTH.finditer(text):
         number = int(match.group(1))
         days += [at for i in range(15) if (at := midnight + timedelta(days=i)).day == number]

@@ -83,7 +83,11 @@ def belongs(error: ErrorGroup, deployment: Deployment) -> bool:
 
 
 def _deployments(
-    deployments: Sequence[Deployment], pulls: Sequence[PullRequest], errors: Sequence[ErrorGroup], begin: datetime, now: datetime
+    deployments: Sequence[Deployment],
+    pulls: Sequence[PullRequest],
+    errors: Sequence[ErrorGroup],
+    begin: datetime,
+    now: datetime,
 ) -> list[Candidate]:
     live = [d for d in deployments if d.environment == "production" and d.state == "success" and begin <= d.at <= now]
     back = {d.rollback_of: d for d in live if d.rollback_of}
@@ -104,7 +108,11 @@ def _deployments(
 
 
 def _merged(
-    deployments: Sequence[Deployment], pulls: Sequence[PullRequest], errors: Sequence[ErrorGroup], begin: datetime, now: datetime
+    deployments: Sequence[Deployment],
+    pulls: Sequence[PullRequest],
+    errors: Sequence[ErrorGroup],
+    begin: datetime,
+    now: datetime,
 ) -> list[Candidate]:
     """Merged pull requests that no known deployment brought: some hour after the merge they went live, or not at all."""
     carried = {p.ref for d in deployments for p in shipped(d, pulls)}
@@ -115,14 +123,32 @@ def _merged(
         own = tuple(e for e in errors if e.release and pull.merge_sha and (e.release == pull.merge_sha))
         text = f"{pull.title}\n{'' if commands(pull.body) else pull.body}"
         moments = ((pull.merged_at, timedelta(minutes=50)), (pull.merged_at, timedelta(hours=5)))
-        found.append(Candidate(pull, moments, text, tuple(f.path for f in pull.files), (pull,), own, peers=max(4, len(loose)), prior=1.2))
+        found.append(
+            Candidate(
+                pull,
+                moments,
+                text,
+                tuple(f.path for f in pull.files),
+                (pull,),
+                own,
+                peers=max(4, len(loose)),
+                prior=1.2,
+            )
+        )
     return found
 
 
 def _flags(records: Sequence[Noun], begin: datetime, now: datetime) -> list[Candidate]:
     changes = [noun for noun in records if isinstance(noun, FlagChange) and begin <= noun.at <= now]
     return [
-        Candidate(c, ((c.at, _AT_ONCE),), f"{c.key.replace('-', ' ')} {c.title}", where=dict(c.where), peers=max(3, len(changes)), prior=1.4)
+        Candidate(
+            c,
+            ((c.at, _AT_ONCE),),
+            f"{c.key.replace('-', ' ')} {c.title}",
+            where=dict(c.where),
+            peers=max(3, len(changes)),
+            prior=1.4,
+        )
         for c in changes
     ]
 
@@ -139,7 +165,9 @@ def _campaigns(records: Sequence[Noun], begin: datetime, now: datetime, sign: in
             moments.append((noun.at, timedelta(hours=1)))
         if moments:
             where = dict(noun.where) or None
-            found.append(Candidate(noun, tuple(moments), noun.text(), where=where, peers=3, prior=1.2, until=noun.until))
+            found.append(
+                Candidate(noun, tuple(moments), noun.text(), where=where, peers=3, prior=1.2, until=noun.until)
+            )
     return found
 
 
@@ -157,9 +185,14 @@ def _messages(records: Sequence[Noun], begin: datetime, now: datetime, tz: ZoneI
     said = [
         (noun, weight)
         for noun in records
-        if isinstance(noun, Message) and begin <= noun.at <= now and not commands(noun.body) and (weight := announces(noun.body)) > 0
+        if isinstance(noun, Message)
+        and begin <= noun.at <= now
+        and not commands(noun.body)
+        and (weight := announces(noun.body)) > 0
     ]
     return [
-        Candidate(noun, tuple(effective(noun.body, noun.at, tz)), noun.body, peers=max(3, len(said)), prior=weight - 1.2)
+        Candidate(
+            noun, tuple(effective(noun.body, noun.at, tz)), noun.body, peers=max(3, len(said)), prior=weight - 1.2
+        )
         for noun, weight in said
     ]

@@ -62,7 +62,8 @@ def rank(candidates: Sequence[Candidate], situation: Situation) -> list[Verdict]
     weights = np.exp(np.array([verdict.score for verdict in verdicts], dtype=np.float64))
     whole = 1.0 + float(weights.sum())
     shared = [
-        Verdict(v.candidate, v.score, v.at, v.reasons, v.measuring, float(w / whole)) for v, w in zip(verdicts, weights, strict=True)
+        Verdict(v.candidate, v.score, v.at, v.reasons, v.measuring, float(w / whole))
+        for v, w in zip(verdicts, weights, strict=True)
     ]
     return sorted(shared, key=lambda verdict: -verdict.score)
 
@@ -84,7 +85,8 @@ def weigh(candidate: Candidate, situation: Situation, others: Sequence[Candidate
 
 def is_measuring(candidate: Candidate) -> bool:
     """Whether the candidate changes what is counted."""
-    return measures(candidate.text, candidate.paths)
+    broke = any(error.level in ("error", "fatal") and error.state != "ignored" for error in candidate.errors)
+    return measures(candidate.text, candidate.paths) and not broke
 
 
 def _timed(candidate: Candidate, situation: Situation) -> tuple[datetime, float]:
@@ -140,12 +142,12 @@ def _segment(candidate: Candidate, situation: Situation) -> list[tuple[str, floa
         named = ", ".join(f"{dim} {value}" for dim, value in candidate.where.items())
         if candidate.where == where:
             return [(f"concerns {named}, as the change does", 3.2)]
+        if where and all(where.get(dim) == value for dim, value in candidate.where.items()):
+            return [(f"concerns {named}, as the change does", 2.6)]
         for other, worth in situation.alternatives:
             if dict(candidate.where) == dict(other):
                 best = max((w for _, w in situation.alternatives), default=0.0)
                 return [(f"concerns {named}", max(-4.0, 1.5 - 0.8 * (best - worth)) if worth > -2 else -4.0)]
-        if where and all(where.get(dim) == value for dim, value in candidate.where.items()):
-            return [(f"concerns {named}, as the change does", 2.0)]
         if candidate.where.keys() <= situation.dims.keys():
             return [(f"concerns {named}, which did not change by itself", -5.0)]
         return [("", -0.5)]
@@ -203,16 +205,23 @@ def _errors(candidate: Candidate, situation: Situation) -> list[tuple[str, float
         return []
     best: tuple[str, float] | None = None
     for error in candidate.errors:
-        after = (error.at - situation.onset).total_seconds() / 3600
-        if error.state == "ignored" or not -3 <= after <= 24:
+        after = (error.at - candidate.moments[0][0]).total_seconds() / 3600
+        if error.state == "ignored" or not -0.5 <= after <= 24:
             continue
         strength = dose(error, situation)
         agreement = agrees(error, situation.where, situation.dims)
-        near = relevance("\n".join((candidate.text, *candidate.paths, error.title)), situation.metric, situation.relatives)
+        near = relevance(
+            "\n".join((candidate.text, *candidate.paths, error.title)), situation.metric, situation.relatives
+        )
         doubt = (0.0 if near else -1.5) + (-1.2 if error.level in ("warning", "info") and agreement <= 0 else 0.0)
         in_files = bool(error.culprit) and any(_same_file(error.culprit, path) for path in candidate.paths)
         if strength >= 0.12:
-            weight = 3.0 + doubt + (1.2 if agreement > 0 else -2.5 if agreement < 0 else 0.0) + (0.8 if in_files else 0.0)
+            weight = (
+                (3.0 if strength >= 0.35 else 1.5)
+                + doubt
+                + (1.2 if agreement > 0 else -2.5 if agreement < 0 else 0.0)
+                + (0.8 if in_files else 0.0)
+            )
         else:
             weight = 0.4 if agreement > 0 else -0.4
         said = f"brought {error.ref}, {strength:.1f} errors for each event that is missing"
@@ -224,13 +233,19 @@ def _errors(candidate: Candidate, situation: Situation) -> list[tuple[str, float
 
 
 def _same_file(culprit: str, path: str) -> bool:
-    return culprit == path or culprit.endswith("/" + path) or path.endswith("/" + culprit) or culprit.split(" ")[0] == path
+    return (
+        culprit == path or culprit.endswith("/" + path) or path.endswith("/" + culprit) or culprit.split(" ")[0] == path
+    )
 
 
 def _ended(candidate: Candidate, situation: Situation) -> list[tuple[str, float]]:
     """Whether it was over when the change was."""
     if situation.until is None:
-        if isinstance(candidate.noun, Incident | Alert) and candidate.until and candidate.until < situation.now - timedelta(hours=12):
+        if (
+            isinstance(candidate.noun, Incident | Alert)
+            and candidate.until
+            and candidate.until < situation.now - timedelta(hours=12)
+        ):
             return [("was over while the change went on", -4.0)]
         return []
     if candidate.rollback is not None:
@@ -271,5 +286,3 @@ def _kind(
         found.append(("", -0.5))
     del at
     return found
-
-

@@ -17,7 +17,11 @@ _SHORT = timedelta(days=2)
 
 
 def chart_of(
-    panel: Panel, numbers: Numbers, onset: datetime | None, recovered: datetime | None, where: Mapping[str, str] | None = None
+    panel: Panel,
+    numbers: Numbers,
+    onset: datetime | None,
+    recovered: datetime | None,
+    where: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Content of an artefact of kind chart: series of [time, value] by local day, by hour for what lasted less than two."""
     event = numbers.event
@@ -67,7 +71,11 @@ def _segment(panel: Panel, metric: str, where: Mapping[str, str]) -> Floats | No
 def _points(panel: Panel, values: Floats, first: int, short: bool, whole: bool = False) -> list[list[Any]]:
     known = panel.known | whole
     if short:
-        return [[panel.grid.moment(i).isoformat(), round(float(values[i]), 1)] for i in range(first, panel.grid.size) if known[i]]
+        return [
+            [panel.grid.moment(i).isoformat(), round(float(values[i]), 1)]
+            for i in range(first, panel.grid.size)
+            if known[i]
+        ]
     ordinals = panel.grid.ordinals
     found = []
     for day in np.unique(ordinals[first:]):

@@ -39,7 +39,9 @@ def _regional(country: str, first: int, last: int) -> tuple[Holiday, ...]:
         national = holidays.country_holidays(country)
     except NotImplementedError:
         return ()
-    kinds = tuple(c for c in ("public", "bank", "half_day", "catholic", "optional") if c in national.supported_categories)
+    kinds = tuple(
+        c for c in ("public", "bank", "half_day", "catholic", "optional") if c in national.supported_categories
+    )
     found: list[Holiday] = []
     for region in (None, *national.subdivisions):
         known = holidays.country_holidays(country, subdiv=region, years=range(first, last + 1), categories=kinds)
@@ -47,5 +49,8 @@ def _regional(country: str, first: int, last: int) -> tuple[Holiday, ...]:
     # Where regions have a holiday in most weeks of the year, theirs tell nothing about the country.
     days = {h.date for h in found}
     if len(days) > 25 * (last - first + 1):
-        found = [Holiday(day, name, country) for day, name in holidays.country_holidays(country, years=range(first, last + 1)).items()]
+        found = [
+            Holiday(day, name, country)
+            for day, name in holidays.country_holidays(country, years=range(first, last + 1)).items()
+        ]
     return tuple(found)

@@ -87,8 +87,8 @@ class Contrast:
     def dispersion(self) -> float:
         """How much wilder than chance the share is from day to day; the median of days, so that an event is no noise."""
         ordinals, day = np.unique(self.grid.ordinals[self.known], return_inverse=True)
-        part = np.bincount(day, weights=self.part[self.known], minlength=len(ordinals))
-        whole = np.bincount(day, weights=self.whole[self.known], minlength=len(ordinals))
+        part = np.bincount(day, weights=self.part[self.known], minlength=len(ordinals)).astype(np.float64)
+        whole = np.bincount(day, weights=self.whole[self.known], minlength=len(ordinals)).astype(np.float64)
         use = whole > 0
         if use.sum() < 5 or part.sum() == 0:
             return 1.0

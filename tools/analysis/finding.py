@@ -28,7 +28,7 @@ class ChangeFinding(Noun):
     `observed` and `expected` are their counts. `label` is a word of FORMAT.md where an ordinary reason explains the
     impression. `onset` lies in `onset_interval` with 95% probability. `where` is {} where all moved alike, None where
     nothing did. `root` is the first step of the funnel that shows the change, `factor` what multiplied it there.
-    `naive` is what a plain comparison with the days before shows, and the other parts what that is made of.
+    `words` are those by which documents about it are found. `naive` is what a plain comparison with the days before shows, and the other parts what that is made of.
     """
 
     kind: ClassVar[str] = "change_finding"
@@ -57,6 +57,7 @@ class ChangeFinding(Noun):
     weekly_growth: float = 0.0
     naive: float | None = None
     naive_parts: dict[str, float] = Field(default_factory=dict)
+    words: str = ""
     chart: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -84,7 +84,11 @@ class AnalyzeCauses(Analysis):
             ranking = rank_noun(found, outcome, panel, numbers)
             ranked.append(ranking)
             if outcome.named is not None and outcome.label is None:
-                ranked.append(pick(outcome.named.candidate.noun, "cause", "; ".join(ranking.cause.reasons if ranking.cause else ())))
+                ranked.append(
+                    pick(
+                        outcome.named.candidate.noun, "cause", "; ".join(ranking.cause.reasons if ranking.cause else ())
+                    )
+                )
             ranked += [pick(noun, _group(noun), why) for noun, why in outcome.related]
         return ranked
 
@@ -108,7 +112,7 @@ def asked_of(
 ) -> tuple[Period, int, float]:
     """The period, sign and relative size that the question speaks of; the last fortnight where it names none."""
     sign = _SIGNS.get(direction or "", 0)
-    size = min(0.95, abs(percent or 20.0) / (100.0 if sign <= 0 else 100.0))
+    size = min(0.95, abs(percent or 20.0) / 100.0)
     asked = size if sign > 0 else -size
     if period:
         start, end = (datetime.fromisoformat(period[name]) for name in ("start", "end"))
@@ -121,12 +125,20 @@ def asked_of(
 def holidays_of(panel: Panel, frame: Frame) -> tuple[Holiday, ...]:
     """Days on which the metric's people do not work: of the company's country and of those that the metric knows."""
     home = country_of(frame.timezone.key)
-    known = {value for dims in panel.margins.values() for name, values in dims.items() if "country" in name for value in values}
+    known = {
+        value
+        for dims in panel.margins.values()
+        for name, values in dims.items()
+        if "country" in name
+        for value in values
+    }
     first = panel.grid.start.date()
     return closures({*frame.countries, *known}, home, first, frame.now.date() + timedelta(days=7))
 
 
-def describe(panel: Panel, numbers: Numbers, period: Period, url: str, asked_direction: int | None = None) -> ChangeFinding:
+def describe(
+    panel: Panel, numbers: Numbers, period: Period, url: str, asked_direction: int | None = None
+) -> ChangeFinding:
     """The numbers as a noun."""
     change, event = numbers.change, numbers.event
     root = event.metric if event else (panel.family[0] if panel.family else panel.metric)
@@ -138,11 +150,17 @@ def describe(panel: Panel, numbers: Numbers, period: Period, url: str, asked_dir
             onset = moment_of(panel, likeliest(numbers.likelihood))
             low, high = numbers.likelihood.interval()
             interval = (moment_of(panel, low), moment_of(panel, high))
-    happened: bool | None = event is not None or change.verdict in ("dropped", "rose") or change.label in ("trend", "holiday")
+    happened: bool | None = (
+        event is not None or change.verdict in ("dropped", "rose") or change.label in ("trend", "holiday")
+    )
     if not happened and change.verdict == "cannot_tell" and change.label not in NOT_HAPPENED:
         happened = None
     impression = change.impression
-    sign = asked_direction if asked_direction is not None else (0 if change.asked == 0 else (-1 if change.asked < 0 else 1))
+    sign = (
+        asked_direction
+        if asked_direction is not None
+        else (0 if change.asked == 0 else (-1 if change.asked < 0 else 1))
+    )
     return ChangeFinding(
         service="deus",
         ref=f"change of {panel.metric}",
@@ -171,11 +189,13 @@ def describe(panel: Panel, numbers: Numbers, period: Period, url: str, asked_dir
         factor=event.factor if event else None,
         steady=numbers.unaffected,
         parts=tuple(
-            Part(dim=dim, value=value, before=before, during=during, gain=gain) for dim, value, before, during, gain in numbers.segments
+            Part(dim=dim, value=value, before=before, during=during, gain=gain)
+            for dim, value, before, during, gain in numbers.segments
         ),
         weekly_growth=change.weekly_growth,
         naive=impression.relative if impression else None,
         naive_parts=_parts(impression),
+        words=words_of(panel, numbers),
         chart=chart_of(panel, numbers, onset, recovered),
     )
 
@@ -238,6 +258,16 @@ def candidate_of(verdict: Verdict) -> CauseCandidate:
     )
 
 
+def words_of(panel: Panel, numbers: Numbers) -> str:
+    """The words by which documents about the change, or about reading such numbers, are found."""
+    found = [panel.metric, panel.metric.replace("_", " ")]
+    if numbers.event is None:
+        return " ".join([*found, "dashboard metrics numbers weekend weekday compare week today report"])
+    for dim, value in numbers.event.where.items():
+        found += [dim.strip("$").replace("_", " "), value]
+    return " ".join([*found, "campaign marketing plan" if "source" in numbers.event.where else "app versions"])
+
+
 def _parts(impression: Any) -> dict[str, float]:
     if impression is None:
         return {}
@@ -250,4 +280,6 @@ def _finite(value: float) -> float | None:
 
 
 def _group(noun: Noun) -> str:
-    return {"message": "said", "ticket": "met", "issue": "met", "document": "known", "incident": "known"}.get(noun.kind, "evidence")
+    return {"message": "said", "ticket": "met", "issue": "met", "document": "known", "incident": "known"}.get(
+        noun.kind, "evidence"
+    )

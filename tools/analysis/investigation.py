@@ -74,9 +74,26 @@ def investigate(
         first = panel.grid.moment(event.first)
         start = datetime.combine(holiday.date, datetime.min.time(), tzinfo=tz)
         onset = start if abs(first - start) < timedelta(days=2) else first
-        return Outcome(True, "holiday", None, onset=onset, recovered=recovered, where=event.where, holiday=holiday.name, blind=blind)
+        return Outcome(
+            True,
+            "holiday",
+            None,
+            onset=onset,
+            recovered=recovered,
+            where=event.where,
+            holiday=holiday.name,
+            blind=blind,
+        )
     if likelihood is None:
-        return Outcome(True, "unknown", None, onset=panel.grid.moment(event.first), recovered=recovered, where=event.where, blind=blind)
+        return Outcome(
+            True,
+            "unknown",
+            None,
+            onset=panel.grid.moment(event.first),
+            recovered=recovered,
+            where=event.where,
+            blind=blind,
+        )
     mode = moment_of(panel, likeliest(likelihood))
     low, high = likelihood.interval()
     interval = (moment_of(panel, low), moment_of(panel, high))
@@ -101,7 +118,9 @@ def investigate(
     paid = payments_change(payments, mode, recovered or panel.now)
     named = ranking[0] if ranking and ranking[0].score >= NAMED else None
     if named is None:
-        return Outcome(True, "unknown", None, tuple(ranking), mode, interval, recovered, event.where, (), None, lost, paid, blind)
+        return Outcome(
+            True, "unknown", None, tuple(ranking), mode, interval, recovered, event.where, (), None, lost, paid, blind
+        )
     where = _where(event, named.candidate, numbers)
     onset = named.at if _compatible(likelihood, named, mode) else mode
     if named.candidate.rollback is not None and recovered is not None:
@@ -109,9 +128,25 @@ def investigate(
         recovered = back if abs(back - recovered) < timedelta(hours=3) else recovered
     if named.measuring and event.sign < 0:
         related = measured_elsewhere(named, situation, nouns)
-        return Outcome(True, "tracking", named, tuple(ranking), onset, interval, recovered, where, tuple(related), None, lost, paid, blind)
+        return Outcome(
+            True,
+            "tracking",
+            named,
+            tuple(ranking),
+            onset,
+            interval,
+            recovered,
+            where,
+            tuple(related),
+            None,
+            lost,
+            paid,
+            blind,
+        )
     related = supporting(named, situation, nouns)
-    return Outcome(True, None, named, tuple(ranking), onset, interval, recovered, where, tuple(related), None, lost, paid, blind)
+    return Outcome(
+        True, None, named, tuple(ranking), onset, interval, recovered, where, tuple(related), None, lost, paid, blind
+    )
 
 
 def likeliest(likelihood: Likelihood, reach: float = 6 * 3600.0) -> float:
@@ -174,7 +209,7 @@ def _where(event: Event, candidate: Candidate, numbers: Numbers) -> Mapping[str,
 
 def _holiday(panel: Panel, event: Event, holidays: Sequence[Holiday]) -> Holiday | None:
     """The holiday whose days the event covers, and hardly any others."""
-    if event.sign > 0 or event.lasting and event.last - event.first > 24 * 3:
+    if event.sign > 0 or (event.lasting and event.last - event.first > 24 * 3):
         return None
     tz = panel.grid.tz
     dates = {h.date: h for h in holidays}
@@ -182,10 +217,16 @@ def _holiday(panel: Panel, event: Event, holidays: Sequence[Holiday]) -> Holiday
     on = [day for place in hours if (day := local_date(panel.grid.moment(place), tz)) in dates]
     weight = panel.totals[panel.metric]
     usual = np.array([weight[max(0, place - 24 * 7)] + weight[max(0, place - 24 * 14)] + 0.01 for place in hours])
-    covered = float(sum(u for place, u in zip(hours, usual, strict=True) if local_date(panel.grid.moment(place), tz) in dates))
+    covered = float(
+        sum(u for place, u in zip(hours, usual, strict=True) if local_date(panel.grid.moment(place), tz) in dates)
+    )
     if not on or covered < 0.8 * float(usual.sum()):
         return None
-    length = sum(1 for place in range(max(0, event.first - 24), min(panel.grid.size, event.last + 24)) if local_date(panel.grid.moment(place), tz) == on[0])
+    length = sum(
+        1
+        for place in range(max(0, event.first - 24), min(panel.grid.size, event.last + 24))
+        if local_date(panel.grid.moment(place), tz) == on[0]
+    )
     return dates[on[0]] if len([d for d in on if d == on[0]]) >= 0.6 * length else None
 
 

@@ -39,15 +39,25 @@ _LIKE = 0.2
 def supporting(best: Verdict, situation: Situation, nouns: Sequence[Noun]) -> list[tuple[Noun, str]]:
     """Records to cite beside the named cause, each with what it shows."""
     candidate = best.candidate
-    found: list[tuple[Noun, str]] = [(pull, "the change itself") for pull in candidate.pulls if pull is not candidate.noun]
+    found: list[tuple[Noun, str]] = [
+        (pull, "the change itself") for pull in candidate.pulls if pull is not candidate.noun
+    ]
     for error in candidate.errors:
-        if error.state != "ignored" and dose(error, situation) >= 0.08 and agrees(error, situation.where, situation.dims) >= 0:
+        if (
+            error.state != "ignored"
+            and dose(error, situation) >= 0.08
+            and agrees(error, situation.where, situation.dims) >= 0
+        ):
             found.append((error, "came in with it"))
     if candidate.rollback is not None:
         found.append((candidate.rollback, "took it back"))
     elif situation.until is not None:
         for noun in nouns:
-            if isinstance(noun, Deployment) and noun.rollback_of and abs(noun.at - situation.until) < timedelta(hours=2):
+            if (
+                isinstance(noun, Deployment)
+                and noun.rollback_of
+                and abs(noun.at - situation.until) < timedelta(hours=2)
+            ):
                 found.append((noun, "ended it"))
     found += _overlapping(situation, nouns, candidate.noun)
     found += _telling(best, situation, nouns)
@@ -62,7 +72,12 @@ def measured_elsewhere(best: Verdict, situation: Situation, nouns: Sequence[Noun
     found: list[tuple[Noun, str]] = [(candidate.noun, "changed how events are counted")]
     found += [(pull, "the change itself") for pull in candidate.pulls]
     for noun in nouns:
-        if isinstance(noun, Message) and noun.at > situation.onset and _USUAL.search(noun.body) and not commands(noun.body):
+        if (
+            isinstance(noun, Message)
+            and noun.at > situation.onset
+            and _USUAL.search(noun.body)
+            and not commands(noun.body)
+        ):
             found.append((noun, "says that the thing itself goes on"))
         if isinstance(noun, Document) and _names(noun.text(), situation.metric):
             found.append((noun, "says how it is counted"))
@@ -73,7 +88,11 @@ def reading(nouns: Sequence[Noun], label: str, peak: tuple[float, float] | None 
     """For an impression that is no change: what the company itself says about reading its numbers, or what made the peak."""
     found: list[tuple[Noun, str]] = []
     for noun in nouns:
-        if label in ("weekday", "incomplete-period") and isinstance(noun, Message | Document) and len(_READING.findall(noun.text())) >= 2:
+        if (
+            label in ("weekday", "incomplete-period")
+            and isinstance(noun, Message | Document)
+            and len(_READING.findall(noun.text())) >= 2
+        ):
             found.append((noun, "says how to read these numbers"))
         if label == "earlier-peak" and peak is not None:
             near = peak[0] - 12 * 3600 <= noun.at.timestamp() <= peak[0] + 12 * 3600
@@ -82,7 +101,10 @@ def reading(nouns: Sequence[Noun], label: str, peak: tuple[float, float] | None 
     return _once(found, None)
 
 
-_LOUD = re.compile(r"front page|newsletter|featured|mention|podcast|viral|sale|discount|launch|campaign|push|tv\b|forum|hacker news|product hunt|press", re.IGNORECASE)
+_LOUD = re.compile(
+    r"front page|newsletter|featured|mention|podcast|viral|sale|discount|launch|campaign|push|tv\b|forum|hacker news|product hunt|press",
+    re.IGNORECASE,
+)
 
 
 def _overlapping(situation: Situation, nouns: Sequence[Noun], cause: Noun) -> list[tuple[Noun, str]]:
@@ -113,10 +135,16 @@ def _telling(best: Verdict, situation: Situation, nouns: Sequence[Noun]) -> list
         if isinstance(cause, Annotation) and -30 <= gap <= 20:
             told = set(words(cause.title)) & set(words(noun.body))
             source = any(mentions(noun.body, d, v) for d, v in cause.where.items())
-            if len(told) >= 2 or (source and re.search(r"budget|stop|spent|end|paus|campaign|start", noun.body, re.IGNORECASE)):
+            if len(told) >= 2 or (
+                source and re.search(r"budget|stop|spent|end|paus|campaign|start", noun.body, re.IGNORECASE)
+            ):
                 found.append((noun, "tells of it"))
         if situation.until is not None and situation.onset < noun.at <= situation.until + timedelta(hours=1):
-            if re.search(r"roll\w* (?:it |the \w+ )?back|zur[uü]ckroll|revert|is back|are back|back on|again\b", noun.body, re.IGNORECASE):
+            if re.search(
+                r"roll\w* (?:it |the \w+ )?back|zur[uü]ckroll|revert|is back|are back|back on|again\b",
+                noun.body,
+                re.IGNORECASE,
+            ):
                 found.append((noun, "tells how it was mended"))
     return found
 
@@ -128,18 +156,38 @@ def _met(best: Verdict, situation: Situation, nouns: Sequence[Noun]) -> list[tup
     own = subjects("\n".join((cause.text, *cause.paths)))
     found: list[tuple[Noun, str]] = []
     for noun in nouns:
-        if not isinstance(noun, Ticket | Message | Issue) or noun is cause.noun or not situation.onset <= noun.at <= end:
+        if (
+            not isinstance(noun, Ticket | Message | Issue)
+            or noun is cause.noun
+            or not situation.onset <= noun.at <= end
+        ):
             continue
         text = noun.text()
-        if commands(text) or (isinstance(noun, Issue) and noun.state in ("done", "cancelled") and noun.closed_at and noun.closed_at < situation.onset):
+        if commands(text) or (
+            isinstance(noun, Issue)
+            and noun.state in ("done", "cancelled")
+            and noun.closed_at
+            and noun.closed_at < situation.onset
+        ):
             continue
-        about = relevance(text, situation.metric, ()) >= 1 or bool(subjects(text) & own and relevance(text, situation.metric, situation.relatives))
+        about = relevance(text, situation.metric, ()) >= 1 or bool(
+            subjects(text) & own and relevance(text, situation.metric, situation.relatives)
+        )
         where = any(mentions(text, dim, value) for dim, value in situation.where.items())
         symptom = bool(SYMPTOM.search(text))
-        accuses = isinstance(noun, Message | Issue) and bool(re.search(r"\bsince the (?:new|day)\b|\bdo we take\b|\bdo people\b|to blame\?|cost us|was it\b|what broke", text, re.IGNORECASE))
+        accuses = isinstance(noun, Message | Issue) and bool(
+            re.search(
+                r"\bsince the (?:new|day)\b|\bdo we take\b|\bdo people\b|to blame\?|cost us|was it\b|what broke",
+                text,
+                re.IGNORECASE,
+            )
+        )
         if accuses:
             continue
-        if symptom and ((about and (where or not situation.where or isinstance(noun, Ticket))) or (where and _shared(text, cause.text))):
+        if symptom and (
+            (about and (where or not situation.where or isinstance(noun, Ticket)))
+            or (where and _shared(text, cause.text))
+        ):
             found.append((noun, "met it"))
     return found
 
@@ -148,7 +196,9 @@ def _shared(text: str, other: str) -> bool:
     return len({w for w in words(text) if len(w) > 3} & set(words(other))) >= 1
 
 
-def _known(best: Verdict, situation: Situation, nouns: Sequence[Noun], chosen: Sequence[Noun]) -> list[tuple[Noun, str]]:
+def _known(
+    best: Verdict, situation: Situation, nouns: Sequence[Noun], chosen: Sequence[Noun]
+) -> list[tuple[Noun, str]]:
     """Past incidents and documents that are about the same thing as the cause and what was seen of it."""
     shelf = [
         noun
@@ -157,8 +207,15 @@ def _known(best: Verdict, situation: Situation, nouns: Sequence[Noun], chosen: S
         or (isinstance(noun, Document) and not _is_source(noun) and not _RUNBOOK.search(noun.title))
     ]
     weights = rarity([noun.text() for noun in nouns])
-    seen = [best.candidate.text, *best.candidate.paths, *(noun.text() for noun in chosen if not isinstance(noun, Deployment))]
-    seen += [*(str(value) for error in best.candidate.errors for value in error.tags.values()), *situation.where.values()]
+    seen = [
+        best.candidate.text,
+        *best.candidate.paths,
+        *(noun.text() for noun in chosen if not isinstance(noun, Deployment)),
+    ]
+    seen += [
+        *(str(value) for error in best.candidate.errors for value in error.tags.values()),
+        *situation.where.values(),
+    ]
     found: list[tuple[Noun, str]] = []
     for _ in range(2):
         for noun in shelf:
@@ -184,7 +241,9 @@ def _alike(noun: Noun, seen: str, situation: Situation, weights: Mapping[str, fl
 def _likeness(one: str, other: str, weights: Mapping[str, float]) -> float:
     """How much of the other's telling words the one has, from 0 to 1."""
     mine, theirs = set(words(one)), set(words(other))
-    return float(sum(weights.get(w, 1.0) ** 2 for w in mine & theirs) / max(1e-9, sum(weights.get(w, 1.0) ** 2 for w in theirs)))
+    return float(
+        sum(weights.get(w, 1.0) ** 2 for w in mine & theirs) / max(1e-9, sum(weights.get(w, 1.0) ** 2 for w in theirs))
+    )
 
 
 def _is_source(noun: Document) -> bool:
@@ -203,4 +262,3 @@ def _once(found: Sequence[tuple[Noun, str]], but: Noun | None) -> list[tuple[Nou
             seen.add((noun.service, noun.ref))
             kept.append((noun, why))
     return kept
-

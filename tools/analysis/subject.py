@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (lists of words read best in few lines)
 """What a text is about, as far as it matters to a number: its step of the funnel, its segment, its measuring. Pure.
 
 Words are those of English, German, Spanish, Polish, Dutch and French, as startups mix them.
@@ -32,7 +33,9 @@ _SUBJECTS: Mapping[str, str] = {
     "lesson": r"lessons?|courses?|quiz\w*|exercise\w*",
     "transfer": r"transfers?|transactions?|payouts?|bank\w*|iban|sepa",
 }
-_COMPILED = {name: re.compile(rf"(?<![a-z])(?:{pattern})(?![a-z])", re.IGNORECASE) for name, pattern in _SUBJECTS.items()}
+_COMPILED = {
+    name: re.compile(rf"(?<![a-z])(?:{pattern})(?![a-z])", re.IGNORECASE) for name, pattern in _SUBJECTS.items()
+}
 MEASURING = re.compile(
     r"analytic\w*|telemetr\w+|posthog|mixpanel|amplitude|google tag|tag manager|gtag|\bpixel\b|track(?:s|ed|er|ing)?\b"
     r"|event names?|rename\w* (?:the )?events?|consent|instrumentation|beacons?|ad ?blockers?|messwert\w*|anal[ií]tic\w*"
@@ -100,12 +103,34 @@ def _speaks(spoken: frozenset[str], stems: set[str], metric: str) -> bool:
     return bool(stems & ({stem for stem in words(metric.replace("_", " ")) if len(stem) > 3} - _COMMON))
 
 
-_COMMON = frozenset({"start", "complet", "creat", "view", "made", "open", "send", "sent", "add", "finish", "confirm", "page", "don", "done", "submit"})
+_COMMON = frozenset(
+    {
+        "start",
+        "complet",
+        "creat",
+        "view",
+        "made",
+        "open",
+        "send",
+        "sent",
+        "add",
+        "finish",
+        "confirm",
+        "page",
+        "don",
+        "done",
+        "submit",
+    }
+)
 
 
 def mentions(text: str, dim: str, value: str) -> bool:
     """Whether a text names a segment's value, in its own or in people's words."""
-    pattern = _COUNTRIES.get(value, "") if dim.strip("$").lower() in ("country", "geoip_country_code", "region", "market") else _ALIASES.get(value.lower(), "")
+    pattern = (
+        _COUNTRIES.get(value, "")
+        if dim.strip("$").lower() in ("country", "geoip_country_code", "region", "market")
+        else _ALIASES.get(value.lower(), "")
+    )
     if len(value) > 2 and re.search(rf"(?<![a-z0-9]){re.escape(value)}(?![a-z0-9])", text, re.IGNORECASE):
         return True
     if len(value) <= 2 and re.search(rf"\b{re.escape(value)}\b", text):
@@ -115,7 +140,10 @@ def mentions(text: str, dim: str, value: str) -> bool:
 
 def measures(text: str, paths: Iterable[str] = ()) -> bool:
     """Whether a change is one of what counts events rather than of what people do."""
-    return MEASURING.search(text) is not None or any(MEASURING_PATH.search(path) for path in paths)
+    if any(MEASURING_PATH.search(path) for path in paths):
+        return True
+    titles = "\n".join(text.splitlines()[:2])
+    return MEASURING.search(titles) is not None or len(set(MEASURING.findall(text))) >= 2
 
 
 def commands(text: str) -> bool:

@@ -25,7 +25,9 @@ def advice_for(outcome: Outcome, found: ChangeFinding) -> str:
     if outcome.label in NOT_HAPPENED:
         return "Nothing to undo. Compare whole days with the same weekday of the weeks before."
     if outcome.label == "trend":
-        return "No single release did this, so rolling one back will not help. Look at what has been drifting for weeks."
+        return (
+            "No single release did this, so rolling one back will not help. Look at what has been drifting for weeks."
+        )
     if outcome.label == "holiday":
         return "Nothing to undo: it comes back by itself after the holiday."
     if outcome.label == "tracking":
