@@ -32,9 +32,7 @@ def test_a_founder_asks_and_gets_steps_a_chart_and_evidence(visit: Visit) -> Non
     expect(page.locator("[data-sidebar=sidebar]").get_by_text(QUESTION)).to_have_count(1)
     page.locator(".deus-plan-head").click()
     assert page.locator(".deus-steps li[data-state=done]").count() >= 3
-    assert (
-        "posthog" in page.locator(".deus-step-services").all_inner_texts()[0] + page.locator(".deus-steps").inner_text()
-    )
+    assert page.locator(".deus-step-services").get_by_text("PostHog").count() >= 1
     expect(page.locator(".deus-chart .deus-onset")).to_have_count(1)
     assert page.locator(".deus-chart .deus-line").count() >= 2
     page.locator('.ai-message a[href*="#evidence/"]').first.click()
@@ -62,16 +60,16 @@ def test_a_follow_up_stays_in_the_conversation_and_history_survives_a_restart(vi
     visit.answered()
     address = page.url
     visit.ask("and for mobile?")
-    expect(page.locator(".deus-plan")).to_have_count(2)
+    expect(page.locator(".deus-plan")).to_have_count(2, timeout=30_000)
     visit.answered()
     assert page.url == address
-    said = page.locator(".ai-message").last.inner_text()
+    said = page.locator(".ai-message").last.locator("[role=article]").first.inner_text()
     demo.stop()
     demo.start()
     page.goto(demo.url)
     page.locator("#thread-history, .sidebar, [data-sidebar=sidebar]").get_by_text(QUESTION).first.click()
-    expect(page.locator(".deus-plan")).to_have_count(2)
-    assert page.locator(".ai-message").last.inner_text().splitlines()[-3:] == said.splitlines()[-3:]
+    expect(page.locator(".deus-plan")).to_have_count(2, timeout=30_000)
+    expect(page.locator(".ai-message").last.locator("[role=article]").first).to_have_text(said)
 
 
 def test_a_question_that_is_not_understood_is_answered_with_what_can_be_asked(visit: Visit) -> None:

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { useSetRecoilState } from 'recoil';
 import { sideViewState } from '@chainlit/react-client';
-import { Check, ChevronDown, ChevronRight, CircleDashed, LoaderCircle, Minus, TriangleAlert, X } from 'lucide-react';
+import { Check, ChevronDown, ChevronRight, CircleDashed, CircleHelp, LoaderCircle, Minus, TriangleAlert, X } from 'lucide-react';
 
 const WORDS = {
   planning: 'Making a plan',
@@ -15,10 +15,13 @@ const WORDS = {
   awaiting_input: 'Waiting for your word'
 };
 
+const ENDS = { failed: 'failed', stopped: 'skipped', abstained: 'abstained' };
+
 function Mark({ state }) {
   if (state === 'done') return <Check className="deus-mark done" aria-label="done" />;
   if (state === 'failed') return <X className="deus-mark failed" aria-label="failed" />;
   if (state === 'running') return <LoaderCircle className="deus-mark running" aria-label="running" />;
+  if (state === 'abstained') return <CircleHelp className="deus-mark" aria-label="cannot tell" />;
   if (state === 'skipped') return <Minus className="deus-mark" aria-label="skipped" />;
   return <CircleDashed className="deus-mark" aria-label="waiting" />;
 }
@@ -37,6 +40,7 @@ export default function Plan() {
   const [open, setOpen] = useState(chosen[props.run] ?? null);
   const shown = open ?? running;
   const done = props.steps.filter((step) => step.state === 'done').length;
+  const failed = props.steps.filter((step) => step.state === 'failed').length;
 
   useEffect(() => {
     const show = ({ detail }) => {
@@ -75,10 +79,11 @@ export default function Plan() {
   return (
     <section className="deus-plan deus-card" data-status={props.status} aria-label="Plan">
       <button type="button" className="deus-plan-head" onClick={toggle} aria-expanded={shown}>
-        {running ? <LoaderCircle className="deus-mark running" /> : <Mark state={props.status === 'failed' ? 'failed' : props.status === 'stopped' ? 'skipped' : 'done'} />}
+        {running ? <LoaderCircle className="deus-mark running" /> : <Mark state={ENDS[props.status] || 'done'} />}
         <span className="deus-plan-phase" aria-live="polite">{WORDS[props.phase] || props.phase}</span>
         <span className="deus-soft deus-plan-sum">
           {props.steps.length ? `${done} of ${props.steps.length} steps` : ''}
+          {failed ? ` · ${failed} failed` : ''}
           {props.seconds ? ` · ${props.seconds.toFixed(1)} s` : ''}
           {!running && services.length ? ` · ${services.map(window.deusName).join(', ')}` : ''}
         </span>

@@ -4,7 +4,9 @@ import { ChevronDown, ChevronRight } from 'lucide-react';
 export default function Sources() {
   const [more, setMore] = useState(false);
   const cited = props.items.filter((item) => item.number);
-  const rest = props.items.filter((item) => !item.number);
+  const others = props.items.filter((item) => !item.number);
+  const first = cited.length ? cited : others.slice(0, 6);
+  const rest = cited.length ? others : others.slice(6);
   const open = (item) =>
     window.dispatchEvent(new CustomEvent('deus:evidence', { detail: { run: props.run, evidence: item.id, number: item.number } }));
   const entry = (item) => (
@@ -19,8 +21,8 @@ export default function Sources() {
   return (
     <section className="deus-sources" aria-label="Sources">
       <h4>{cited.length ? 'Sources' : 'What was looked at'}</h4>
-      <ul>{(cited.length ? cited : rest).map(entry)}</ul>
-      {cited.length && rest.length ? (
+      <ul>{first.map(entry)}</ul>
+      {rest.length ? (
         <>
           <button type="button" className="deus-more" onClick={() => setMore(!more)} aria-expanded={more}>
             {more ? <ChevronDown className="deus-mark" /> : <ChevronRight className="deus-mark" />}
