@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import threading
+import time
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +24,7 @@ from app.stores.checkpoints import open_checkpoints
 from app.stores.database import Database
 from app.stores.runs import StoredRuns
 from app.stores.sqlite import SQLite, prepare
+from app.worker import claimed, is_orphan
 
 log = logging.getLogger(__name__)
 
@@ -29,22 +32,26 @@ log = logging.getLogger(__name__)
 APPLICATION_VERSION = "1"
 QUEUE = "runs"
 SEGMENT = "run_segment"
+# How many seconds an orderly shutdown waits for what is nearly done.
+SHUTDOWN = 2.0
 
 
 class Engine:
     """Takes queued segments up and drives them in this process, on the event loop that started it.
 
     DBOS is one per process, and so is an Engine that has been started. `worker` names this process among those that
-    share a database; a process that comes back under its name takes up what it left.
+    share a database; a process that comes back under its name takes up what it left. On one SQLite file the first
+    process has the name for itself, and takes up what a companion that died has left, too.
     """
 
     def __init__(
         self, database: Database, *, worker: str = "deus-1", concurrency: int = 16, polling: float = 0.1
     ) -> None:
         self._database = database
-        self._worker = worker
+        self._worker = self._name = worker
         self._concurrency = concurrency
         self._polling = polling
+        self._dbos: DBOS | None = None
         self._client: DBOSClient | None = None
         self._engine: sa.Engine | None = None
         self._driving: dict[str, asyncio.Task[str]] = {}
@@ -55,11 +62,16 @@ class Engine:
         self._runs = runs
         self._means = means
         self._loop = asyncio.get_running_loop()
+        if isinstance(self._database, SQLite):
+            lock = self._database.path.with_name("engine.lock")
+            self._name = self._stack.enter_context(claimed(self._worker, lock))
         self._graph = build(await self._stack.enter_async_context(open_checkpoints(self._database)))
         await asyncio.to_thread(self._launch)
 
     async def close(self) -> None:
         """Stops taking segments up. Those under way are left as they are, to be taken up at the next start."""
+        if self._dbos is not None:
+            await asyncio.to_thread(self._stop_taking, self._dbos)
         for task in list(self._driving.values()):
             task.cancel("closing")
         if self._engine is not None:
@@ -96,13 +108,13 @@ class Engine:
             "system_database_url": self._database.url,
             "system_database_engine": self._engine,
             "application_version": APPLICATION_VERSION,
-            "executor_id": self._worker,
+            "executor_id": self._name,
             "serializer": serializer,
             "enable_otlp": False,
             "log_level": "WARNING",
             "console_log_level": "WARNING",
         }
-        DBOS(config=config)
+        self._dbos = DBOS(config=config)
 
         async def run_segment(run: str, n: int) -> dict[str, Any]:
             return await DBOS.run_step_async({"name": "drive"}, self._drive_on_own_loop, run, n)
@@ -120,6 +132,28 @@ class Engine:
             polling_interval_sec=self._polling,
         )
         DBOS.launch()
+        if self._name == self._worker:
+            pending = DBOS.list_workflows(status="PENDING", queue_name=QUEUE, load_input=False, load_output=False)
+            left = [one.workflow_id for one in pending if is_orphan(one.executor_id or "", self._worker)]
+            if left:
+                DBOS.resume_workflows(left, queue_name=QUEUE)
+
+    def _stop_taking(self, dbos: DBOS) -> None:
+        """Ends the thread that takes segments up, and lets those that are done be recorded as done.
+
+        DBOS' own shutdown stops its event loop first, on which a segment that is just being taken up would be lost.
+        """
+        for stop in dbos.background_thread_stop_events:
+            stop.set()
+        for thread in threading.enumerate():
+            if thread.name == f"queue-worker-{QUEUE}":
+                thread.join(SHUTDOWN)
+        until = time.monotonic() + SHUTDOWN
+        while time.monotonic() < until:
+            pending = DBOS.list_workflows(status="PENDING", executor_id=self._name, load_input=False, load_output=False)
+            if all(one.workflow_id.rpartition(":")[0] in self._driving for one in pending):
+                return
+            time.sleep(0.02)
 
     def _destroy(self) -> None:
         # It would warn of each segment that is left to the next start, which is what closing means.

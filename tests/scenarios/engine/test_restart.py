@@ -60,13 +60,7 @@ async def doomed(folder: Path, moment: str) -> None:
 
 
 async def resumed(folder: Path, moment: str) -> tuple[Workspace, list[Event], RunDocument]:
-    code = (
-        "import asyncio, pathlib; from tests.scenarios.engine.test_restart import doomed; "
-        f"asyncio.run(doomed(pathlib.Path({str(folder)!r}), {moment!r}))"
-    )
-    dead = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False, capture_output=True
-    )
+    dead = await asyncio.to_thread(_run_apart, f"doomed(pathlib.Path({str(folder)!r}), {moment!r})")
     assert dead.returncode == -9, dead.stderr.decode()
     toolbox = ScriptedToolbox(
         {"vercel": {"deploys.list": [deployment("d1")]}, "sentry": {"errors.search": [error("WEB-1")]}}
@@ -106,3 +100,53 @@ def told_whole(events: list[Event], document: RunDocument) -> None:
     assert len(ids) == len(set(ids))
     assert document.status == "answered"
     assert [(step["id"], step["state"]) for step in document.plan] == [("d", "done"), ("e", "done"), ("n", "done")]
+
+
+async def test_a_run_that_was_under_way_at_an_orderly_shutdown_goes_on_at_the_next_start(tmp_path: Path) -> None:
+    def tools() -> ScriptedToolbox:
+        return ScriptedToolbox(
+            {"vercel": {"deploys.list": [deployment("d1")]}, "sentry": {"errors.search": [error("WEB-1")]}}
+        )
+
+    async with small(tmp_path, tools(), ScriptedPlanner([*STEPS[:2], asyncio.Event()])) as deus:
+        run = await deus.ask("Why?")
+        async with asyncio.timeout(20):
+            async for event in deus.conversations.follow(run):
+                if event.kind == "step.finished":
+                    break
+    async with small(tmp_path, tools(), ScriptedPlanner(STEPS)) as deus:
+        events = await deus.watched(run)
+        told_whole(events, await deus.conversations.document(run))
+    assert [service for service, _ in deus.toolbox.asked] == ["sentry"]
+
+
+async def companion(folder: Path) -> None:
+    """Opens the same workspace in another process, asks there, and dies in the middle of it."""
+    toolbox = ScriptedToolbox({"vercel": {"deploys.list": [deployment("d1")]}, "sentry": {"errors.search": []}})
+    async with small(folder, toolbox, ScriptedPlanner([STEPS[0], STEPS[1], asyncio.Event()])) as deus:
+        async for event in deus.conversations.follow(await deus.ask("Theirs", conversation="c2")):
+            if event.kind == "step.finished":
+                die()
+
+
+async def test_a_second_process_leaves_the_firsts_runs_alone_and_what_it_leaves_is_taken_up(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    toolbox = ScriptedToolbox(
+        {"vercel": {"deploys.list": [deployment("d1")]}, "sentry": {"errors.search": [error("WEB-1")]}}
+    )
+    async with small(tmp_path, toolbox, ScriptedPlanner([*STEPS, gate])) as deus:
+        ours = await deus.ask("Ours")
+        dead = await asyncio.to_thread(_run_apart, f"companion(pathlib.Path({str(tmp_path)!r}))")
+        assert dead.returncode == -9, dead.stderr.decode()
+        gate.set()
+        events = await deus.watched(ours)
+    assert "run.resumed" not in [event.kind for event in events]
+    async with small(tmp_path, toolbox, ScriptedPlanner(STEPS)) as deus:
+        for one in await deus.conversations.runs():
+            assert (await deus.watched(one.run))[-1].data["status"] == "answered"
+
+
+def _run_apart(call: str) -> subprocess.CompletedProcess[bytes]:
+    code = f"import asyncio, pathlib; from tests.scenarios.engine import test_restart as t; asyncio.run(t.{call})"
+    root = Path(__file__).parents[3]
+    return subprocess.run([sys.executable, "-c", code], cwd=root, check=False, capture_output=True)
