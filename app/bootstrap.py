@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agents.drive import Means
     from agents.ports import Embedder, Planner, Writer
     from app.engine import Engine
+    from app.stores.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -45,17 +46,26 @@ class Workshop:
     def __init__(self) -> None:
         self.engine: Engine | None = None
         self.memory: Memory = NoMemory()
+        self.context: Context | None = None
+        self._what: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._loading: asyncio.Task[None] | None = None
 
-    def load(self, loading: asyncio.Task[None]) -> None:
-        """Takes charge of the task that loads."""
-        self._loading = loading
+    def load(self, what: Callable[[], Coroutine[Any, Any, None]], *, at_once: bool) -> None:
+        """Takes charge of loading: at once, or when something first asks for it to be `ready`."""
+        self._what = what
+        if at_once:
+            self._begin()
+
+    def _begin(self) -> asyncio.Task[None]:
+        if self._loading is None:
+            assert self._what is not None, "nothing was given to load"
+            self._loading = asyncio.create_task(self._what(), name="load Deus")
+        return self._loading
 
     async def ready(self) -> None:
         """Waits until everything is loaded; raises UserMustMend with the reason where it could not be."""
-        assert self._loading is not None
         try:
-            await asyncio.shield(self._loading)
+            await asyncio.shield(self._begin())
         except DeusError:
             raise
         except Exception as error:
@@ -109,6 +119,15 @@ class Product:
         """The context store; it remembers nothing until `ready`, or where DEUS_MEMORY is off."""
         return self.workshop.memory
 
+    @property
+    def context(self) -> Context:
+        """The context store, to add to. Raises UserMustMend before `ready`, or where DEUS_MEMORY is off."""
+        if self.workshop.context is None:
+            raise UserMustMend(
+                "There is no context store.", remedy="Set DEUS_MEMORY=true, and wait until Deus is ready."
+            )
+        return self.workshop.context
+
     def health(self) -> dict[str, Any]:
         """How the product is, for people and for monitors; holds no secret."""
         state = self.workshop.state()
@@ -124,8 +143,11 @@ class Product:
 
 
 @contextlib.asynccontextmanager
-async def open_product(settings: Settings) -> AsyncIterator[Product]:
-    """Opens the workspace that the settings describe and closes it in order. What is heavy loads in the background."""
+async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIterator[Product]:
+    """Opens the workspace that the settings describe and closes it in order.
+
+    What is heavy loads in the background, or, without `at_once`, not before it is needed: to look at runs needs none.
+    """
     clock = clock_of(settings.clock)
     workshop, live = Workshop(), Live()
     async with contextlib.AsyncExitStack() as stack:
@@ -136,10 +158,19 @@ async def open_product(settings: Settings) -> AsyncIterator[Product]:
         toolbox = ConnectedToolbox(connect(settings.services, client, clock.now))
         runs = StoredRuns(database, live, clock, workshop.dispatch, ready=workshop.ready)
         stack.push_async_callback(workshop.close)
-        workshop.load(
-            asyncio.create_task(_load(settings, workshop, database, runs, toolbox, clock, stack), name="load Deus")
-        )
+        workshop.load(lambda: _load(settings, workshop, database, runs, toolbox, clock, stack), at_once=at_once)
         yield Product(settings, clock, Conversations(runs, workshop.stop), toolbox, workshop)
+
+
+@contextlib.asynccontextmanager
+async def open_context(settings: Settings) -> AsyncIterator[Context]:
+    """Opens the workspace's context store alone, beside a running Deus or without one."""
+    async with contextlib.AsyncExitStack() as stack:
+        database = _database(settings)
+        stack.push_async_callback(database.close)
+        await migrate(database)
+        embedder = await asyncio.to_thread(_embedder, settings)
+        yield await _memory(settings, embedder, database, clock_of(settings.clock), stack)
 
 
 def _database(settings: Settings) -> Database:
@@ -166,15 +197,15 @@ async def _load(
     vocabulary = Vocabulary(toolbox)
     # Learning the company's names waits for the network while the imports wait for the processor.
     names = asyncio.create_task(vocabulary.current(), name="learn the company's names")
-    engine = await asyncio.to_thread(_engine, settings, database)
+    engine = workshop.engine = await asyncio.to_thread(_engine, settings, database)
     await asyncio.to_thread(toolbox.learn)
     embedder = await asyncio.to_thread(_embedder, settings)
     if settings.memory:
-        workshop.memory = await _memory(settings, embedder, stack)
+        workshop.context = workshop.memory = await _memory(settings, embedder, database, clock, stack)
+        await workshop.context.start()
     planner, writer = await _planning(settings, toolbox, embedder)
     await names
     await engine.start(runs, _means(settings, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock))
-    workshop.engine = engine
 
 
 def _engine(settings: Settings, database: Database) -> Engine:
@@ -191,8 +222,23 @@ def _embedder(settings: Settings) -> Embedder:
     return CachedEmbedder(MiniLMEmbedder(cache / "models"), cache / "sentences.npz")
 
 
-async def _memory(settings: Settings, embedder: Embedder, stack: contextlib.AsyncExitStack) -> Memory:
-    return NoMemory()
+async def _memory(
+    settings: Settings, embedder: Embedder, database: Database, clock: Clock, stack: contextlib.AsyncExitStack
+) -> Context:
+    from app.embedding_cache import CachedEmbedder
+    from app.stores.context import Context
+    from app.stores.context_text import ContextText
+    from app.stores.context_vectors import EmbeddedIndex, ServedIndex, VectorIndex
+
+    text = ContextText(database)
+    index: VectorIndex = EmbeddedIndex(settings.data_dir / "chroma", embedder.model_id)
+    if settings.chroma_url is not None:
+        index = ServedIndex(settings.chroma_url, await text.workspace(), embedder.model_id)
+    # Pieces keep their vectors in the index; they would only drive the playbooks' sentences out of the cache.
+    direct = embedder.direct if isinstance(embedder, CachedEmbedder) else embedder
+    context = Context(text, index, direct, clock)
+    stack.push_async_callback(context.close)
+    return context
 
 
 async def _planning(settings: Settings, toolbox: ConnectedToolbox, embedder: Embedder) -> tuple[Planner, Writer]:

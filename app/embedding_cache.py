@@ -21,12 +21,15 @@ MOST_KEPT = 20_000
 
 
 class CachedEmbedder:
-    """An embedder that remembers the vectors of larger batches in `path`, by the text's hash and the model's id."""
+    """An embedder that remembers the vectors of larger batches in `path`, by the text's hash and the model's id.
+
+    `direct` is the embedder beneath, for texts that are not worth keeping.
+    """
 
     def __init__(self, embedder: Embedder, path: Path) -> None:
         self.model_id = embedder.model_id
         self.dimensions = embedder.dimensions
-        self._embedder = embedder
+        self.direct = embedder
         self._path = path
         self._kept: dict[str, NDArray[np.float32]] | None = None
         self._writing = asyncio.Lock()
@@ -34,13 +37,13 @@ class CachedEmbedder:
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of the texts, one row each."""
         if len(texts) < LEAST_BATCH:
-            return await self._embedder.embed(texts)
+            return await self.direct.embed(texts)
         async with self._writing:
             kept = await asyncio.to_thread(self._load)
             keys = [self._key(text) for text in texts]
             new = {key: text for key, text in zip(keys, texts, strict=True) if key not in kept}
             if new:
-                vectors = await self._embedder.embed(list(new.values()))
+                vectors = await self.direct.embed(list(new.values()))
                 kept |= dict(zip(new, vectors, strict=True))
                 await asyncio.to_thread(self._save, kept)
             return np.stack([kept[key] for key in keys])

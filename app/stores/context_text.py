@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -78,8 +79,30 @@ class ContextText:
 
     async def keep(self, source: str, read: Sequence[Document], at: datetime) -> list[Outcome]:
         """Stores documents as they are now, in one transaction; of a changed one the pieces that stayed are kept."""
-        async with self._database.write() as connection:
-            return [await _keep(connection, source, document, at) for document in read]
+        hashes = {document_id(source, document.path): _hash(document) for document in read}
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                sa.select(documents.c.id, documents.c.sha256).where(documents.c.id.in_(list(hashes)))
+            )
+            known = {row.id: row.sha256 for row in rows}
+        outcomes: list[Outcome] = []
+        changes: list[tuple[str, Document]] = []
+        for document in read:
+            id = document_id(source, document.path)
+            outcomes.append("new" if id not in known else "unchanged" if known[id] == hashes[id] else "changed")
+            if outcomes[-1] != "unchanged":
+                changes.append((id, document))
+        cut_up = await asyncio.to_thread(lambda: [_pieces_of(id, document) for id, document in changes])
+        if changes:
+            async with self._database.write() as connection:
+                for (id, document), its in zip(changes, cut_up, strict=True):
+                    await connection.execute(documents.delete().where(documents.c.id == id))
+                    row = {"path": document.path, "title": document.title, "url": document.url, "run": document.run}
+                    await connection.execute(
+                        documents.insert().values(id=id, source=source, sha256=hashes[id], at=at, **row)
+                    )
+                    await _replace_pieces(connection, id, its)
+        return outcomes
 
     async def drop(self, ids: Collection[str]) -> None:
         """Deletes documents with their pieces."""
@@ -129,7 +152,7 @@ class ContextText:
 
     async def count_waiting(self, stamp: str | None) -> int:
         """How many pieces have no vector in the index of this stamp; without a stamp, in any."""
-        lacking = pieces.c.indexed.is_(None)
+        lacking: sa.ColumnElement[bool] = pieces.c.indexed.is_(None)
         if stamp is not None:
             lacking = sa.or_(lacking, pieces.c.indexed != stamp)
         async with self._database.read() as connection:
@@ -163,38 +186,25 @@ def document_id(source: str, path: str) -> str:
     return _digest(source, path)[:40]
 
 
-async def _keep(connection: AsyncConnection, source: str, document: Document, at: datetime) -> Outcome:
-    id = document_id(source, document.path)
-    sha256 = _digest(document.title, document.url or "", document.run or "", document.text)
-    known = await connection.scalar(sa.select(documents.c.sha256).where(documents.c.id == id))
-    if known == sha256:
-        return "unchanged"
-    row = {"source": source, "path": document.path, "title": document.title, "url": document.url}
-    row |= {"run": document.run, "sha256": sha256}
-    if known is None:
-        await connection.execute(documents.insert().values(id=id, at=at, **row))
-    else:
-        await connection.execute(documents.update().where(documents.c.id == id).values(at=at, **row))
-    await _replace_pieces(connection, id, document)
-    return "new" if known is None else "changed"
+def _hash(document: Document) -> str:
+    return _digest(document.title, document.url or "", document.run or "", document.text)
 
 
-async def _replace_pieces(connection: AsyncConnection, id: str, document: Document) -> None:
-    wanted: dict[str, dict[str, str | None]] = {}
+def _pieces_of(id: str, document: Document) -> dict[str, dict[str, str]]:
+    """The rows of a document's pieces by id. A piece that stays as it is keeps its id wherever it moves."""
+    rows: dict[str, dict[str, str]] = {}
     times: dict[str, int] = {}
     for piece in cut(document.text):
         title = " › ".join(dict.fromkeys((document.title, *piece.headings)))
-        text = piece.text
-        same = _digest(title, text)
+        same = _digest(title, piece.text)
         times[same] = times.get(same, 0) + 1
         piece_id = _digest(id, same, str(times[same]))[:40]
-        wanted[piece_id] = {
-            "id": piece_id,
-            "document": id,
-            "title": title,
-            "names": names(f"{document.path} {text}"),
-            "text": text,
-        }
+        found = names(f"{document.path} {piece.text}")
+        rows[piece_id] = {"id": piece_id, "document": id, "title": title, "names": found, "text": piece.text}
+    return rows
+
+
+async def _replace_pieces(connection: AsyncConnection, id: str, wanted: Mapping[str, dict[str, str]]) -> None:
     known = set(await connection.scalars(sa.select(pieces.c.id).where(pieces.c.document == id)))
     await _drop_pieces(connection, known - set(wanted))
     added = [row for piece_id, row in wanted.items() if piece_id not in known]

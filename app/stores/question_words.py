@@ -9,22 +9,22 @@ _WORD = re.compile(r"\w+(?:[.\-/:#@']\w+)*")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
 ENGLISH = """
-a about after all also am an and any are as at be been before being but by can could did do does doing for from get give
-got had has have having he her here him his how i if in into is it its just know let like make many may me might more most
-much must my need no nor not now of off on once only or other our out over own please same shall she should show so some
-such tell than that the their them then there these they this those through to too under until up us very was we were what
-when where which while who whom whose why will with would you your
+a about after all also am an and any are as at be been before being but by can could did do does doing for from get
+give got had has have having he her here him his how i if in into is it its just know let like make many may me
+might more most much must my need no nor not now of off on once only or other our out over own please same shall she
+should show so some such tell than that the their them then there these they this those through to too under until
+up us very was we were what when where which while who whom whose why will with would you your
 """
 GERMAN = """
-aber alle als am an auch auf aus bei bin bis bist da das dass dem den der des die dies diese dieser doch du ein eine einem
-einen einer eines er es für gibt hat haben ich ihr im in ist ja kann kein keine man mein mit muss nach nicht noch nur oder
-ohne schon sich sie sind so um und uns unser vom von vor war waren warum was wegen welche welcher wenn wer werden wie wir
-wird wo wurde zu zum zur über
+aber alle als am an auch auf aus bei bin bis bist da das dass dem den der des die dies diese dieser doch du ein eine
+einem einen einer eines er es für gibt hat haben ich ihr im in ist ja kann kein keine man mein mit muss nach nicht
+noch nur oder ohne schon sich sie sind so um und uns unser vom von vor war waren warum was wegen welche welcher wenn
+wer werden wie wir wird wo wurde zu zum zur über
 """
 SPANISH = """
-al algo ante aquí así con cual cuando cuándo cuánto cómo como de del desde donde dónde el ella ellos en entre era es esa
-ese eso esta este esto está están fue ha hace hasta hay la las le les lo los me mi muy más nos o para pero por porque qué
-que quien quién se ser si sin sobre son su sus también te tiene todo un una uno unos y ya
+al algo ante aquí así con cual cuando cuándo cuánto cómo como de del desde donde dónde el ella ellos en entre era es
+esa ese eso esta este esto está están fue ha hace hasta hay la las le les lo los me mi muy más nos o para pero por
+porque qué que quien quién se ser si sin sobre son su sus también te tiene todo un una uno unos y ya
 """
 STOP_WORDS = frozenset(f"{ENGLISH} {GERMAN} {SPANISH}".split())
 
