@@ -54,7 +54,9 @@ def figure(data: Mapping[str, Any]) -> Figure:
             ],
         }
 
-    lines = [line(name, _role(index, name, len(named)), points) for index, (name, points) in enumerate(named)]
+    lines = [
+        line(name, _role(index, [name for name, _ in named]), points) for index, (name, points) in enumerate(named)
+    ]
     if expected:
         lines.append(line("expected", "expected", expected))
     return {
@@ -64,7 +66,7 @@ def figure(data: Mapping[str, Any]) -> Figure:
             for kind, word in (("onset", "Began"), ("recovered", "Recovered"))
             if (at := _time(data.get(kind))) and first <= at <= last
         ],
-        "bands": _bands(data, x, first, last),
+        "bands": _bands(data, x, times, first, last),
         "x": [{"at": x(at), "label": label} for at, label in _days(first, last, zone)],
         "y": [
             {"at": round(tick * step / top, 4), "label": _number(tick * step)} for tick in range(round(top / step) + 1)
@@ -74,22 +76,26 @@ def figure(data: Mapping[str, Any]) -> Figure:
     }
 
 
-def _role(index: int, name: str, count: int) -> str:
-    if index == 0:
-        return "total"
-    if (count > 2 and index == count - 1) or name.startswith("all other"):
+def _role(index: int, names: Sequence[str]) -> str:
+    """The whole comes first, where it is there at all: of two series of which one is the rest, the other is a part."""
+    if names[index].startswith("all other"):
         return "rest"
-    return "segment"
+    parts = len(names) == 2 and names[1].startswith("all other")
+    return "total" if index == 0 and not parts else "segment"
 
 
-def _bands(data: Mapping[str, Any], x: Any, first: datetime, last: datetime) -> list[dict[str, Any]]:
+def _bands(
+    data: Mapping[str, Any], x: Any, times: Sequence[datetime], first: datetime, last: datetime
+) -> list[dict[str, Any]]:
     bands = []
     ends = [_time(end) for end in data.get("interval") or ()]
     if len(ends) == 2 and ends[0] and ends[1] and ends[0] <= last and ends[1] >= first:
         bands.append({"kind": "interval", "from": x(ends[0]), "to": x(ends[1])})
     since = _time(data.get("incomplete_from"))
     if since and since <= last:
-        bands.append({"kind": "incomplete", "from": x(since), "to": 1.0})
+        # The bucket that is not over begins at `since`; what leads to its point is drawn as unsure.
+        before = max((at for at in times if at < since), default=first)
+        bands.append({"kind": "incomplete", "from": x(before), "to": 1.0})
     return bands
 
 

@@ -49,6 +49,19 @@ def test_a_chart_has_the_metric_its_segment_and_the_rest_on_one_scale() -> None:
     assert drawn["bands"][0]["from"] < onset["x"] < drawn["bands"][0]["to"]
 
 
+def test_of_a_part_and_the_rest_alone_the_part_is_no_total() -> None:
+    series = chart()["series"]
+    roles = {line["name"]: line["role"] for line in figure({"series": series[1:], "timezone": "UTC"})["lines"]}
+    assert roles == {"Safari": "segment", "all others": "rest"}
+    assert [line["role"] for line in figure({"series": series[:1]})["lines"]] == ["total"]
+
+
+def test_the_day_that_is_not_over_begins_after_the_last_whole_one() -> None:
+    drawn = figure(chart())
+    whole, running = drawn["lines"][0]["points"][-2:]
+    assert drawn["bands"][-1] == {"kind": "incomplete", "from": whole[0], "to": running[0]}
+
+
 def test_ticks_are_midnights_of_the_company() -> None:
     days = [tick["label"] for tick in figure(chart())["x"]]
     assert days[-1] == "18 Nov"

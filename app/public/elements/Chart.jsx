@@ -21,8 +21,10 @@ export default function Chart() {
   const X = (x) => PAD.left + x * w;
   const Y = (y) => PAD.top + (1 - y) * h;
   const lines = figure.lines.filter((line) => !hidden[line.name]);
+  const open = (figure.bands.find((band) => band.kind === 'incomplete') || { from: 2 }).from;
+  const trace = (points) => points.map(([x, y], i) => `${i ? 'L' : 'M'}${X(x).toFixed(1)} ${Y(y).toFixed(1)}`).join('');
   const paths = useMemo(
-    () => lines.map((line) => line.points.map(([x, y], i) => `${i ? 'L' : 'M'}${X(x).toFixed(1)} ${Y(y).toFixed(1)}`).join('')),
+    () => lines.map(({ points }) => [trace(points.filter(([x]) => x <= open)), trace(points.filter(([x]) => x >= open))]),
     [width, hidden, figure]
   );
   if (!figure.lines.length) return <p className="deus-soft">There is nothing to draw: the series is empty.</p>;
@@ -60,7 +62,7 @@ export default function Chart() {
         >
           {figure.bands.map((band, i) => (
             <rect key={i} className={`deus-band ${band.kind}`} x={X(band.from)} width={Math.max(X(band.to) - X(band.from), 2)} y={PAD.top} height={h}>
-              <title>{band.kind === 'incomplete' ? 'This day is not over' : 'It began within this time'}</title>
+              <title>{band.kind === 'incomplete' ? 'This is not over yet' : 'It began within this time'}</title>
             </rect>
           ))}
           {figure.y.map((tick) => (
@@ -79,7 +81,10 @@ export default function Chart() {
             </g>
           ))}
           {lines.map((line, i) => (
-            <path key={line.name} className={`deus-line ${line.role}`} d={paths[i]} />
+            <g key={line.name}>
+              <path className={`deus-line ${line.role}`} d={paths[i][0]} />
+              <path className={`deus-line unsure ${line.role}`} d={paths[i][1]} />
+            </g>
           ))}
           {at ? <line className="deus-cursor" x1={X(at[0])} x2={X(at[0])} y1={PAD.top} y2={PAD.top + h} /> : null}
           {values.map(({ line, near }) => (
