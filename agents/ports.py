@@ -128,6 +128,10 @@ class Memory(Protocol):
 
     async def recall(self, text: str, limit: int = 8) -> Sequence[Recalled]: ...
 
+    async def remember(self, run: str, question: str, answer: str, at: datetime) -> None:
+        """Keeps what was asked and answered."""
+        ...
+
 
 class Embedder(Protocol):
     """Texts → unit vectors, one row each."""

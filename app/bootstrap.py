@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,9 @@ class NoMemory:
 
     async def recall(self, text: str, limit: int = 8) -> Sequence[Recalled]:
         return ()
+
+    async def remember(self, run: str, question: str, answer: str, at: datetime) -> None:
+        pass
 
 
 class Workshop:
@@ -195,16 +199,16 @@ async def _load(
     from agents.vocabulary import Vocabulary
 
     vocabulary = Vocabulary(toolbox)
-    # Learning the company's names waits for the network while the imports wait for the processor.
-    names = asyncio.create_task(vocabulary.current(), name="learn the company's names")
-    engine = workshop.engine = await asyncio.to_thread(_engine, settings, database)
-    await asyncio.to_thread(toolbox.learn)
-    embedder = await asyncio.to_thread(_embedder, settings)
-    if settings.memory:
-        workshop.context = workshop.memory = await _memory(settings, embedder, database, clock, stack)
-        await workshop.context.start()
-    planner, writer = await _planning(settings, toolbox, embedder)
-    await names
+    async with asyncio.TaskGroup() as group:
+        # Learning the company's names waits for the network while the imports wait for the processor.
+        group.create_task(vocabulary.current(), name="learn the company's names")
+        engine = workshop.engine = await asyncio.to_thread(_engine, settings, database)
+        await asyncio.to_thread(toolbox.learn)
+        embedder = await asyncio.to_thread(_embedder, settings)
+        if settings.memory:
+            workshop.context = workshop.memory = await _memory(settings, embedder, database, clock, stack)
+            await workshop.context.start()
+        planner, writer = await _planning(settings, toolbox, embedder)
     await engine.start(runs, _means(settings, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock))
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions
 
 from agents.budget import Budget, current_budget
+from agents.document import document
 from agents.drive import Drive, Means
 from agents.errors import DeusError
 from agents.evidence import Citations
@@ -51,6 +52,7 @@ class Engine:
         self._worker = self._name = worker
         self._concurrency = concurrency
         self._polling = polling
+        self._launching: asyncio.Future[None] | None = None
         self._dbos: DBOS | None = None
         self._client: DBOSClient | None = None
         self._engine: sa.Engine | None = None
@@ -66,10 +68,14 @@ class Engine:
             lock = self._database.path.with_name("engine.lock")
             self._name = self._stack.enter_context(claimed(self._worker, lock))
         self._graph = build(await self._stack.enter_async_context(open_checkpoints(self._database)))
-        await asyncio.to_thread(self._launch)
+        self._launching = asyncio.ensure_future(asyncio.to_thread(self._launch))
+        # Whoever gives up waiting does not stop the thread: closing waits for it.
+        await asyncio.shield(self._launching)
 
     async def close(self) -> None:
         """Stops taking segments up. Those under way are left as they are, to be taken up at the next start."""
+        if self._launching is not None:
+            await asyncio.wait([self._launching])
         if self._dbos is not None:
             await asyncio.to_thread(self._stop_taking, self._dbos)
         for task in list(self._driving.values()):
@@ -210,7 +216,17 @@ class Engine:
         run_log.on_stop = None
         usage = budget.usage().model_dump(mode="json")
         await run_log.emit("run.finished", status=status, error=error, usage=usage)
+        if status == "answered":
+            await self._remember(run, turn)
         return status
+
+    async def _remember(self, run: str, turn: Turn) -> None:
+        """Puts the answer among what is remembered; the run has ended well, whatever comes of it."""
+        said = document(run, turn.text, await self._runs.events(run), ())
+        try:
+            await self._means.memory.remember(run, turn.text, said.answer, turn.at)
+        except Exception:
+            log.exception("run %s could not be remembered", run)
 
     async def _advance(self, run_log: RunLog, turn: Turn, budget: Budget) -> str:
         if run_log.has("plan.updated") or run_log.has("usage.updated"):

@@ -16,6 +16,7 @@ from agents.event import EPHEMERAL, Event
 from agents.ports import Clock, Past, Turn
 from agents.record import Evidence
 from app.stores import events as event_table
+from app.stores.context_text import forget_runs
 from app.stores.database import Database
 from app.stores.live import Live
 from app.stores.run_log import StoredRunLog
@@ -230,6 +231,7 @@ class StoredRuns:
         """Deletes a conversation with its runs, their events, evidence and results."""
         its = sa.select(runs.c.run).where(runs.c.conversation == conversation)
         async with self._database.write() as connection:
+            await forget_runs(connection, its)
             for table in (events, evidence, results):
                 await connection.execute(table.delete().where(table.c.run.in_(its)))
             await connection.execute(runs.delete().where(runs.c.conversation == conversation))

@@ -146,6 +146,9 @@ class NoMemory:
     async def recall(self, text: str, limit: int = 8) -> Sequence[Recalled]:
         return ()
 
+    async def remember(self, run: str, question: str, answer: str, at: datetime) -> None:
+        pass
+
 
 @dataclass(frozen=True)
 class StillClock:
