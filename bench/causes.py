@@ -17,7 +17,7 @@ from bench.bound import Bounds, shared_data
 from bench.families import FAMILIES, make_world
 from bench.in_process import Reading
 from tools.analysis.calendar import Period
-from tools.analysis.finding import CauseRanking, to_finding
+from tools.analysis.finding import CauseRanking, ChangeFinding, to_finding
 from tools.analysis.investigate import AnalyzeCauses, AnalyzeChange, AnalyzeSegment
 from tools.kit.analysis import Frame
 from tools.nouns import Noun, Pick
@@ -57,34 +57,42 @@ def answer(world: World) -> tuple[dict[str, Any], list[Noun], float]:
     period, sign, percent = understood(str(world.truth["question"]), world)
     dims = tuple(reading.history.streams[metric].dims)
     names = list(reading.history.streams)
-    series = [one for name in names for one in reading.series(name)]
+    series = tuple(one for name in names for one in reading.series(name))
     frame = Frame(world.now, world.company.timezone, str(world.truth["question"]), (), reading.unchecked())
-    metrics, artefacts, payments = reading.metrics(), reading.artefacts(), reading.payments()
+    metrics, artefacts, payments = tuple(reading.metrics()), tuple(reading.artefacts()), tuple(reading.payments())
     spent = -time.process_time()
     span = {"start": period.start.isoformat(), "end": period.end.isoformat()}
-    change = AnalyzeChange.model_construct(
-        metric=metric,
-        metrics=metrics,
-        series=series,
-        period=span,
-        direction="down" if sign < 0 else "up",
-        percent=abs(percent) * 100,
-    ).compute(frame)
+    change = _findings(
+        AnalyzeChange.model_construct(
+            metric=metric,
+            metrics=metrics,
+            series=series,
+            period=span,
+            direction="down" if sign < 0 else "up",
+            percent=abs(percent) * 100,
+        ).compute(frame)
+    )
     spent += time.process_time()
-    root = change[0].root  # type: ignore[attr-defined]
+    root = change[0].root
     parts = [one for name in {metric, root} for dim in dims for one in reading.series(name, (dim,))]
     parts += [one for name in {metric, root} for one in reading.series(name, dims, "day")]
     spent -= time.process_time()
-    segment = AnalyzeSegment.model_construct(change=change, metrics=metrics, series=[*series, *parts]).compute(frame)
+    segment = _findings(
+        AnalyzeSegment.model_construct(change=change, metrics=metrics, series=(*series, *parts)).compute(frame)
+    )
     spent += time.process_time()
-    where = segment[0].where or {}  # type: ignore[attr-defined]
-    exact = reading.where(segment[0].root, where)  # type: ignore[attr-defined]
+    where = segment[0].where or {}
+    exact = reading.where(segment[0].root, where)
     spent -= time.process_time()
     found = AnalyzeCauses.model_construct(
-        change=change, metrics=metrics, series=[*series, *parts, *exact], payments=payments, records=artefacts
+        change=change, metrics=metrics, series=(*series, *parts, *exact), payments=payments, records=artefacts
     ).compute(frame)
     spent += time.process_time()
     return to_finding(found), list(found), spent
+
+
+def _findings(nouns: Iterable[Noun]) -> tuple[ChangeFinding, ...]:
+    return tuple(noun for noun in nouns if isinstance(noun, ChangeFinding))
 
 
 def score(world: World) -> Score:
@@ -120,7 +128,8 @@ def score(world: World) -> Score:
         right=len(cited & belongs),
         wanted=len(also & cited) * 1000 + len(also),
         cpu=cpu,
-        said=f"{said} ({ranking.score:.1f}) {finding['where']} {'' if error is None else f'{error:+.1f} h'} | wanted {truth['cause']} {truth.get('where')}; cited {sorted(cited)} of {sorted(also)}",
+        said=f"{said} ({ranking.score:.1f}) {finding['where']} {'' if error is None else f'{error:+.1f} h'}"
+        f" | wanted {truth['cause']} {truth.get('where')}; cited {sorted(cited)} of {sorted(also)}",
     )
 
 
@@ -217,9 +226,9 @@ def _row(name: str, scores: list[Score]) -> None:
     recall = sum(s.wanted // 1000 for s in scores) / max(1, sum(s.wanted % 1000 for s in scores))
     precision = sum(s.right for s in scores) / max(1, sum(s.cited for s in scores))
     columns: Mapping[str, str] = {
-        "solved": part(s.solved for s in scores), "premise": part(s.premise for s in scores), "cause": part(s.cause for s in scores),
-        "where": part(s.where for s in scores), "onset": part(s.onset for s in scores), "unchecked": part(s.unchecked for s in scores),
-    }  # fmt: skip
+        name: part(getattr(s, name) for s in scores)
+        for name in ("solved", "premise", "cause", "where", "onset", "unchecked")
+    }
     print(f"{name:12}" + "".join(f"{value:>8}" for value in columns.values()) + f"   {recall:.2f} {precision:.2f}")
 
 

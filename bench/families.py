@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (records and lists of words read best a line each)
 """Worlds made to measure the investigation: eighteen families, any number of seeds, in the form of FORMAT.md."""
 
 from __future__ import annotations

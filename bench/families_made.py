@@ -255,15 +255,18 @@ def holiday(maker: Maker) -> Truth:
     maker.effects[-1]["factor"] = dice.uniform(0.3, 0.6)
     bystander = loud(maker, maker.work_time(start - timedelta(days=1)))
     name = maker.company["ask"].get(maker.metric, maker.metric)
-    question = dice.choice([f"Why were there so few {name} on {start:%A}?", f"{name.capitalize()} collapsed on {start:%B} {start.day}, what broke?",
-                            f"What happened to {name} {start:%A}? Down {abs(round(fall * 100))}%."])  # fmt: skip
+    question = dice.choice([f"Why were there so few {name} on {start:%B} {start.day}?", f"{name.capitalize()} collapsed on {start:%B} {start.day}, what broke?",
+                            f"What happened to {name} on {start:%B} {start.day}? Down {abs(round(fall * 100))}%."])  # fmt: skip
     return truth_of(maker, start, where, "holiday", [], fall, question=question, never=[bystander], onset_within="1d")
 
 
 @family("trend")
 def trend(maker: Maker) -> Truth:
     dice = maker.dice
+    rates = dict(maker.company["chain"])
     event = dice.choice([maker.company["root"], maker.metric])
+    # A child that was nearly all of its parent had no room to fall from.
+    event = event if rates.get(event, 0) < 0.6 else maker.company["root"]
     up = dice.random() < 0.3
     maker.trends[event] = round(dice.uniform(0.008, 0.014) * (1 if up else -1), 4)
     bystander = loud(maker, onset_of(maker, 2, 9))
@@ -339,7 +342,7 @@ def recovered(maker: Maker) -> Truth:
     onset = maker.work_time(maker.now - timedelta(days=dice.uniform(1.5, 6)))
     end = onset + timedelta(hours=dice.choice([3, 4, 6, 9, 20]))
     if dice.random() < 0.65:
-        deployment, also, fall = broken(maker, onset, {}, end, error=True)
+        deployment, also, _ = broken(maker, onset, {}, end, error=True)
         maker.effects[-1]["factor"] = min(maker.effects[-1]["factor"], 0.1)
         also += [
             maker.deploy(end, "api", "Roll back", "Back to the version before.", "api/VERSION", rollback_of=deployment)[
@@ -414,6 +417,7 @@ def rise(maker: Maker) -> Truth:
     onset = onset_of(maker)
     area, path, _ = maker.company["area"][maker.metric]
     where: dict[str, str] = {}
+    also: list[str] = []
     root = maker.company["root"]
     if kind == "campaign" and source:
         where, cause = {"source": source}, maker.add("camp", "campaign", onset, until=None, title=title, source=source)

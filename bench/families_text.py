@@ -1,4 +1,3 @@
-
 """Words of the made worlds: companies with their funnels, people, harmless changes and the causes of each kind."""
 
 from __future__ import annotations

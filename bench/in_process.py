@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (records and lists of words read best a line each)
 """A world read without connectors: the nouns that they would give, for fast measuring. Reads no effects and no truth."""
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tools.nouns import (
     ErrorGroup,
     FileChange,
     FlagChange,
+    Grain,
     Incident,
     Issue,
     Message,
@@ -60,7 +62,7 @@ class Reading:
             for name, stream in self.history.streams.items()
         ]
 
-    def series(self, metric: str, by: tuple[str, ...] = (), grain: str = "hour") -> list[Series]:
+    def series(self, metric: str, by: tuple[str, ...] = (), grain: Grain = "hour") -> list[Series]:
         stream = self.history.streams.get(metric)
         if stream is None or "posthog" in self.down:
             return []
@@ -155,6 +157,7 @@ class Reading:
                                  rollback_of=company.ref(back).ref if back else None)  # fmt: skip
             case "error":
                 release = a["release"]
+                assert a.at is not None
                 hours = max(0.1, ((min(a.time("last_seen") or now, now)) - a.at) / HOUR)
                 yield ErrorGroup(**base, culprit=a["culprit"] or "", function=a["function"], line=a["line"], level=a["level"],
                                  state=a["state"] or "unresolved", count=int(hours * a["per_hour"]), users=int(a["users"]),

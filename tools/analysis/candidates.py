@@ -51,7 +51,7 @@ class Candidate:
 
 
 def gather(nouns: Iterable[Noun], begin: datetime, now: datetime, sign: int, tz: ZoneInfo) -> list[Candidate]:
-    """Every candidate that took effect from `begin` to `now`; for a fall the ends of campaigns, for a rise their starts."""
+    """Every candidate from `begin` to `now`; for a fall the ends of campaigns count, for a rise their starts."""
     records = list(nouns)
     window = now - begin
     pulls = [noun for noun in records if isinstance(noun, PullRequest)]
@@ -100,8 +100,9 @@ def _deployments(
         rolled = back.get(deployment.ref) or back.get(deployment.sha or "-")
         found.append(
             Candidate(
-                deployment, ((deployment.ready_at or deployment.at, _AT_ONCE), (deployment.at, _AT_ONCE)), "\n".join(texts),
-                tuple(f.path for p in ours for f in p.files), ours, own, rollback=rolled, peers=max(4, len(live)), prior=1.8,
+                deployment, ((deployment.ready_at or deployment.at, _AT_ONCE), (deployment.at, _AT_ONCE)),
+                "\n".join(texts), tuple(f.path for p in ours for f in p.files), ours, own, rollback=rolled,
+                peers=max(4, len(live)), prior=1.8,
             )
         )  # fmt: skip
     return found
@@ -114,7 +115,7 @@ def _merged(
     begin: datetime,
     now: datetime,
 ) -> list[Candidate]:
-    """Merged pull requests that no known deployment brought: some hour after the merge they went live, or not at all."""
+    """Merged pull requests that no known deployment brought: they went live some time after the merge, or not."""
     carried = {p.ref for d in deployments for p in shipped(d, pulls)}
     loose = [p for p in pulls if p.merged_at and begin <= p.merged_at <= now and p.ref not in carried]
     found = []

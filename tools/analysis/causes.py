@@ -56,7 +56,7 @@ class Verdict:
 
 
 def rank(candidates: Sequence[Candidate], situation: Situation) -> list[Verdict]:
-    """The candidates, weightiest first, with the share of probability that each has beside the others and the unknown."""
+    """The candidates, weightiest first, with the probability that each has beside the others and the unknown."""
     verdicts = [weigh(candidate, situation, candidates) for candidate in candidates]
     verdicts = [verdict for verdict in verdicts if verdict.score > -8]
     weights = np.exp(np.array([verdict.score for verdict in verdicts], dtype=np.float64))

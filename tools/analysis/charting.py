@@ -23,7 +23,7 @@ def chart_of(
     recovered: datetime | None,
     where: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Content of an artefact of kind chart: series of [time, value] by local day, by hour for what lasted less than two."""
+    """Content of an artefact of kind chart: [time, value] by local day, by the hour for what lasted less than two."""
     event = numbers.event
     where = event.where if where is None and event else where
     short = onset is not None and recovered is not None and recovered - onset < _SHORT

@@ -18,6 +18,8 @@ from tools.analysis.calendar import Flags, Floats, Grid, Ints
 _LEAST_DISPERSION, _MOST_DISPERSION = 0.6, 30.0
 # What a window with an end must gain over one without, in nats.
 _END_COST = 4.0
+# What passes by itself passes within so many buckets.
+_LONGEST_PASSING = 240
 _QUARTERS = 4
 
 
@@ -85,7 +87,7 @@ class Contrast:
 
     @cached_property
     def dispersion(self) -> float:
-        """How much wilder than chance the share is from day to day; the median of days, so that an event is no noise."""
+        """How much wilder than chance the share is from day to day: the median, so that an event is no noise."""
         ordinals, day = np.unique(self.grid.ordinals[self.known], return_inverse=True)
         part = np.bincount(day, weights=self.part[self.known], minlength=len(ordinals)).astype(np.float64)
         whole = np.bincount(day, weights=self.whole[self.known], minlength=len(ordinals)).astype(np.float64)
@@ -96,7 +98,9 @@ class Contrast:
         variance = np.maximum(whole[use] * local * (1 - local), 1e-9)
         squared = (part[use] - whole[use] * local) ** 2 / variance
         middle = float(np.median(squared)) / 0.4549
-        return float(np.clip(middle, _LEAST_DISPERSION, _MOST_DISPERSION))
+        # Two months of days tell a dispersion of 1 from one of 1.5 hardly at all.
+        settled = 1.0 if 0.75 <= middle <= 1.5 else middle
+        return float(np.clip(settled, _LEAST_DISPERSION, _MOST_DISPERSION))
 
     def gains(self, first: Ints, last: Ints, sign: int) -> tuple[Floats, Floats]:
         """Gain in nats of each window, and its factor on the odds; 0 where it moved the other way."""
@@ -129,7 +133,10 @@ class Contrast:
             return best
         coarse = np.arange(low, end, stride, dtype=np.int64)
         rows, columns = np.triu_indices(len(coarse), 1)
-        starts, ends = coarse[rows], coarse[columns]
+        passing = coarse[columns] - coarse[rows] <= _LONGEST_PASSING
+        starts, ends = coarse[rows[passing]], coarse[columns[passing]]
+        if len(starts) == 0:
+            return best
         gain, factor = self.gains(starts, ends, sign)
         place = int(np.argmax(gain))
         first, last = int(starts[place]), int(ends[place])

@@ -15,7 +15,7 @@ from tools.analysis.event import Event, contrast_of, search_of, unmoved
 from tools.analysis.locate import holiday_event, is_trend, located, scanned, whole_event
 from tools.analysis.onset import onset
 from tools.analysis.panel import Panel
-from tools.analysis.segments import near_event, segmented
+from tools.analysis.segments import had_peak, near_event, segmented
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Numbers:
 
 
 def examine(panel: Panel, period: Period, sign: int, asked: float, holidays: Sequence[Holiday] = ()) -> Numbers:
-    """Finds the event behind a question about the panel's metric in the period; `sign` 0 where it names no direction."""
+    """Finds the event behind a question about the metric in the period; `sign` 0 where it names no direction."""
     counts = panel.totals[panel.metric]
     change = assess(counts, panel.grid.start, HOUR, panel.grid.tz, panel.now, period, holidays=holidays, asked=asked)
     event = holiday_event(panel, change, holidays) or whole_event(panel, period, sign, holidays)
@@ -42,6 +42,8 @@ def examine(panel: Panel, period: Period, sign: int, asked: float, holidays: Seq
         return Numbers(None, replace(change, label="trend", verdict="dropped" if event.sign < 0 else "rose"), None)
     event = located(panel, event, sign, period, change) or scanned(panel, change)
     if event is None:
+        if change.verdict == "nothing" and change.label is None and asked < 0 and had_peak(panel, period):
+            change = replace(change, label="earlier-peak")
         return Numbers(None, change, None)
     kept = event.where
     event, rows, alternatives = segmented(panel, event)

@@ -28,7 +28,8 @@ class ChangeFinding(Noun):
     `observed` and `expected` are their counts. `label` is a word of FORMAT.md where an ordinary reason explains the
     impression. `onset` lies in `onset_interval` with 95% probability. `where` is {} where all moved alike, None where
     nothing did. `root` is the first step of the funnel that shows the change, `factor` what multiplied it there.
-    `words` are those by which documents about it are found. `naive` is what a plain comparison with the days before shows, and the other parts what that is made of.
+    `words` are those by which documents about it are found. `naive` is what a plain comparison with the days before
+    shows, and the other parts what that is made of.
     """
 
     kind: ClassVar[str] = "change_finding"
@@ -62,7 +63,7 @@ class ChangeFinding(Noun):
 
 
 class CauseCandidate(BaseModel):
-    """A candidate with its weight: `score` is its share of probability, `odds` the log-odds against an unrecorded cause."""
+    """A candidate with its weight: `score` is its probability, `odds` the log-odds against an unrecorded cause."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     ref: str | None
@@ -80,7 +81,7 @@ class CauseCandidate(BaseModel):
 class CauseRanking(Noun):
     """Why a metric changed: what is named (`cause`), what else was weighed, and the final word on the change itself.
 
-    `label` is a word of FORMAT.md where the cause is no record (tracking, holiday, trend, weekday, unknown …). `threshold`
+    `label` says what it was where the cause is no record (tracking, holiday, trend, weekday, unknown …). `threshold`
     is the log-odds from which a cause is named; `settle` says what would settle it where none is; `payments` how
     payments moved meanwhile.
     """
@@ -122,12 +123,13 @@ class CauseRanking(Noun):
 
 
 def to_finding(nouns: Iterable[Noun]) -> dict[str, Any]:
-    """The fields of a Finding from the nouns that analyze.causes returned (or analyze.segment, where it did not run)."""
+    """The fields of a Finding from the nouns that analyze.causes returned, or analyze.segment where it did not run."""
     found = list(nouns)
     ranking = next((noun for noun in found if isinstance(noun, CauseRanking)), None)
     if ranking is not None:
         return {
-            "happened": ranking.happened, "metric": ranking.metric, "change": ranking.change, "interval": ranking.interval,
+            "happened": ranking.happened, "metric": ranking.metric,
+            "change": ranking.change, "interval": ranking.interval,
             "onset": ranking.onset, "recovered": ranking.recovered, "where": ranking.where, "causes": ranking.causes,
             "unchecked": ranking.unchecked,
         }  # fmt: skip

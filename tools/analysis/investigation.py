@@ -13,9 +13,11 @@ from tools.analysis.calendar import Holiday, local_date
 from tools.analysis.candidates import Candidate, gather
 from tools.analysis.causes import NAMED, Situation, Verdict, rank
 from tools.analysis.contrast import Likelihood
-from tools.analysis.examine import Event, Numbers, moment_of
+from tools.analysis.event import Event
+from tools.analysis.examine import Numbers, moment_of
 from tools.analysis.panel import Panel
 from tools.analysis.related import measured_elsewhere, reading, supporting
+from tools.analysis.segments import had_peak
 from tools.nouns import Noun, Series
 
 # A label of the numbers alone means that nothing happened, or that something ordinary did.
@@ -64,7 +66,7 @@ def investigate(
             return Outcome(True, "trend", None, blind=blind)
         if change.verdict in ("dropped", "rose"):
             return Outcome(True, label or "unknown", None, where={}, blind=blind)
-        related = reading(nouns, label, _peak(numbers)) if label else []
+        related = reading(nouns, label, had_peak(panel, change.period) or _peak(numbers)) if label else []
         happened = None if change.verdict == "cannot_tell" and label not in NOT_HAPPENED else False
         return Outcome(happened, label, None, related=tuple(related), blind=blind)
     holiday = _holiday(panel, event, holidays)

@@ -57,7 +57,7 @@ class Panel:
 def build_panel(
     metric: str, metrics: Iterable[Metric], series: Iterable[Series], tz: ZoneInfo, now: datetime
 ) -> Panel | None:
-    """Arrays from series: hourly totals and margins of one property, daily tables. None without the metric's own series."""
+    """Arrays from series: hourly totals and margins, daily tables. None without the metric's own series."""
     hourly = [one for one in series if one.grain == "hour" and one.points]
     totals_found = [one for one in hourly if not one.where]
     own = next((one for one in totals_found if one.metric == metric), None)

@@ -23,16 +23,21 @@ from tools.nouns import (
 )
 
 _USUAL = re.compile(
-    r"\b(?:a|as) (?:normal|usual|ever|always)\b|as many .* as|nothing (?:left over|missing)|where they always are|normal (?:week|day|monday|tuesday|wednesday|thursday|friday)"
+    r"\b(?:a|as) (?:normal|usual|ever|always)\b|as many .* as|nothing (?:left over|missing)|where they always are"
+    r"|normal (?:week|day|monday|tuesday|wednesday|thursday|friday)"
     r"|wie immer|come siempre|como siempre|in the database|ledger|all there|out, nothing",
     re.IGNORECASE,
 )
 _READING = re.compile(
-    r"weekend|saturday|sunday|same (?:day|weekday)|monday to sunday|days are in|time ?zone|today'?s (?:bar|number|figure)|incomplete|until the evening|wochenende|compare (?:a|weeks|with)"
+    r"weekend|saturday|sunday|same (?:day|weekday)|monday to sunday|days are in|time ?zone"
+    r"|today'?s (?:bar|number|figure)|incomplete|until the evening|wochenende|compare (?:a|weeks|with)"
     r"|running day|not over|seasonal",
     re.IGNORECASE,
 )
 _RUNBOOK = re.compile(r"^(?:rolling back|runbook|how to roll|escalat|on[- ]call)", re.IGNORECASE)
+_MENDED = re.compile(
+    r"roll\w* (?:it |the \w+ )?back|zur[uü]ckroll|revert|is back|are back|back on|again\b", re.IGNORECASE
+)
 _LIKE = 0.2
 
 
@@ -85,7 +90,7 @@ def measured_elsewhere(best: Verdict, situation: Situation, nouns: Sequence[Noun
 
 
 def reading(nouns: Sequence[Noun], label: str, peak: tuple[float, float] | None = None) -> list[tuple[Noun, str]]:
-    """For an impression that is no change: what the company itself says about reading its numbers, or what made the peak."""
+    """For an impression that is no change: what the company says about reading its numbers, or what made the peak."""
     found: list[tuple[Noun, str]] = []
     for noun in nouns:
         if (
@@ -102,7 +107,8 @@ def reading(nouns: Sequence[Noun], label: str, peak: tuple[float, float] | None 
 
 
 _LOUD = re.compile(
-    r"front page|newsletter|featured|mention|podcast|viral|sale|discount|launch|campaign|push|tv\b|forum|hacker news|product hunt|press",
+    r"front page|newsletter|featured|mention|podcast|viral|sale|discount|launch|campaign|push|tv\b|forum"
+    r"|hacker news|product hunt|press",
     re.IGNORECASE,
 )
 
@@ -139,13 +145,9 @@ def _telling(best: Verdict, situation: Situation, nouns: Sequence[Noun]) -> list
                 source and re.search(r"budget|stop|spent|end|paus|campaign|start", noun.body, re.IGNORECASE)
             ):
                 found.append((noun, "tells of it"))
-        if situation.until is not None and situation.onset < noun.at <= situation.until + timedelta(hours=1):
-            if re.search(
-                r"roll\w* (?:it |the \w+ )?back|zur[uü]ckroll|revert|is back|are back|back on|again\b",
-                noun.body,
-                re.IGNORECASE,
-            ):
-                found.append((noun, "tells how it was mended"))
+        meanwhile = situation.until is not None and situation.onset < noun.at <= situation.until + timedelta(hours=1)
+        if meanwhile and _MENDED.search(noun.body):
+            found.append((noun, "tells how it was mended"))
     return found
 
 

@@ -49,20 +49,43 @@ def by_share(panel: Panel, sign: int, period: Period, change: Change) -> Event |
             continue
         moved = 1 if shift.factor > 1 else -1
         event = Event(metric, {dim: value}, shift.first, shift.last, shift.lasting, gained, shift.factor, moved)
-        if touches(panel, shift.first, shift.last, shift.lasting, period) and _truly(contrast.part, event, change):
+        concerns = touches(panel, shift.first, shift.last, shift.lasting, period)
+        if concerns and _truly(panel, contrast.part, event, change):
             best = gained, event
     return best[1] if best else None
 
 
-def _truly(part: Floats, event: Event, change: Change) -> bool:
-    """Whether the segment itself moved so, and not only the rest the other way."""
+def _truly(panel: Panel, part: Floats, event: Event, change: Change) -> bool:
+    """Whether the segment itself left its usual level, that of its median day, and not only the rest the other way."""
     if change.baseline is None:
         return True
-    inside = slice(event.first, event.last)
     expected = change.baseline.expected
-    share = part[: event.first].sum() / max(expected[: event.first].sum(), 1e-9)
-    ratio = part[inside].sum() / max(float(share * expected[inside].sum()), 1e-9)
+    days = panel.grid.ordinals[: event.first]
+    _, place = np.unique(days, return_inverse=True)
+    seen = np.bincount(place, weights=part[: event.first])
+    hoped = np.bincount(place, weights=expected[: event.first])
+    usual = float(np.median(seen[hoped > 0] / hoped[hoped > 0])) if (hoped > 0).any() else 0.0
+    inside = slice(event.first, event.last)
+    ratio = part[inside].sum() / max(usual * float(expected[inside].sum()), 1e-9)
     return bool(ratio < 0.95 if event.sign < 0 else ratio > 1.05)
+
+
+def had_peak(panel: Panel, period: Period) -> tuple[float, float] | None:
+    """When some segment was far above its share for a while in the fortnight before the period, as seconds; or None."""
+    low, high = panel.grid.index_at(period.start) - 14 * 24, panel.grid.index_at(period.start)
+    if low < 24 * 10:
+        return None
+    best: tuple[float, tuple[float, float]] | None = None
+    for metric in panel.margins:
+        contrasts = segment_contrasts(panel, metric)
+        for _, _, contrast in contrasts:
+            shift = contrast.best((low, high), 1)
+            if shift is None or shift.lasting or shift.last > high + 12:
+                continue
+            gained = worth(shift, (low, high), len(contrasts))
+            if gained > FOUND and (best is None or gained > best[0]):
+                best = gained, (float(panel.grid.epochs[shift.first]), float(panel.grid.epochs[shift.last]))
+    return best[1] if best else None
 
 
 def by_pair(panel: Panel, sign: int, period: Period, change: Change) -> Event | None:
