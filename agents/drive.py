@@ -132,6 +132,8 @@ class Drive:
         for item in self._citations.new:
             self.log.add_evidence(item)
         self._citations.new.clear()
+        # The answer is checkpointed next; what it cites must be there by then.
+        await self.log.flush()
         return answer
 
     async def prove(self, answer: Answer) -> str:

@@ -69,6 +69,10 @@ class RunLog(Protocol):
 
     def note(self, kind: Kind, /, **data: Any) -> None: ...
 
+    async def flush(self) -> None:
+        """Returns when all that was noted is durable."""
+        ...
+
     def add_evidence(self, evidence: Evidence) -> None:
         """Notes evidence with its evidence.added; the same id twice with the same hash is one."""
         ...

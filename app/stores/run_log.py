@@ -64,6 +64,13 @@ class StoredRunLog:
         """Appends an event without waiting; it is durable with the next that is emitted."""
         self._enqueue(_Change((kind, data)))
 
+    async def flush(self) -> None:
+        """Waits until all that was noted is stored; raises what kept it from being stored."""
+        while self._committing is not None:
+            await asyncio.shield(self._committing)
+        if self._broken is not None:
+            raise self._broken
+
     def add_evidence(self, item: Evidence) -> None:
         """Notes evidence and its evidence.added. Raises ValueError for another content under a known id."""
         known = self._evidence.get(item.id)

@@ -185,7 +185,7 @@ async def test_a_request_to_stop_reaches_whoever_drives_the_run(database: Databa
 async def test_a_conversation_is_deleted_with_all_that_its_runs_left(database: Database) -> None:
     runs, run, log = await begun(database)
     log.keep_result("key", StepResult("d", "done"))
-    await log.emit("notice", text="stored", level="info")
+    await log.flush()
     kept = await runs.begin(turn(conversation="c2"))
     assert await runs.delete("c1")
     assert await runs.events(run) == []
