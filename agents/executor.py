@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
@@ -28,12 +28,16 @@ from tools.nouns import Noun, load
 log = logging.getLogger(__name__)
 
 
+Likeness = Callable[[str, Sequence[str]], Sequence[float]]
+
+
 @dataclass(frozen=True)
 class Company:
-    """What holds for every run of a workspace: its timezone, and the countries whose holidays count."""
+    """What holds for every run of a workspace: its timezone, the countries whose holidays count, an ear for meaning."""
 
     timezone: ZoneInfo
     countries: tuple[str, ...] = ()
+    likeness: Likeness | None = None
 
 
 class _Skipped(Exception):
@@ -273,6 +277,7 @@ class Execution:
             question=self._question,
             countries=self._company.countries,
             unchecked=unchecked,
+            likeness=self._company.likeness,
         )
         nouns = await asyncio.to_thread(lambda: tuple(verb.model_validate(values).compute(frame)))
         sources = [item for need in sorted(step.uses()) for item in self.results[need].evidence]

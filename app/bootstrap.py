@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from agents.drive import Means
+    from agents.executor import Company
     from agents.ports import Embedder, Planner, Writer
     from app.engine import Engine
     from app.stores.context import Context
@@ -209,7 +210,10 @@ async def _load(
             workshop.context = workshop.memory = await _memory(settings, embedder, database, clock, stack)
             await workshop.context.start()
         planner, writer = await _planning(settings, toolbox, embedder)
-    await engine.start(runs, _means(settings, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock))
+    company = _company(settings, embedder)
+    await engine.start(
+        runs, _means(settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock)
+    )
 
 
 def _engine(settings: Settings, database: Database) -> Engine:
@@ -272,8 +276,24 @@ def _model_failed(reason: str) -> None:
     log.warning("The playbooks take over: %s", reason)
 
 
+def _company(settings: Settings, embedder: Embedder) -> Company:
+    from agents.executor import Company
+    from app.embedding import MiniLMEmbedder
+
+    direct = getattr(embedder, "direct", embedder)
+
+    def likeness(query: str, texts: Sequence[str]) -> Sequence[float]:
+        vectors = direct.embed_now([query, *texts])
+        return [float(likeness) for likeness in vectors[1:] @ vectors[0]]
+
+    return Company(
+        ZoneInfo(settings.timezone), settings.countries, likeness if isinstance(direct, MiniLMEmbedder) else None
+    )
+
+
 def _means(
     settings: Settings,
+    company: Company,
     toolbox: ConnectedToolbox,
     planner: Planner,
     writer: Writer,
@@ -284,7 +304,6 @@ def _means(
 ) -> Means:
     from agents.budget import Limits
     from agents.drive import Means
-    from agents.executor import Company
 
     return Means(
         toolbox=toolbox,
@@ -294,7 +313,7 @@ def _means(
         archive=runs,
         vocabulary=vocabulary,
         clock=clock,
-        company=Company(ZoneInfo(settings.timezone), settings.countries),
+        company=company,
         limits=Limits(
             settings.budget_usd, settings.budget_model_calls, settings.budget_tool_calls, settings.budget_seconds
         ),

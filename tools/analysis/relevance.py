@@ -33,11 +33,15 @@ def find(topic: str, nouns: Sequence[Noun], frame: Frame, *, most: int = 12, tie
         return []
     texts = [noun.text() for noun in records]
     weights = rarity(texts)
-    alike = frame.likeness(topic, [text[:400] for text in texts]) if frame.likeness else [0.0] * len(texts)
+    in_titles = [covered(query, words(noun.title), weights) for noun in records]
+    shares = [max(covered(query, words(text), weights), held) for text, held in zip(texts, in_titles, strict=True)]
+    # Meaning costs some milliseconds a text, so it is asked only where no record has the words.
+    if frame.likeness and max(shares) < LEAST_WORDS:
+        alike = frame.likeness(topic, [text[:400] for text in texts])
+    else:
+        alike = [0.0] * len(texts)
     hits: dict[Key, Hit] = {}
-    for noun, text, likeness in zip(records, texts, alike, strict=True):
-        in_title = covered(query, words(noun.title), weights)
-        share = max(covered(query, words(text), weights), in_title)
+    for noun, text, share, in_title, likeness in zip(records, texts, shares, in_titles, alike, strict=True):
         if share >= LEAST_WORDS or likeness >= LEAST_LIKENESS:
             score = min(1.0, 0.6 * share + 0.15 * in_title + 0.5 * max(0.0, likeness))
             hits[key(noun)] = Hit(noun, score, _reason(query, text, likeness))
