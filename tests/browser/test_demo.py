@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -67,7 +68,7 @@ def test_a_follow_up_stays_in_the_conversation_and_history_survives_a_restart(vi
     demo.stop()
     demo.start()
     page.goto(demo.url)
-    page.locator("#thread-history, .sidebar, [data-sidebar=sidebar]").get_by_text(QUESTION).first.click()
+    page.locator(f'[data-sidebar=sidebar] a[href="{urlsplit(address).path}"]').click()
     expect(page.locator(".deus-plan")).to_have_count(2, timeout=30_000)
     expect(page.locator(".ai-message").last.locator("[role=article]").first).to_have_text(said)
 
