@@ -280,15 +280,15 @@ def _company(settings: Settings, embedder: Embedder) -> Company:
     from agents.executor import Company
     from app.embedding import MiniLMEmbedder
 
-    direct = getattr(embedder, "direct", embedder)
+    zone, direct = ZoneInfo(settings.timezone), getattr(embedder, "direct", embedder)
+    if not isinstance(direct, MiniLMEmbedder):
+        return Company(zone, settings.countries)
 
     def likeness(query: str, texts: Sequence[str]) -> Sequence[float]:
         vectors = direct.embed_now([query, *texts])
         return [float(likeness) for likeness in vectors[1:] @ vectors[0]]
 
-    return Company(
-        ZoneInfo(settings.timezone), settings.countries, likeness if isinstance(direct, MiniLMEmbedder) else None
-    )
+    return Company(zone, settings.countries, likeness)
 
 
 def _means(
