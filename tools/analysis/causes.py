@@ -22,6 +22,8 @@ NAMED = 2.2
 _FORTNIGHT = float(np.log(14 * 24))
 # A change shows at once, but for this share of causes, which take up to half a day.
 _LATE = 0.10
+# What weighs less is not worth a word.
+_HOPELESS = -25.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Verdict:
 def rank(candidates: Sequence[Candidate], situation: Situation) -> list[Verdict]:
     """The candidates, weightiest first, with the probability that each has beside the others and the unknown."""
     verdicts = [weigh(candidate, situation, candidates) for candidate in candidates]
-    verdicts = [verdict for verdict in verdicts if verdict.score > -8]
+    verdicts = [verdict for verdict in verdicts if verdict.score > _HOPELESS]
     weights = np.exp(np.array([verdict.score for verdict in verdicts], dtype=np.float64))
     whole = 1.0 + float(weights.sum())
     shared = [

@@ -44,6 +44,8 @@ def examine(panel: Panel, period: Period, sign: int, asked: float, holidays: Seq
     if event is None:
         if change.verdict == "nothing" and change.label is None and asked < 0 and had_peak(panel, period):
             change = replace(change, label="earlier-peak")
+        if change.verdict in ("nothing", "cannot_tell") and change.label is None and panel.upstream(panel.metric):
+            change = _drifting(panel, change, period, asked, holidays)
         return Numbers(None, change, None)
     kept = event.where
     event, rows, alternatives = segmented(panel, event)
@@ -52,6 +54,17 @@ def examine(panel: Panel, period: Period, sign: int, asked: float, holidays: Seq
     likelihood = likelihood_of(panel, event, holidays)
     unaffected = tuple(name for name in panel.upstream(event.metric) if unmoved(panel, panel.metric, name, event))
     return Numbers(event, change, likelihood, rows, unaffected, alternatives)
+
+
+def _drifting(panel: Panel, change: Change, period: Period, asked: float, holidays: Sequence[Holiday]) -> Change:
+    """The trend of the funnel's first step, where the metric is too small to show its own over a long period."""
+    if period.end - period.start < timedelta(days=14):
+        return change
+    grid, first = panel.grid, panel.family[0]
+    whole = assess(panel.totals[first], grid.start, HOUR, grid.tz, panel.now, period, holidays=holidays, asked=asked)
+    if whole.label != "trend":
+        return change
+    return replace(change, verdict=whole.verdict, label="trend", weekly_growth=whole.weekly_growth)
 
 
 def likelihood_of(panel: Panel, event: Event, holidays: Sequence[Holiday] = ()) -> Likelihood | None:

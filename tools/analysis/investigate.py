@@ -18,6 +18,7 @@ from tools.analysis.finding import CauseCandidate, CauseRanking, ChangeFinding, 
 from tools.analysis.investigation import NOT_HAPPENED, Outcome, investigate, likeliest
 from tools.analysis.panel import Panel, build_panel
 from tools.analysis.wording import advice_for, settling
+from tools.analysis.words import words
 from tools.kit.analysis import Analysis, Frame
 from tools.nouns import Metric, Noun, Series, dump, pick
 
@@ -81,7 +82,7 @@ class AnalyzeCauses(Analysis):
                 holidays=holidays_of(panel, frame),
                 payments=self.payments,
             )
-            ranking = rank_noun(found, outcome, panel, numbers)
+            ranking = rank_noun(found, outcome, panel, numbers, frame.question)
             ranked.append(ranking)
             if outcome.named is not None and outcome.label is None:
                 ranked.append(
@@ -200,11 +201,16 @@ def describe(
     )
 
 
-def rank_noun(found: ChangeFinding, outcome: Outcome, panel: Panel, numbers: Numbers) -> CauseRanking:
+def rank_noun(
+    found: ChangeFinding, outcome: Outcome, panel: Panel, numbers: Numbers, question: str = ""
+) -> CauseRanking:
     """The outcome as a noun."""
     ranking = [candidate_of(verdict) for verdict in outcome.ranking]
     named = candidate_of(outcome.named) if outcome.named is not None else None
     others = [one for one in ranking if named is None or (one.service, one.ref) != (named.service, named.ref)]
+    suspected = set(words(question))
+    # What the question suspects comes first, so that it is answered; the others in order of their weight.
+    others.sort(key=lambda one: -min(2, len(suspected & set(words(one.title)))))
     label = outcome.label
     score = named.score if named else (1.0 - ranking[0].score if ranking else 0.9)
     where = None if outcome.where is None else dict(outcome.where)
