@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,7 +54,8 @@ class StoredRuns:
     async def begin(self, turn: Turn) -> str:
         """Records the run with its first event and queues it, in one transaction; a turn said twice is one run.
 
-        The run's time is the product's clock's, whatever time the channel gave.
+        The run's time is the product's clock's, whatever time the channel gave; where that clock stands still, a run
+        is a microsecond younger than the one before it, so that what came first also sorts first.
         """
         if self._ready is not None:
             await self._ready()
@@ -79,12 +81,15 @@ class StoredRuns:
         async with self._database.write() as connection:
             if await connection.scalar(sa.select(runs.c.run).where(runs.c.run == run)):
                 return run
+            same = runs.c.conversation == turn.conversation
+            now = row["at"] = _after(now, await connection.scalar(sa.select(sa.func.max(runs.c.at)).where(same)))
+            used = _after(now, await connection.scalar(sa.select(sa.func.max(conversations.c.updated_at))))
             known = await connection.execute(
-                conversations.update().where(conversations.c.id == turn.conversation).values(updated_at=now)
+                conversations.update().where(conversations.c.id == turn.conversation).values(updated_at=used)
             )
             if not known.rowcount:
                 title = " ".join(turn.text.split())[:120]
-                named = {"id": turn.conversation, "actor": turn.actor, "title": title, "at": now, "updated_at": now}
+                named = {"id": turn.conversation, "actor": turn.actor, "title": title, "at": now, "updated_at": used}
                 await connection.execute(conversations.insert().values(**named))
             await connection.execute(runs.insert().values(**row))
             await event_table.append(connection, run, now, [("run.started", started)])
@@ -245,6 +250,10 @@ class StoredRuns:
             found = await connection.execute(query.order_by(runs.c.at.desc(), runs.c.run.desc()).limit(limit))
             rows: list[Any] = list(found.mappings())
         return [RunSummary(**row) for row in rows]
+
+
+def _after(now: datetime, last: datetime | None) -> datetime:
+    return now if last is None or now > last else last + timedelta(microseconds=1)
 
 
 def run_id(turn: Turn) -> str:

@@ -207,3 +207,13 @@ async def test_a_run_goes_from_question_to_answer(database: Database) -> None:
             documents.append(await deus.conversations.document(run))
     assert [document.status for document in documents] == ["answered"] * 3
     assert {document.answer for document in documents} == {documents[0].answer}
+
+
+async def test_what_was_asked_first_sorts_first_even_while_the_clock_stands_still(database: Database) -> None:
+    await migrate(database)
+    runs = store(database)
+    asked = [await runs.begin(turn(f"{n}?", conversation=f"c{n % 2}")) for n in range(6)]
+    assert [one.run for one in await runs.list_runs("c0", None, 9)] == asked[4::-2]
+    assert [one.id for one in await runs.list_conversations("ann", 9)] == ["c1", "c0"]
+    await runs.begin(turn("again?", conversation="c0"))
+    assert [one.id for one in await runs.list_conversations("ann", 9)] == ["c0", "c1"]
