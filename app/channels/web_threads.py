@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.channels.web import Element, Message, RunView, fold, page
+from app.channels.web import Element, Message, page
+from app.channels.web_view import RunView, fold
 
 if TYPE_CHECKING:
     from agents.conversation import Conversations, RunSummary

@@ -10,7 +10,8 @@ import pytest
 from agents.event import EPHEMERAL, Event
 from agents.ports import Turn
 from app.channels.channel import effects_of
-from app.channels.web import Page, RunView, Send, Web, changes, fold, key, page, words
+from app.channels.web import Page, Send, Web, changes, key, page, words
+from app.channels.web_view import RunView, fold
 from tests.channels.script import ANSWER, EVIDENCE, NOW, STEPS, script
 
 CONVERSATION = "2f1f6d0c-5f0e-4a3b-9d7e-1c2b3a4d5e6f"

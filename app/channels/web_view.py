@@ -1,0 +1,202 @@
+"""What the web chat knows of a run, folded from its events. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from agents.event import Event
+from app.channels.chart import figure
+
+ENDED = ("done", "failed", "skipped")
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """A step as its line in the plan: state is waiting, running, done, failed or skipped."""
+
+    id: str
+    title: str = ""
+    state: str = "waiting"
+    services: tuple[str, ...] = ()
+    started: datetime | None = None
+    ms: int | None = None
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class RunView:
+    """All that the page shows of one run, and nothing about how."""
+
+    run: str
+    seq: int = 0
+    question: str = ""
+    actor: str = ""
+    conversation: str = ""
+    asked_at: datetime | None = None
+    seen_at: datetime | None = None
+    steps: tuple[StepLine, ...] = ()
+    evidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    artifacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    text: str = ""
+    complete: bool = False
+    citations: Mapping[str, str] = field(default_factory=dict)
+    suggestions: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    status: str = "running"
+    error: str | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fold(view: RunView, event: Event) -> RunView:
+    """The view after one more event."""
+    if event.kind == "text.delta":
+        return _delta(view, event.data)
+    if event.seq <= view.seq:
+        return view
+    handler = _HANDLERS.get(event.kind)
+    after = handler(view, event) if handler else view
+    return replace(after, seq=event.seq, seen_at=event.at)
+
+
+def _delta(view: RunView, data: Mapping[str, Any]) -> RunView:
+    if view.complete:
+        return view
+    return replace(view, text=view.text + str(data.get("text", "")))
+
+
+def _started(view: RunView, event: Event) -> RunView:
+    data = event.data
+    return replace(
+        view,
+        question=data.get("text", ""),
+        actor=data.get("actor", ""),
+        conversation=data.get("conversation", ""),
+        asked_at=event.at,
+    )
+
+
+def _planned(view: RunView, event: Event) -> RunView:
+    known = {line.id: line for line in view.steps}
+    lines = []
+    for step in event.data.get("steps", ()):
+        line = known.pop(step["id"], StepLine(step["id"]))
+        services = step.get("service") or ()
+        services = tuple(services.split(", ")) if isinstance(services, str) else tuple(services)
+        lines.append(
+            replace(
+                line,
+                title=step.get("title") or step.get("verb", "") or line.title,
+                state=step.get("state") or line.state,
+                services=_merged(line.services, services),
+            )
+        )
+    return replace(view, steps=tuple(lines))
+
+
+def _step(view: RunView, step_id: str, **changes: Any) -> RunView:
+    if not any(line.id == step_id for line in view.steps):
+        view = replace(view, steps=(*view.steps, StepLine(step_id)))
+    return replace(view, steps=tuple(replace(line, **changes) if line.id == step_id else line for line in view.steps))
+
+
+def _step_started(view: RunView, event: Event) -> RunView:
+    changes = {"title": event.data["title"]} if event.data.get("title") else {}
+    return _step(view, event.data["id"], state="running", started=event.at, **changes)
+
+
+def _step_finished(view: RunView, event: Event) -> RunView:
+    data = event.data
+    return _step(
+        view, data["id"], state=data.get("state", "done"), ms=data.get("ms"), summary=data.get("summary") or ""
+    )
+
+
+def _call_started(view: RunView, event: Event) -> RunView:
+    step, service = event.data.get("step", ""), event.data.get("service", "")
+    line = next((line for line in view.steps if line.id == step), None)
+    if line is None or not service:
+        return view
+    return _step(view, step, services=_merged(line.services, (service,)))
+
+
+def _merged(some: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    return some + tuple(name for name in more if name not in some)
+
+
+def _evidence(view: RunView, event: Event) -> RunView:
+    return replace(view, evidence={**view.evidence, event.data["id"]: event.data})
+
+
+def _artifact(view: RunView, event: Event) -> RunView:
+    data = dict(event.data)
+    if data.get("kind") == "chart":
+        data["figure"] = figure(data.get("data") or {})
+    return replace(view, artifacts={**view.artifacts, data["id"]: data})
+
+
+def _reset(view: RunView, event: Event) -> RunView:
+    return view if view.complete else replace(view, text="")
+
+
+def _completed(view: RunView, event: Event) -> RunView:
+    data = event.data
+    return replace(
+        view,
+        text=data.get("text", ""),
+        complete=True,
+        citations={str(one["number"]): str(one["evidence"]) for one in data.get("citations", ())},
+        suggestions=tuple(data.get("suggestions", ())),
+    )
+
+
+def _asked(view: RunView, event: Event) -> RunView:
+    return replace(
+        view,
+        text=event.data.get("question", ""),
+        suggestions=tuple(str(option) for option in event.data.get("options") or ()),
+    )
+
+
+def _noticed(view: RunView, event: Event) -> RunView:
+    return replace(view, notices=(*view.notices, event.data.get("text", "")))
+
+
+def _used(view: RunView, event: Event) -> RunView:
+    return replace(view, usage=event.data.get("usage", {}))
+
+
+def _finished(view: RunView, event: Event) -> RunView:
+    data = event.data
+    lines = tuple(line if line.state in ENDED else replace(line, state="skipped") for line in view.steps)
+    return replace(
+        view,
+        status=data.get("status", "answered"),
+        error=data.get("error"),
+        usage=data.get("usage") or view.usage,
+        steps=lines,
+    )
+
+
+def _resumed(view: RunView, event: Event) -> RunView:
+    return view if view.complete else replace(view, text="", status="running", error=None)
+
+
+_HANDLERS: Mapping[str, Callable[[RunView, Event], RunView]] = {
+    "run.started": _started,
+    "run.resumed": _resumed,
+    "run.finished": _finished,
+    "plan.updated": _planned,
+    "step.started": _step_started,
+    "step.finished": _step_finished,
+    "call.started": _call_started,
+    "evidence.added": _evidence,
+    "artifact.created": _artifact,
+    "text.reset": _reset,
+    "message.completed": _completed,
+    "input.requested": _asked,
+    "notice": _noticed,
+    "usage.updated": _used,
+}
