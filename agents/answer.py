@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from jinja2 import Template
+from jinja2.environment import TemplateExpression
 from jinja2.sandbox import SandboxedEnvironment
 
-from agents.answer_format import environment, listed
+from agents.answer_format import environment, listed, names_of
 from agents.plan import Plan
 from agents.planners.playbook_file import ArtifactTemplate, ClaimTemplate, Playbook
 from agents.ports import Situation, StepResult
@@ -39,10 +41,11 @@ class PlaybookWriter:
         page = _Page(playbook, situation, plan, results, citations)
         claims = tuple(page.claims())
         unchecked = gather_unchecked(results)
+        preface = playbook.say or ("" if claims else playbook.nothing)
         return Answer(
             text="",
             claims=claims,
-            preface=page.words(playbook.say) if playbook.say else "",
+            preface=page.words(preface),
             notes=notes(unchecked),
             finding=page.finding(tuple(unchecked)),
             artifacts=tuple(page.artifacts()),
@@ -63,7 +66,10 @@ class _Page:
         self.playbook = playbook
         self.results = results
         self.citations = citations
-        self.env: SandboxedEnvironment = environment(ZoneInfo(situation.timezone), situation.now)
+        people = names_of(noun for result in results.values() for noun in result.nouns)
+        self.env: SandboxedEnvironment = environment(ZoneInfo(situation.timezone), situation.now, people)
+        self._expressions: dict[str, TemplateExpression] = {}
+        self._templates: dict[str, Template] = {}
         self.variables: dict[str, Any] = {
             "slots": dict(plan.slots),
             "question": situation.turn.text,
@@ -74,10 +80,15 @@ class _Page:
             self.variables[template.id] = [noun for result in own for noun in result.nouns]
 
     def value(self, expression: str, extra: Mapping[str, Any] | None = None) -> Any:
-        return self.env.compile_expression(expression)(**self.variables, **(extra or {}))
+        # The same expression is asked of every item; compiling it costs more than answering it.
+        if expression not in self._expressions:
+            self._expressions[expression] = self.env.compile_expression(expression)
+        return self._expressions[expression](**self.variables, **(extra or {}))
 
     def words(self, template: str, extra: Mapping[str, Any] | None = None) -> str:
-        return self.env.from_string(template).render(**self.variables, **(extra or {})).strip()
+        if template not in self._templates:
+            self._templates[template] = self.env.from_string(template)
+        return self._templates[template].render(**self.variables, **(extra or {})).strip()
 
     def claims(self) -> Iterable[Claim]:
         for template in self.playbook.answer:
@@ -176,7 +187,9 @@ def compose(answer: Answer, numbers: Mapping[str, int]) -> Answer:
                 blocks.append(f"\n\n**{section}**\n")
         marks = "".join(f"[{numbers[e]}]" for e in claim.evidence if e in numbers)
         text = claim.text if claim.kind != "hypothesis" else _hedged(claim.text)
-        line = f"{text} {marks}".rstrip()
+        # A block of code must end with its fence, so the marks follow the first line.
+        head, newline, block = text.partition("\n")
+        line = f"{head} {marks}".rstrip() + newline + block
         bullet = line.startswith("- ")
         blocks.append(f"\n{line}" if bullet and (in_list or not blocks) else f"\n\n{line}")
         in_list = bullet

@@ -2,22 +2,69 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from tools.nouns import Noun, Pick, dump
+from agents.evidence import PLURALS
+from tools.analysis.labels import label
+from tools.nouns import Noun, Person, Pick, PullRequest, dump
 
-_MARKDOWN = str.maketrans({c: "\\" + c for c in "\\`*_[]<>|"})
+_MARKDOWN = str.maketrans({c: "\\" + c for c in "\\`*_[]<>|~"})
+# Pages make links of bare addresses; a word joiner, which is not seen, keeps them words.
+_ADDRESS = re.compile(r"(?i)(?<=http)(?=s?:/)|(?<=https)(?=:/)|(?<=ftp)(?=:/)|(?<=www)(?=\.)|(?<=@)(?=\w)")
+_JOINER = "\u2060"
+_CURRENCIES = {"usd": "$", "eur": "€", "gbp": "£"}
 
 
 def plain(value: object) -> str:
-    """Words from outside made harmless in Markdown: one line, no links, no markup."""
-    return " ".join(str(value).split()).translate(_MARKDOWN)
+    """Words from outside made harmless in Markdown: one line, no links, no markup, no address that becomes a link."""
+    return _ADDRESS.sub(_JOINER, " ".join(str(value).split())).translate(_MARKDOWN)
+
+
+def link(url: str) -> str:
+    """A record's address as the target of a Markdown link; nowhere ("") if it is no web address."""
+    if not re.match(r"https?://[^/\s]", url):
+        return ""
+    return quote(url, safe="%/:?#@!$&*+,;=~-._'")
+
+
+def code(value: object) -> str:
+    """Words from outside as a code span."""
+    return f"`{' '.join(str(value).split()).replace('`', '’')}`"
+
+
+def fenced(value: str, language: str = "") -> str:
+    """Lines from outside as a block of code that nothing in them can end."""
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`+", value))])
+    return f"{fence}{language}\n{value.strip(chr(10))}\n{fence}"
+
+
+def amount(value: float, unit: str = "") -> str:
+    """A count, or an amount of money with its sign: $1,234."""
+    return f"{_CURRENCIES.get(unit.lower(), '')}{value:,.0f}"
+
+
+def short(noun: Noun) -> str:
+    """What people call a record: its ref, the bare number of a pull request."""
+    return f"#{noun.number}" if isinstance(noun, PullRequest) else noun.ref
+
+
+def tally(records: Iterable[Noun]) -> str:
+    """How many there are of which kind: "2 errors, 1 issue and 1 pull request"."""
+    parts = []
+    for kind, n in Counter(record.kind for record in records).items():
+        words = kind.replace("_", " ")
+        many = words + "s" if kind in ("error", "pull_request") else PLURALS.get(kind, words + "s")
+        parts.append(f"{n} {words if n == 1 else many}")
+    return listed(parts)
 
 
 def percent(value: float, digits: int = 0) -> str:
@@ -28,6 +75,11 @@ def percent(value: float, digits: int = 0) -> str:
 def signed(value: float, digits: int = 0) -> str:
     """-0.216 → −22%."""
     return f"{'−' if value < 0 else '+'}{abs(value) * 100:.{digits}f}%"
+
+
+def signed_points(value: float, digits: int = 1) -> str:
+    """-0.42 → −0.4: percentage points with their sign."""
+    return f"{'−' if value < 0 else '+'}{abs(value):.{digits}f}"
 
 
 def count(value: float, digits: int = 0) -> str:
@@ -60,8 +112,21 @@ def span(value: timedelta | float) -> str:
     return "0 minutes"
 
 
-def environment(zone: ZoneInfo, now: datetime) -> SandboxedEnvironment:
-    """The sandboxed Jinja environment of answer templates; times are written in `zone`."""
+def names_of(people: Iterable[Noun]) -> Mapping[str, str]:
+    """The full name behind each login that some service knows, in lower case."""
+    known = [person for person in people if isinstance(person, Person)]
+    by_mail = {p.email.lower(): p.name for p in known if p.email and " " in p.name}
+    found: dict[str, str] = {}
+    for person in known:
+        name = person.name if " " in person.name else by_mail.get((person.email or "").lower(), person.name)
+        for login in (person.handle, person.ref):
+            if login and (" " in name or login.lower() not in found):
+                found[login.lower()] = name
+    return found
+
+
+def environment(zone: ZoneInfo, now: datetime, people: Mapping[str, str] | None = None) -> SandboxedEnvironment:
+    """The sandboxed Jinja environment of answer templates; times are written in `zone`, people by their names."""
 
     def local(value: datetime | str) -> datetime:
         return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(zone)
@@ -80,8 +145,16 @@ def environment(zone: ZoneInfo, now: datetime) -> SandboxedEnvironment:
 
     filters: dict[str, Callable[..., Any]] = {
         "plain": plain,
+        "link": link,
+        "code": code,
+        "fenced": fenced,
+        "amount": amount,
+        "short": short,
+        "label": label,
+        "who": lambda login: (people or {}).get(str(login).lower(), login),
         "percent": percent,
         "signed": signed,
+        "signed_points": signed_points,
         "count": count,
         "listed": listed,
         "where": where,
@@ -94,7 +167,7 @@ def environment(zone: ZoneInfo, now: datetime) -> SandboxedEnvironment:
     }
     made = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)
     made.filters.update(filters)
-    made.globals.update(now=now, group=group, nouns=nouns, of_kind=of_kind)
+    made.globals.update(now=now, group=group, nouns=nouns, of_kind=of_kind, tally=tally)
     return made
 
 

@@ -75,12 +75,17 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence], zone: ZoneInfo, now: d
 
 def unsupported(said: Mentions, facts: Facts) -> str | None:
     """The first thing that a text mentions and the evidence does not bear out, in words; None if all is there."""
+    if said.unsafe:
+        return f"it would load or open {said.unsafe!r}"
     for link in said.links:
         if not facts.has_link(link):
             return f"the link {link} is not in its evidence"
     for ref in said.refs:
         if not facts.has_ref(ref):
             return f"{ref} is not in its evidence"
+    for quoted in said.quotes:
+        if not facts.has_words(quoted):
+            return f"nothing in its evidence says {quoted[:60]!r}"
     for moment in said.times:
         if not facts.has_time(moment):
             return f"the time {moment.text!r} is not in its evidence"

@@ -11,17 +11,21 @@ WORDS = {word: number for number, word in enumerate(_SMALL, 2)}
 MONTHS = {
     m: n for n, m in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
 }
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 _LINK = re.compile(r"https?://[^\s)>\]\"']+")
+_TARGET = re.compile(r"(?<!\\)\]\(\s*<?([^)\s>]*)")
+_EMBEDDED = re.compile(r"(?<!\\)!\[|(?<!\\)<(?=[A-Za-z/!?])")
+_FENCE = re.compile(r"^[ ]*(`{3,})[^\n`]*\n.*?\n[ ]*\1[ ]*$", re.DOTALL | re.MULTILINE)
 _MARKS = re.compile(r"\[\d{1,3}\]")
-_CODE = re.compile(r"`[^`]*`")
+_CODE = re.compile(r"(?<!\\)`[^`]*`")
 _QUOTE = re.compile(r"“[^”]*”")
 _REF = re.compile(
     r"(?<![\w/])(?:[\w.-]+/[\w.-]+#\d+|#\d+|[A-Z][A-Z0-9]{1,9}-\d+|dpl_\w+|cus_\w+|[A-Z]\w{7,}/\d{10}\.\d{6})\b"
 )
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?)?\b")
 _DAY = re.compile(
-    r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w* )?(\d{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w*"
+    r"\b(?:(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w* )?(\d{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\w*"
     r"(?: (\d{4}))?(?:,? (?:at )?(\d{1,2}):(\d{2}))?"
 )
 _CLOCK = re.compile(r"\b([01]?\d|2[0-3]):([0-5]\d)\b")
@@ -35,18 +39,24 @@ _WORD = re.compile(rf"\b({'|'.join(WORDS)})\b(?:[ -](week|day|hour|minute)s?\b)?
 
 @dataclass(frozen=True)
 class Number:
-    """A figure as written, its sign dropped. `digits` counts decimals; `unit` is the unit of time behind it, if any."""
+    """A figure as written, its sign dropped. `digits` counts decimals; `unit` is the unit of time behind it, if any.
+
+    `near` are the words that follow, up to the next figure or the end of that part of the sentence, `before` a few
+    characters that precede it.
+    """
 
     text: str
     value: Decimal
     digits: int
     percent: bool = False
     unit: str = ""
+    near: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A time as written, in the reader's zone; parts that were not written are None."""
+    """A time as written, in the reader's zone; parts that were not written are None. Monday is weekday 0."""
 
     text: str
     year: int | None = None
@@ -54,6 +64,7 @@ class Moment:
     day: int | None = None
     hour: int | None = None
     minute: int | None = None
+    weekday: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,13 +75,15 @@ class Mentions:
     times: tuple[Moment, ...] = ()
     refs: tuple[str, ...] = ()
     links: tuple[str, ...] = field(default=())
+    unsafe: str = ""
+    quotes: tuple[str, ...] = ()
 
     def empty(self) -> bool:
-        return not (self.numbers or self.times or self.refs or self.links)
+        return not (self.numbers or self.times or self.refs or self.links or self.unsafe or self.quotes)
 
 
 def mentions(text: str) -> Mentions:
-    """What a Markdown text states; the figures in code spans and in “quoted words” are quotations and do not count."""
+    """What a Markdown text states; code spans and “quoted words” are quotations, whose figures do not count."""
     links: list[str] = []
     refs: list[str] = []
     times: list[Moment] = []
@@ -83,9 +96,11 @@ def mentions(text: str) -> Mentions:
 
         return pattern.sub(drop, rest)
 
-    rest = take(_LINK, text, links)
+    shown = _CODE.sub(" ", _FENCE.sub(" ", text))
+    rest = take(_LINK, _FENCE.sub(" ", text), links)
     rest = take(_MARKS, rest)
-    rest = take(_CODE, take(_QUOTE, rest))
+    quotes: list[str] = []
+    rest = take(_QUOTE, take(_CODE, rest, quotes), quotes)
     rest = take(_REF, rest.replace("\\", ""), refs)
 
     def iso(match: re.Match[str]) -> str:
@@ -94,9 +109,10 @@ def mentions(text: str) -> Mentions:
         return " "
 
     def named(match: re.Match[str]) -> str:
-        day, month, year, hour, minute = match.groups()
+        weekday, day, month, year, hour, minute = match.groups()
+        named_day = WEEKDAYS.index(weekday) if weekday else None
         times.append(
-            Moment(match.group(0), _int(year), MONTHS[month], int(day), _int(hour), _int(minute)),
+            Moment(match.group(0), _int(year), MONTHS[month], int(day), _int(hour), _int(minute), named_day),
         )
         return " "
 
@@ -105,18 +121,43 @@ def mentions(text: str) -> Mentions:
         return " "
 
     rest = _CLOCK.sub(clock, _DAY.sub(named, _ISO.sub(iso, rest)))
-    numbers = [_number(match) for match in _NUMBER.finditer(rest)]
+    numbers = [_number(match, rest) for match in _NUMBER.finditer(rest)]
     numbers += [
-        Number(m.group(0), Decimal(WORDS[m.group(1).lower()]), 0, unit=m.group(2) or "") for m in _WORD.finditer(rest)
+        Number(m.group(0), Decimal(WORDS[m.group(1).lower()]), 0, unit=m.group(2) or "", near=_near(rest, m.end()))
+        for m in _WORD.finditer(rest)
     ]
-    return Mentions(tuple(numbers), tuple(times), tuple(refs), tuple(links))
+    return Mentions(
+        tuple(numbers), tuple(times), tuple(refs), tuple(links), unsafe(shown), tuple(_said(one) for one in quotes)
+    )
 
 
-def _number(match: re.Match[str]) -> Number:
+def _said(quoted: str) -> str:
+    """A quotation as its source wrote it, on one line: marks, escapes and invisible joiners taken off."""
+    inner = quoted[1:-1] if quoted[-1] in "`”" else quoted[1:].rstrip("`”")
+    plain = inner if quoted[0] == "`" else re.sub(r"\\([\\`*_\[\]<>|~])", r"\1", inner)
+    return " ".join(plain.replace("\u2060", "").replace("`", "’").split())
+
+
+def unsafe(text: str) -> str:
+    """What a Markdown text would load or lead to besides the web pages that it links to; "" if nothing."""
+    embedded = _EMBEDDED.search(text)
+    if embedded:
+        return text[embedded.start() : embedded.start() + 40]
+    targets = (match.group(1) for match in _TARGET.finditer(text))
+    return next((target for target in targets if not re.match(r"https?://", target)), "")
+
+
+def _near(text: str, end: int) -> str:
+    return re.split(r"[\d.;:(,]", text[end : end + 60].lower(), maxsplit=1)[0]
+
+
+def _number(match: re.Match[str], text: str) -> Number:
     digits = match["digits"].replace(",", "").replace(" ", "")
     part = match["part"] or ""
     percent = match["percent"] is not None
-    return Number(match.group(0).strip(), Decimal(digits + part), max(0, len(part) - 1), percent, match["unit"] or "")
+    unit, near = match["unit"] or "", _near(text, match.end())
+    before = text[max(0, match.start() - 16) : match.start()].lower()
+    return Number(match.group(0).strip(), Decimal(digits + part), max(0, len(part) - 1), percent, unit, near, before)
 
 
 def _int(text: str | None) -> int | None:

@@ -20,6 +20,7 @@ from agents.planners.situation_slots import filled
 from agents.planners.slots import metric as metric_slot
 from agents.planners.slots.fill import Slots, fill, phrases_to_embed
 from agents.planners.slots.vocabulary import Vocabulary
+from agents.planners.unknown import unknown_milestone
 from agents.ports import Embedder, PlanHeader, Situation, StepResult
 
 
@@ -65,6 +66,10 @@ class PlaybookPlanner:
             if values["metric"]:
                 values["where"] = selection(situation.turn.text, situation.metrics[values["metric"]])
         book = self.playbooks[name]
+        if any(slot.name == "milestone" for slot in book.slots) and further is None:
+            unknown = unknown_milestone(situation, said)
+            if unknown is not None:
+                raise unknown
         self._ask_for_missing(book, values, said, situation)
         yield PlanHeader(playbook=name, slots=values)
         for step in book.plan(values):

@@ -65,7 +65,8 @@ class ArtifactTemplate(Frozen):
 class Playbook(Frozen):
     """One file of prompts/playbooks. `finding` maps fields of agents.record.Finding to expressions.
 
-    `say` is a template of what the product says of itself, which is no claim about the company.
+    `say` is a template of what the product says of itself, which is no claim about the company; `nothing` is what it
+    says where the tools returned nothing to claim.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Playbook(Frozen):
     slots: tuple[Slot, ...] = ()
     writes: bool = False
     say: str = ""
+    nothing: str = ""
     steps: tuple[StepTemplate, ...] = ()
     answer: tuple[ClaimTemplate, ...] = ()
     artifacts: tuple[ArtifactTemplate, ...] = ()

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from pydantic import AwareDatetime, Field
 
+from tools.analysis.labels import label
 from tools.kit.analysis import Analysis, Frame
 from tools.nouns import Noun, Series
 
@@ -29,6 +30,7 @@ class Trend(Noun):
 
     kind: ClassVar[str] = "trend"
     metric: str
+    label: str
     unit: str
     last: float
     before: float
@@ -141,11 +143,12 @@ def trend(series: Series, frame: Frame, since: datetime | None, until: datetime 
     period = [v for d, v in days.items() if since is None or _midnight(d, frame.timezone) >= since]
     return Trend(
         service="deus",
-        ref=f"trend:{series.metric}",
+        ref=f"trend:{called(series)}",
         url=series.url,
         at=frame.now,
-        title=series.metric,
+        title=called(series),
         metric=series.metric,
+        label=called(series),
         unit=series.unit,
         last=last,
         before=before,
@@ -159,8 +162,17 @@ def trend(series: Series, frame: Frame, since: datetime | None, until: datetime 
         until=_midnight(monday, frame.timezone),
         running=running,
         total=sum(period),
-        chart=_chart(series.metric, days, today, frame.timezone),
+        chart=_chart(called(series), days, today, frame.timezone),
     )
+
+
+def called(series: Series) -> str:
+    """What people call a series; those of payments differ by status and by what is summed."""
+    if series.metric != "payments":
+        return label(series.metric)
+    if series.where.get("status") == "failed":
+        return "Failed payments"
+    return "Payments" if series.unit in ("payments", "events", "") else "Revenue"
 
 
 def daily(series: Series, zone: ZoneInfo) -> Mapping[date, float]:

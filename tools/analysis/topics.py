@@ -32,6 +32,8 @@ from tools.nouns import (
 
 # So many telling words of a bug in a message that names a customer make it a report.
 SHARED = 2
+# Customers' own words for a thing are this near to the company's; words about other things are not half as near.
+OTHER_WORDS = 0.2
 AFTERMATH = timedelta(days=10)
 GROUPS: dict[type[Noun], str] = {
     Incident: "incidents",
@@ -79,7 +81,24 @@ class AnalyzeTopic(Analysis):
             hits += self._aftermath(named + dated, records, frame)
         else:
             hits = find(self.topic, records, frame, most=self.most)
-        return in_order(hits[: self.most])
+        return in_order([*hits[: self.most], *self._tickets_like(hits, records, frame)])
+
+    def _tickets_like(self, hits: Sequence[Hit], records: Sequence[Noun], frame: Frame) -> list[Hit]:
+        """Open tickets in other words than the company's own, which mean what the found work and releases are about."""
+        work = [hit.noun for hit in hits if isinstance(hit.noun, Issue | ErrorGroup | Deployment | PullRequest)]
+        found = {key(hit.noun) for hit in hits}
+        tickets = [r for r in records if isinstance(r, Ticket) and key(r) not in found]
+        began = min((noun.at for noun in work), default=frame.now)
+        tickets = [ticket for ticket in tickets if ticket.at >= began]
+        if not (self.open_only and frame.likeness and work and tickets):
+            return []
+        told = "; ".join([self.topic, *(noun.title for noun in work)])[:400]
+        alike = frame.likeness(told, [ticket.text()[:400] for ticket in tickets])
+        return [
+            Hit(ticket, score, "may be about it")
+            for ticket, score in zip(tickets, alike, strict=True)
+            if score >= OTHER_WORDS
+        ]
 
     def _dated(self, records: Sequence[Noun], frame: Frame) -> list[Noun]:
         """Records of the kind that the topic names, from the period that was named: "Thursday's incident"."""

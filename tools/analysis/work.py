@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from tools.analysis.links import join, key
 from tools.kit.analysis import Analysis, Frame
-from tools.nouns import Deployment, ErrorGroup, Issue, Message, Noun, Pick, PullRequest, pick
+from tools.nouns import Deployment, ErrorGroup, Issue, Message, Noun, Person, Pick, PullRequest, pick
 
 CLOSED = ("done", "cancelled")
 RANK = {"urgent": 0, "high": 1, "medium": 2, "low": 3, "none": 4}
@@ -33,10 +33,10 @@ class AnalyzeBlockers(Analysis):
         waiting = [i for i in open_issues if i not in roots]
         picks: list[Noun] = []
         for issue in sorted(roots, key=lambda i: (RANK[i.priority], i.at)):
-            picks.append(pick(issue, "blocking", _why_blocking(issue, by_ref, frame.now)))
+            picks.append(pick(issue, "in the way", _why_blocking(issue, by_ref, frame.now)))
         for issue in sorted(waiting, key=lambda i: (RANK[i.priority], i.at)):
             held = [ref for ref in issue.blocked_by if ref in by_ref]
-            picks.append(pick(issue, "waiting", f"waits for {', '.join(held)}" if held else "not started or under way"))
+            picks.append(pick(issue, "behind", f"waits for {', '.join(held)}" if held else "not started or under way"))
         joined = join([*open_issues, *self.pulls, *self.messages])
         near = {other for issue in open_issues for other in joined.get(key(issue), ())}
         pulls = [p for p in self.pulls if p.state == "open" and key(p) in near]
@@ -156,20 +156,22 @@ class AnalyzeWorklist(Analysis):
     returns = Pick
     issues: tuple[Issue, ...] = ()
     pulls: tuple[PullRequest, ...] = ()
+    people: tuple[Person, ...] = Field(default=(), description="who is behind which login")
     person: str | None = None
 
     def compute(self, frame: Frame) -> Sequence[Noun]:
         picks: list[Noun] = []
+        own_names = logins(self.person, self.people)
         by_ref = {issue.ref: issue for issue in self.issues if issue.state not in CLOSED}
         for pull in self.pulls:
             if pull.state != "open" or pull.draft:
                 continue
-            if pull.review == "waiting" and (not self.person or any(_same(r, self.person) for r in pull.reviewers)):
+            if pull.review == "waiting" and (not self.person or any(_is(r, own_names) for r in pull.reviewers)):
                 picks.append(pick(pull, "review", _pull_state(pull, frame.now), 3.0))
-            elif _same(pull.author, self.person) and (pull.checks == "failure" or pull.review == "changes_requested"):
+            elif _is(pull.author, own_names) and (pull.checks == "failure" or pull.review == "changes_requested"):
                 picks.append(pick(pull, "mend", _pull_state(pull, frame.now), 2.5))
         for issue in by_ref.values():
-            if self.person and not _same(issue.assignee, self.person):
+            if self.person and not _is(issue.assignee, own_names):
                 continue
             unblocks = sum(ref in by_ref for ref in issue.blocks)
             score = 4 - RANK[issue.priority] + unblocks + (1.5 if _overdue(issue, frame.now) else 0.0)
@@ -177,6 +179,16 @@ class AnalyzeWorklist(Analysis):
                 picks.append(pick(issue, "do", _why_blocking(issue, by_ref, frame.now), score))
         ordered = sorted(picks, key=lambda p: -p.score if isinstance(p, Pick) else 0.0)
         return ordered[:8]
+
+
+def logins(person: str | None, people: Sequence[Person]) -> frozenset[str]:
+    """All the names by which the services know a person: accounts of that name, and those of the same address."""
+    if not person:
+        return frozenset()
+    own = [p for p in people if _same(p.name, person) or person.lower() in (p.handle.lower(), p.ref.lower())]
+    mails = {p.email.lower() for p in own if p.email}
+    own += [p for p in people if p.email and p.email.lower() in mails]
+    return frozenset({person, *(name for p in own for name in (p.name, p.handle, p.ref) if name)})
 
 
 def week(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -238,6 +250,10 @@ def _progress(issue: Issue, pulls: Sequence[PullRequest], now: datetime) -> str:
 def _days(delta: timedelta) -> str:
     days = round(delta / timedelta(days=1))
     return "less than a day" if days < 1 else f"{days} day{'' if days == 1 else 's'}"
+
+
+def _is(value: str | None, names: frozenset[str]) -> bool:
+    return any(_same(value, name) for name in names)
 
 
 def _same(value: str | None, wanted: str | None) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import socket
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import uvicorn
@@ -116,28 +115,16 @@ def company_of(path: Path, **changes: Any) -> Iterator[OpenCompany]:
 @contextlib.contextmanager
 def _served(application: Any) -> Iterator[str]:
     """Serves an application on a free port of loopback, on a thread of its own with its own event loop."""
-    started: Future[int] = Future()
-    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="error", timeout_graceful_shutdown=2))
-
-    async def serve() -> None:
-        serving = asyncio.create_task(server.serve())
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.01)
-        if server.started:
-            started.set_result(cast(int, server.servers[0].sockets[0].getsockname()[1]))
-        await serving
-
-    def run() -> None:
-        try:
-            asyncio.run(serve())
-        finally:
-            if not started.done():
-                started.set_exception(RuntimeError("The server did not start."))
-
-    thread = threading.Thread(target=run, daemon=True)
+    server = uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=2))
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{started.result(PATIENCE)}"
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        # The socket takes the connection at once; the answer comes when the server has started.
+        httpx.get(url, timeout=PATIENCE)
+        yield url
     finally:
         server.should_exit = True
         thread.join(PATIENCE)
+        listening.close()

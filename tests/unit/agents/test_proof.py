@@ -56,7 +56,7 @@ ERROR = evidence(
         "1,512 events since Mon 9 Nov, 11:19.",
         "Seen first on 9 Nov 2026, 9 days before.",
         "See https://sentry.test/issues/2041/.",
-        "It says `error 999` and “code 12345”.",
+        "It says “requestIdleCallback” in `ReferenceError: request...`.",
     ],
 )
 def test_what_the_evidence_says_stands(text: str) -> None:
@@ -76,6 +76,12 @@ def test_what_the_evidence_says_stands(text: str) -> None:
         "Seen first at 12:19.",
         "Since 8 days.",
         "Eleven people wrote.",
+        "It says `error 999`.",
+        "It says “code 12345”.",
+        "See [it](javascript:alert).",
+        "See [it](/2041).",
+        "![](https://sentry.test/issues/2041/)",
+        "<img src=x>",
     ],
 )
 def test_what_it_does_not_say_is_dropped(text: str) -> None:
