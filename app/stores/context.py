@@ -179,6 +179,7 @@ class Context:
             self._opening = asyncio.create_task(self._index.open(), name="open the index of meanings")
         done, _ = await asyncio.wait([self._opening], timeout=patience)
         if not done:
+            self._catch_up_soon()
             return None
         self._stamp = self._opening.result()
         return self._stamp

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.ingest.document import Document
 from app.ingest.pieces import cut
 from app.stores.database import MARKS, Database
-from app.stores.question_words import names, question_words
+from app.stores.fusion import WordHit
+from app.stores.question_words import coverage, names, question_words
 from app.stores.schema import context_documents as documents
 from app.stores.schema import context_gone as gone
 from app.stores.schema import context_pieces as pieces
@@ -28,6 +29,8 @@ Outcome = Literal["new", "changed", "unchanged"]
 RUNS = "past runs"
 # How many values one statement may carry; SQLite's oldest bound is 999.
 MOST_VALUES = 500
+# A long title would say more of a piece's meaning than its text.
+LONGEST_TITLE = 80
 _MARKED = re.compile(f"{MARKS[0]}(.+?){MARKS[1]}", re.DOTALL)
 
 
@@ -38,6 +41,7 @@ class Piece:
     id: str
     document: str
     source: str
+    path: str
     title: str
     text: str
     url: str | None
@@ -115,8 +119,8 @@ class ContextText:
         async with self._database.write() as connection:
             await connection.execute(sources.delete().where(sources.c.source == source))
 
-    async def search(self, question: str, limit: int) -> list[tuple[str, tuple[str, ...]]]:
-        """Ids of pieces that have words of the question, best first, with the words as they stand there."""
+    async def search(self, question: str, limit: int) -> list[WordHit]:
+        """Pieces that have words of the question, best first."""
         words = question_words(question)
         if not words:
             return []
@@ -127,19 +131,26 @@ class ContextText:
                 sa.select(pieces.c.number, pieces.c.id).where(pieces.c.number.in_(numbers))
             )
             ids = {row.number: row.id for row in known}
-        return [(ids[row.number], _marked(row.marked)) for row in ranked if row.number in ids]
+        hits: list[WordHit] = []
+        for row in ranked:
+            if row.number in ids:
+                found = _marked(row.marked)
+                hits.append(WordHit(ids[row.number], found, coverage(words, found)))
+        return hits
 
     async def pieces(self, ids: Sequence[str]) -> dict[str, Piece]:
         """The pieces that are still there, by id."""
+        its = (documents.c.source, documents.c.path, documents.c.url, documents.c.run)
         wanted = (
-            sa.select(pieces, documents.c.source, documents.c.url, documents.c.run)
+            sa.select(pieces.c.id, pieces.c.document, pieces.c.title, pieces.c.text, *its)
             .join(documents, documents.c.id == pieces.c.document)
             .where(pieces.c.id.in_(ids))
         )
         async with self._database.read() as connection:
             rows = await connection.execute(wanted)
             return {
-                row.id: Piece(row.id, row.document, row.source, row.title, row.text, row.url, row.run) for row in rows
+                row.id: Piece(row.id, row.document, row.source, row.path, row.title, row.text, row.url, row.run)
+                for row in rows
             }
 
     async def waiting(self, stamp: str, limit: int) -> list[tuple[str, str]]:
@@ -195,13 +206,23 @@ def _pieces_of(id: str, document: Document) -> dict[str, dict[str, str]]:
     rows: dict[str, dict[str, str]] = {}
     times: dict[str, int] = {}
     for piece in cut(document.text):
-        title = " › ".join(dict.fromkeys((document.title, *piece.headings)))
+        title = _title(document, piece.headings)
         same = _digest(title, piece.text)
         times[same] = times.get(same, 0) + 1
         piece_id = _digest(id, same, str(times[same]))[:40]
         found = names(f"{document.path} {piece.text}")
         rows[piece_id] = {"id": piece_id, "document": id, "title": title, "names": found, "text": piece.text}
     return rows
+
+
+def _title(document: Document, headings: Sequence[str]) -> str:
+    """The document's title and the headings that lead to a piece, but for the one that the title says already."""
+    below = headings[1:] if headings and document.title.startswith(headings[0]) else headings
+    return " › ".join(_cut(part) for part in (document.title, *below))
+
+
+def _cut(title: str) -> str:
+    return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1].rstrip() + "…"
 
 
 async def _replace_pieces(connection: AsyncConnection, id: str, wanted: Mapping[str, dict[str, str]]) -> None:

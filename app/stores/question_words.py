@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 MOST = 24
 _WORD = re.compile(r"\w+(?:[.\-/:#@']\w+)*")
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+_PART = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+|[^\W\d_a-zA-Z]+")
 
 ENGLISH = """
 a about after all also am an and any are as at be been before being but by can could did do does doing for from get
@@ -37,12 +38,25 @@ def question_words(text: str) -> list[str]:
     """
     found: dict[str, None] = {}
     for word in _WORD.findall(text):
-        parts = [part for part in split(word) if part.casefold() not in STOP_WORDS]
+        # A digit or two out of a longer name says nothing.
+        parts = [part for part in split(word) if len(part) > 2]
         for one in (word.removesuffix("'s"), *parts):
             plain = one.casefold()
             if plain not in STOP_WORDS and (len(plain) > 1 or plain.isdigit()):
                 found.setdefault(plain)
     return list(found)[:MOST]
+
+
+def coverage(asked: Sequence[str], found: Sequence[str]) -> float:
+    """The share of a question's words that a text has, where `found` are the words marked in it, in other forms too."""
+    return sum(any(_akin(word, other) for other in found) for word in asked) / len(asked) if asked else 0.0
+
+
+def _akin(word: str, other: str) -> bool:
+    """Whether two words are forms of one, as a stemmer sees them: alike but for their last letters."""
+    same = next((n for n, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
+    shorter, longer = sorted((len(word), len(other)))
+    return word == other or (same >= 3 and same >= shorter - 2 and same >= longer - 4)
 
 
 def names(text: str) -> str:

@@ -1,0 +1,115 @@
+"""What the context store promises on every database: what was read is found by its words, and gone when deleted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from app.ingest.document import Document
+from app.stores.context_text import RUNS, ContextText, document_id, forget_runs
+from app.stores.database import Database
+from app.stores.migrations import migrate
+from app.stores.postgres import Postgres
+from app.stores.sqlite import SQLite
+from tests.postgres import fresh_database, server
+from tests.scenarios.engine.script import NOW
+
+REFUNDS = Document(
+    "refunds.md", "Refunds", "Customers are refunded within thirty days.\n\nFinance approves more than 200."
+)
+LOGIN = Document("auth.py", "auth.py", "def verifyToken(token):\n    raise AuthTokenExpired('AUTH-142')")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    with server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def text(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ContextText]:
+    if request.param == "sqlite":
+        file: Database = SQLite(tmp_path / "deus.db")
+        await migrate(file)
+        yield ContextText(file)
+        await file.close()
+    else:
+        with fresh_database(request.getfixturevalue("postgres_server")) as url:
+            opened = Postgres(url)
+            await migrate(opened)
+            yield ContextText(opened)
+            await opened.close()
+
+
+async def found(text: ContextText, question: str) -> list[str]:
+    hits = await text.search(question, 10)
+    pieces = await text.pieces([hit.id for hit in hits])
+    return [pieces[hit.id].path for hit in hits]
+
+
+async def test_an_empty_store_finds_nothing_and_says_that_it_is_empty(text: ContextText) -> None:
+    assert await text.holds() == (False, False)
+    assert await found(text, "refund") == []
+    assert await text.workspace() == await text.workspace()
+
+
+async def test_documents_are_found_by_words_in_other_forms_and_by_parts_of_names(text: ContextText) -> None:
+    await text.open_source("s", "folder", NOW)
+    assert await text.keep("s", [REFUNDS, LOGIN], NOW) == ["new", "new"]
+    assert await text.holds() == (True, True)
+    assert await found(text, "How do I refund a customer?") == ["refunds.md"]
+    for question in ("AUTH-142", "verifyToken", "what about a token that expired", "auth.py"):
+        assert await found(text, question) == ["auth.py"], question
+    (hit,) = await text.search("refunds of the moon", 10)
+    assert hit.coverage == 0.5
+    assert "refunded" in hit.words or "refunds" in hit.words
+
+
+@pytest.mark.parametrize(
+    "question", ["", "what is the", '"', "' OR 1=1 --", "a* NEAR(b)", "🙂", "\x00", "(", "-", "AND OR NOT"]
+)
+async def test_any_question_may_be_asked(text: ContextText, question: str) -> None:
+    await text.keep("s", [REFUNDS], NOW)
+    assert await found(text, question) == []
+
+
+async def test_only_what_changed_waits_for_vectors_again(text: ContextText) -> None:
+    long = "\n\n".join(f"## Part {n}\n{'word ' * 100}{n}" for n in range(6))
+    await text.keep("s", [Document("a.md", "A", long), REFUNDS], NOW)
+    waiting = [id for id, _ in await text.waiting("index", 100)]
+    await text.mark(waiting, "index")
+    assert await text.count_waiting("index") == 0
+    changed = Document("a.md", "A", long.replace("Part 3\n", "Part 3\nnew words "))
+    assert await text.keep("s", [changed, REFUNDS], NOW) == ["changed", "unchanged"]
+    assert await text.count_waiting("index") == 1
+    assert len(await text.gone(10)) == 1
+    assert await text.count_waiting("another index") == len(waiting)
+
+
+async def test_what_is_dropped_is_found_no_more_and_leaves_its_ids_to_the_index(text: ContextText) -> None:
+    await text.keep("s", [REFUNDS, LOGIN], NOW)
+    ids = [hit.id for hit in await text.search("refund", 10)]
+    await text.drop([document_id("s", "refunds.md")])
+    assert await found(text, "refund") == []
+    assert await text.pieces(ids) == {}
+    assert set(ids) <= set(await text.gone(10))
+    await text.keep("s", [REFUNDS], NOW)
+    assert await text.gone(10) == []
+    assert await found(text, "refund") == ["refunds.md"]
+
+
+async def test_two_sources_may_have_documents_of_one_name(text: ContextText) -> None:
+    await text.keep("one", [REFUNDS], NOW)
+    assert await text.keep("two", [REFUNDS], NOW) == ["new"]
+    assert await text.open_source("one", "folder", NOW) == {document_id("one", "refunds.md"): "refunds.md"}
+
+
+async def test_deleted_runs_are_forgotten(text: ContextText) -> None:
+    await text.keep(RUNS, [Document("q", "Asked before", "Signups fell on Tuesday.", None, "run_1")], NOW)
+    assert await found(text, "signups") == ["q"]
+    async with text._database.write() as connection:
+        await forget_runs(connection, sa.select(sa.literal("run_1")))
+    assert await found(text, "signups") == []
