@@ -40,7 +40,7 @@ class WordyEmbedder:
         for row, text in zip(rows, texts, strict=True):
             for word in re.findall(r"\w+", text.casefold()):
                 row[hashlib.sha256(ALIKE.get(word, word).encode()).digest()[0] % self.dimensions] += 1
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
 @asynccontextmanager
