@@ -195,7 +195,7 @@ class ServedIndex:
         host, secure = self._url.hostname or "localhost", self._url.scheme == "https"
         port = self._url.port or (443 if secure else 8000)
         first = await chromadb.AsyncHttpClient(host, port, ssl=secure, settings=_settings())
-        admin = chromadb.AsyncAdminClientCreator.from_system(first._system)
+        admin = importlib.import_module("chromadb.api.async_client").AsyncAdminClient.from_system(first._system)
         if self._database not in {one["name"] for one in await admin.list_databases()}:
             await admin.create_database(self._database)
         await first.set_database(self._database)
