@@ -11,7 +11,7 @@ from jinja2 import Template
 from jinja2.environment import TemplateExpression
 from jinja2.sandbox import SandboxedEnvironment
 
-from agents.answer_format import environment, listed, names_of
+from agents.answer_format import environment, listed, names_of, titled
 from agents.plan import Plan
 from agents.planners.playbook_file import ArtifactTemplate, ClaimTemplate, Playbook
 from agents.ports import Situation, StepResult
@@ -172,7 +172,7 @@ def notes(unchecked: Mapping[str, str]) -> tuple[str, ...]:
     """What could not be looked at, in a sentence each."""
     told: dict[str, list[str]] = {}
     for service, reason in unchecked.items():
-        told.setdefault(reason, []).append(service)
+        told.setdefault(re.sub(rf"^{re.escape(service)}\b", "it", reason), []).append(titled(service))
     return tuple(f"I could not check {listed(services)}: {reason}" for reason, services in told.items())
 
 

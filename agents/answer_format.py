@@ -21,7 +21,13 @@ _MARKDOWN = str.maketrans({c: "\\" + c for c in "\\`*_[]<>|~"})
 # Pages make links of bare addresses; a word joiner, which is not seen, keeps them words.
 _ADDRESS = re.compile(r"(?i)(?<=http)(?=s?:/)|(?<=https)(?=:/)|(?<=ftp)(?=:/)|(?<=www)(?=\.)|(?<=@)(?=\w)")
 _JOINER = "\u2060"
+_SPELLED = {"github": "GitHub", "posthog": "PostHog", "pagerduty": "PagerDuty"}
 _CURRENCIES = {"usd": "$", "eur": "€", "gbp": "£"}
+
+
+def titled(service: str) -> str:
+    """A service as it writes itself; one without letters inside that are capital just begins with one."""
+    return _SPELLED.get(service, service.capitalize())
 
 
 def plain(value: object) -> str:

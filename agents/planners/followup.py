@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from agents.planners.situation_slots import named_dates
 from agents.planners.slots.fill import Slots
 from agents.ports import Past, Situation
 
@@ -15,6 +17,19 @@ _CONTINUES = re.compile(
     r"|^(?:for|in|on|per|by|für|para|en)\b",
     re.IGNORECASE,
 )
+# A sentence that goes on with "and" and has a question or an order of its own stands on its own.
+_OWN = re.compile(
+    r"^(?:and|but|now|also|und|aber|y|pero)\s+(?:what|who|which|why|how|when|where|show|list|generate|escalate|fix|create|"
+    r"is|are|do|does|did|was|were|wer|was|warum|wie|welche\w*|zeig\w*|quién|por qué|cuál\w*|cómo)\b(?! about)",
+    re.IGNORECASE,
+)
+_OPEN = re.compile(r"^(?:and|what about|how about|und|was ist mit|y|qué tal)\b", re.IGNORECASE)
+_OWNER = re.compile(
+    r"\bwho(?:'s| is| has| owns?| wrote| made| did| works?| fixes)?\b.*\b(?:it|that|this|on it|owner)\b"
+    r"|\b(?:wer|quién)\b.*\b(?:das|es|eso|esto|daran)\b",
+    re.IGNORECASE,
+)
+_OWNED = ("issue", "pull_request")
 _SHOW = re.compile(
     r"\b(?:show|open|see|read|which|what|where|link|give|zeig\w*|welche\w*|muestra\w*|cuál|enseña\w*)\b", re.IGNORECASE
 )
@@ -31,6 +46,9 @@ _KINDS: Mapping[str, re.Pattern[str]] = {
     "document": re.compile(r"\bdoc(?:ument)?s?\b|\brunbook\b|\bdokument\b", re.I),
 }
 _LONGEST = 9
+_SHORT = 5
+# Playbooks whose question can be asked of another record; of others the record's status is told.
+_TAKE_REFS = frozenset({"blockers", "affected_customers", "status"})
 
 
 @dataclass(frozen=True)
@@ -51,12 +69,25 @@ def follow_up(situation: Situation, said: Slots) -> FollowUp | None:
         return None
     shown = _records(text, past)
     if shown:
-        first = shown[0]
-        return FollowUp("show_record", {"ref": first["ref"], "kind": first["kind"], f"shows_{first['kind']}": True})
-    if not _CONTINUES.search(text):
+        return _show(shown[0])
+    if _OWN.search(text) or not _CONTINUES.search(text):
         return None
     changed = _changed(text, said, situation, past)
-    return FollowUp(past.plan.playbook, {**past.plan.slots, **changed}) if changed else None
+    if not changed:
+        return None
+    goes_on = "refs" not in changed or past.plan.playbook in _TAKE_REFS
+    return FollowUp(past.plan.playbook if goes_on else "status", {**past.plan.slots, **changed})
+
+
+def cut_short(situation: Situation) -> bool:
+    """Whether a sentence only makes sense after the one before: "and for the moon?"; to be asked about if unclear."""
+    text = situation.turn.text.strip()
+    planned = any(run.plan.playbook for run in situation.past)
+    return planned and len(text.split()) <= _SHORT and bool(_OPEN.search(text)) and not _OWN.search(text)
+
+
+def _show(record: Mapping[str, Any]) -> FollowUp:
+    return FollowUp("show_record", {"ref": record["ref"], "kind": record["kind"], f"shows_{record['kind']}": True})
 
 
 def _changed(text: str, said: Slots, situation: Situation, past: Past) -> dict[str, Any]:
@@ -67,12 +98,14 @@ def _changed(text: str, said: Slots, situation: Situation, past: Past) -> dict[s
     if where:
         changed["where"] = {**(past.plan.slots.get("where") or {}), **where}
     if said.time is not None:
-        t = said.time
-        changed["period"] = {
-            "start": t.start.isoformat(),
-            "end": t.end.isoformat(),
-            "grain": t.grain.value,
-            "text": t.text,
+        changed |= named_dates(situation.now.astimezone(ZoneInfo(situation.timezone)), said)
+    if said.refs:
+        changed |= {
+            "refs": list(said.refs),
+            "ref": said.refs[0],
+            "anchor": said.refs[0],
+            "milestone": None,
+            "topic": None,
         }
     if not where and said.metric is not None and said.metric.sure and said.metric.name != metric:
         dims = list(situation.metrics.get(said.metric.name, {}))
@@ -98,22 +131,20 @@ def selection(text: str, dims: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return found
 
 
-def _records(text: str, past: Past) -> list[dict[str, Any]]:
-    """The records of the kind that the text asks to see, those that the last answer cites."""
+def _records(text: str, past: Past) -> list[Mapping[str, Any]]:
+    """Records that the last answer cites: of the kind that the text asks to see, or those whose owner it asks for."""
+    if past.answer is None:
+        return []
+    order = dict.fromkeys(e for claim in past.answer.claims for e in claim.evidence)
+    by_id = {item.id: item for item in past.evidence}
+    cited = [by_id[e].content[0] for e in order if e in by_id and len(by_id[e].content) == 1]
+    if _OWNER.search(text):
+        return [record for kind in _OWNED for record in cited if record.get("kind") == kind]
     if not _SHOW.search(text) or not _POINTS.search(text) or _ALL.search(text):
         return []
-    wanted = [kind for kind, pattern in _KINDS.items() if pattern.search(text)]
-    if not wanted or past.answer is None:
-        return []
-    order = [e for claim in past.answer.claims for e in claim.evidence]
-    by_id = {item.id: item for item in past.evidence}
-    found: dict[str, dict[str, Any]] = {}
-    for evidence_id in order:
-        item = by_id.get(evidence_id)
-        for record in item.content if item is not None and len(item.content) == 1 else ():
-            if record.get("kind") == wanted[0]:
-                found.setdefault(str(record.get("ref")), record)
-    return [
-        {"kind": r["kind"], "ref": r["ref"], "service": r["service"], "title": r.get("title", "")}
-        for r in list(found.values())[:3]
-    ]
+    wanted = next((kind for kind, pattern in _KINDS.items() if pattern.search(text)), None)
+    found = [record for record in cited if record.get("kind") == wanted]
+    if not found and wanted == "pull_request":
+        named = [ref for record in cited if record.get("kind") == "deployment" for ref in record.get("pulls") or ()]
+        return [{"kind": wanted, "ref": ref} for ref in named]
+    return found

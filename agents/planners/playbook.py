@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agents.errors import NotUnderstood
 from agents.plan import Plan, Step
-from agents.planners.followup import follow_up, selection
+from agents.planners.followup import cut_short, follow_up, selection
 from agents.planners.glossary import gloss
 from agents.planners.intent import Decision, IntentMatcher, Verdict
 from agents.planners.playbook_file import Playbook
@@ -61,6 +61,11 @@ class PlaybookPlanner:
         if further is not None:
             name, values = further.playbook, {**filled(situation, said), **further.slots}
         else:
+            if cut_short(situation):
+                raise NotUnderstood(
+                    "I am not sure what to change in what I said before: I know no such person, time, number, segment "
+                    "or record. Can you say it as a whole question?"
+                )
             name = await self.choose(situation.turn.text)
             values = filled(situation, said)
             if values["metric"]:

@@ -78,7 +78,12 @@ def _dates(now: datetime, slots: Slots) -> dict[str, Any]:
         "report_start": (monday - timedelta(days=7)).isoformat(),
         "report_end": monday.isoformat(),
     }
-    said = slots.time
+    return found | named_dates(now, slots)
+
+
+def named_dates(now: datetime, slots: Slots) -> dict[str, Any]:
+    """The slots that follow from a time that the sentence names; `now` is local. None where it names no time."""
+    said, found = slots.time, dict[str, Any]()
     if said is None:
         return found
     found["period"] = period(said.start, said.end, said.grain.value, said.text)

@@ -168,3 +168,27 @@ def test_an_altered_claim_does_not_pass_the_gate(
     assert len(slipped) <= 0.01 * tried.total(), said
     assert {what for what, _ in slipped} <= {"figure"}, said
     assert tried.total() >= 500
+
+
+def test_further_questions_build_on_the_answer_before(company: OpenCompany) -> None:
+    conversation = "the auth milestone"
+    company.ask(ASKED[0], conversation)
+    pull = company.ask("show me the pull request", conversation)
+    assert "Rotate refresh tokens in one transaction" in pull.text
+    assert "by Priya Raman, open" in pull.text
+    assert "```diff" in company.ask("show me the diff", conversation).text
+    company.ask(ASKED[0], conversation)
+    assert "Priya Raman" in company.ask("who owns it?", conversation).text
+    about = company.ask("what about BACK-295?", conversation)
+    assert {"iss-295", "pr-476"} & about.artefacts, about.text
+    unclear = company.ask("and for the moon?", conversation)
+    assert (unclear.status, "whole question" in unclear.text) == ("abstained", True)
+
+
+def test_a_further_question_gives_another_period_or_segment(company: OpenCompany) -> None:
+    company.ask("What did we ship this week?", "ships")
+    before = company.ask("and last week?", "ships")
+    assert "in the week of Mon 9 Nov" in before.text
+    company.ask("How are signups trending?", "signups")
+    mobile = company.ask("and for mobile?", "signups")
+    assert mobile.text.startswith("**Sign-ups (device mobile)**"), mobile.text
