@@ -18,7 +18,7 @@ from tools.analysis.subject import HARMLESS, measures, mentions, relevance
 from tools.nouns import Alert, Deployment, ErrorGroup, Incident, Message, PullRequest
 
 # The log-odds from which a cause is named, and the share of hours in which an unrecorded one could have begun.
-NAMED = 2.2
+NAMED = 2.4
 _FORTNIGHT = float(np.log(14 * 24))
 # A change shows at once, but for this share of causes, which take up to half a day.
 _LATE = 0.10
@@ -134,7 +134,7 @@ def _subject(candidate: Candidate, situation: Situation) -> list[tuple[str, floa
         return [("", -1.2)]
     if isinstance(candidate.noun, Deployment) and not candidate.pulls:
         return [("", -0.4 if "github" in situation.blind else -0.9)]
-    return [("is about something else", -1.8)] if candidate.where is None else [("", -0.3)]
+    return [("is about something else", -2.6)] if candidate.where is None else [("", -0.3 if candidate.where else -1.2)]
 
 
 def _segment(candidate: Candidate, situation: Situation) -> list[tuple[str, float]]:
@@ -225,7 +225,7 @@ def _errors(candidate: Candidate, situation: Situation) -> list[tuple[str, float
                 + (0.8 if in_files else 0.0)
             )
         else:
-            weight = 0.4 if agreement > 0 else -0.4
+            weight = 0.0 if agreement > 0 else -0.8
         said = f"brought {error.ref}, {strength:.1f} errors for each event that is missing"
         if best is None or weight > best[1]:
             best = said, weight

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from tools.analysis.calendar import HOUR, Holiday, Period
+from tools.analysis.calendar import DAY, HOUR, Holiday, Period, midnight
 from tools.analysis.change import Change, assess
 from tools.analysis.contrast import Contrast, Likelihood
 from tools.analysis.event import Event, contrast_of, search_of, unmoved
-from tools.analysis.locate import holiday_event, is_trend, located, scanned, whole_event
+from tools.analysis.locate import holiday_event, is_trend, located, scanned, upstream_event, whole_event
 from tools.analysis.onset import onset
 from tools.analysis.panel import Panel
 from tools.analysis.segments import had_peak, near_event, segmented
@@ -37,15 +37,16 @@ def examine(panel: Panel, period: Period, sign: int, asked: float, holidays: Seq
     """Finds the event behind a question about the metric in the period; `sign` 0 where it names no direction."""
     counts = panel.totals[panel.metric]
     change = assess(counts, panel.grid.start, HOUR, panel.grid.tz, panel.now, period, holidays=holidays, asked=asked)
+    change = _by_first_step(panel, change, period, asked, holidays)
     event = holiday_event(panel, change, holidays) or whole_event(panel, period, sign, holidays)
     if event is not None and event.lasting and is_trend(panel, event):
         return Numbers(None, replace(change, label="trend", verdict="dropped" if event.sign < 0 else "rose"), None)
     event = located(panel, event, sign, period, change) or scanned(panel, change)
+    if event is None and change.label not in ("earlier-peak", "trend"):
+        event = upstream_event(panel, period, sign, holidays)
     if event is None:
         if change.verdict == "nothing" and change.label is None and asked < 0 and had_peak(panel, period):
             change = replace(change, label="earlier-peak")
-        if change.verdict in ("nothing", "cannot_tell") and change.label is None and panel.upstream(panel.metric):
-            change = _drifting(panel, change, period, asked, holidays)
         return Numbers(None, change, None)
     kept = event.where
     event, rows, alternatives = segmented(panel, event)
@@ -56,15 +57,21 @@ def examine(panel: Panel, period: Period, sign: int, asked: float, holidays: Seq
     return Numbers(event, change, likelihood, rows, unaffected, alternatives)
 
 
-def _drifting(panel: Panel, change: Change, period: Period, asked: float, holidays: Sequence[Holiday]) -> Change:
-    """The trend of the funnel's first step, where the metric is too small to show its own over a long period."""
-    if period.end - period.start < timedelta(days=14):
+def _by_first_step(panel: Panel, change: Change, period: Period, asked: float, holidays: Sequence[Holiday]) -> Change:
+    """The holiday or trend that the funnel's first step shows, where the metric itself is too small to show it."""
+    if change.verdict not in ("nothing", "cannot_tell") or not panel.upstream(panel.metric):
+        return change
+    free = any(period.contains(at) for h in holidays if (at := midnight(h.date, panel.grid.tz) + DAY / 2))
+    wanted = {"holiday"} if free and asked < 0 else set()
+    if change.label is None and period.end - period.start >= DAY * 14:
+        wanted.add("trend")
+    if not wanted:
         return change
     grid, first = panel.grid, panel.family[0]
     whole = assess(panel.totals[first], grid.start, HOUR, grid.tz, panel.now, period, holidays=holidays, asked=asked)
-    if whole.label != "trend":
+    if whole.label not in wanted:
         return change
-    return replace(change, verdict=whole.verdict, label="trend", weekly_growth=whole.weekly_growth)
+    return replace(change, verdict=whole.verdict, label=whole.label, weekly_growth=whole.weekly_growth)
 
 
 def likelihood_of(panel: Panel, event: Event, holidays: Sequence[Holiday] = ()) -> Likelihood | None:

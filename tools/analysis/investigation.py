@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -210,26 +210,37 @@ def _where(event: Event, candidate: Candidate, numbers: Numbers) -> Mapping[str,
 
 
 def _holiday(panel: Panel, event: Event, holidays: Sequence[Holiday]) -> Holiday | None:
-    """The holiday whose days the event covers, and hardly any others."""
-    if event.sign > 0 or (event.lasting and event.last - event.first > 24 * 3):
+    """The holiday whose days (and the free days that hang on them) the event covers, and hardly any others."""
+    if event.sign > 0 or (event.lasting and event.last - event.first > 24 * 5):
+        return None
+    if any("country" not in dim for dim in event.where):
         return None
     tz = panel.grid.tz
     dates = {h.date: h for h in holidays}
-    hours = range(event.first, event.last)
-    on = [day for place in hours if (day := local_date(panel.grid.moment(place), tz)) in dates]
+    free = _bridged(dates)
+    days = [local_date(panel.grid.moment(place), tz) for place in range(event.first, event.last)]
+    on = [day for day in days if day in dates]
     weight = panel.totals[panel.metric]
-    usual = np.array([weight[max(0, place - 24 * 7)] + weight[max(0, place - 24 * 14)] + 0.01 for place in hours])
-    covered = float(
-        sum(u for place, u in zip(hours, usual, strict=True) if local_date(panel.grid.moment(place), tz) in dates)
-    )
-    if not on or covered < 0.8 * float(usual.sum()):
+    usual = [
+        float(weight[max(0, place - 24 * 7)] + weight[max(0, place - 24 * 14)]) + 0.01
+        for place in range(event.first, event.last)
+    ]
+    covered = sum(u for day, u in zip(days, usual, strict=True) if day in free)
+    if not on or covered < 0.8 * sum(usual):
         return None
-    length = sum(
-        1
-        for place in range(max(0, event.first - 24), min(panel.grid.size, event.last + 24))
-        if local_date(panel.grid.moment(place), tz) == on[0]
-    )
-    return dates[on[0]] if len([d for d in on if d == on[0]]) >= 0.6 * length else None
+    return dates[on[0]] if on.count(on[0]) >= 14 or len(set(on)) > 1 else None
+
+
+def _bridged(dates: Mapping[date, Holiday]) -> set[date]:
+    """Holidays, weekends that touch one, and the single working day between a holiday and a weekend."""
+    found = set(dates)
+    for _ in range(2):
+        for day in list(found):
+            for step in (timedelta(days=1), timedelta(days=-1)):
+                next_day, after = day + step, day + 2 * step
+                if next_day.weekday() >= 5 or (after.weekday() >= 5 and day in dates):
+                    found.add(next_day)
+    return found
 
 
 def _peak(numbers: Numbers) -> tuple[float, float] | None:

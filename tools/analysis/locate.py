@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -102,6 +103,20 @@ def _again(panel: Panel, event: Event, metric: str, reference: str | None) -> Ev
         event.sign,
         reference,
     )
+
+
+def upstream_event(panel: Panel, period: Period, sign: int, holidays: Sequence[Holiday]) -> Event | None:
+    """A change of the funnel's first step that the metric is too small to show, and does not contradict."""
+    if not panel.upstream(panel.metric):
+        return None
+    first = panel.family[0]
+    event = whole_event(replace(panel, metric=first), period, sign, holidays)
+    if event is None:
+        return None
+    against, _ = contrast_of(panel, panel.metric, first).gains(
+        np.array([event.first]), np.array([event.last]), -event.sign
+    )
+    return event if float(against[0]) < 3.0 else None
 
 
 def scanned(panel: Panel, change: Change) -> Event | None:

@@ -18,12 +18,12 @@ _SUBJECTS: Mapping[str, str] = {
     r"|iniciar sesi\w+|logow\w+|inlog\w+|passwords?|magic link",
     "checkout": r"check[-_ ]?outs?|carts?|baskets?|orders?|purchas\w*|shipping|warenkorb|kasse|bestell\w+|zam[oó]wie\w+|koszyk\w*"
     r"|pedidos?|compras?|commandes?|panier|winkelwagen|3ds|wallets?|cards?|payments?|pay|delivery|coupons?|vouchers?",
-    "trial": r"trials?|pric(?:e|es|ing)|subscri\w+|billing|plans?|abos?|probe\w*|preise?n?|precios?|upgrad\w+|paywall|card form",
+    "trial": r"trials?|pric(?:e|es|ing)|subscri\w+|billing|plans?|abos?|probe\w*|preise?n?|precios?|paywall|card form",
     "booking": r"book(?:ed|ing|ings)?|reserv\w+|calendar|availab\w+|listings?|buch\w+|boek\w+|rezerw\w+|reserva\w*|tickets? sale",
     "message": r"messag\w*|composer|chats?|nachricht\w*|wiadomo\w+|mensaj\w+|repl(?:y|ies)|posts?",
     "photo": r"photos?|pictures?|images?|uploads?|media|fotos?|bilder|zdj[eę]\w+|im[aá]gen\w*",
     "activation": r"activat\w+|onboard\w+|wizard|set[-_ ]?up|einrichtung|first steps|guided",
-    "traffic": r"landing|seo|robots|redirects?|home ?page|sitemap|canonical|dns|cdn|page ?views?|visits?|traffic|crawl\w*|search engines?|ads?\b"
+    "traffic": r"landing|seo|robots|redirects?|home ?page|sitemap|canonical|dns|cdn|page ?views?|traffic|crawl\w*|search engines?|ads?\b"
     r"|campaigns?|budget|keywords|newsletter",
     "search": r"search\w*|filters?|suche|results page",
     "invoice": r"invoic\w+|rechnung\w*|faktur\w+",
