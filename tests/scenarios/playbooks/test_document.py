@@ -9,17 +9,9 @@ import sys
 from pathlib import Path
 
 
-def test_the_command_prints_the_document(acme: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "app.cli",
-        "ask",
-        "--world",
-        str(acme),
-        "--json",
-        "What's blocking the auth milestone?",
-    ]
+def test_the_command_prints_the_document(acme: Path) -> None:
+    question = "What's blocking the auth milestone?"
+    command = [str(Path(sys.executable).parent / "deus"), "ask", "--world", str(acme), "--json", question]
     plain = {name: value for name, value in os.environ.items() if not name.startswith("DEUS_")}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=plain)
     assert done.returncode == 0, done.stderr
