@@ -38,6 +38,7 @@ def examine(panel: Panel, period: Period, sign: int, asked: float, holidays: Seq
     counts = panel.totals[panel.metric]
     change = assess(counts, panel.grid.start, HOUR, panel.grid.tz, panel.now, period, holidays=holidays, asked=asked)
     change = _by_first_step(panel, change, period, asked, holidays)
+    sign = _as_it_went(change, sign)
     event = holiday_event(panel, change, holidays) or whole_event(panel, period, sign, holidays)
     if event is not None and event.lasting and is_trend(panel, event):
         return Numbers(None, replace(change, label="trend", verdict="dropped" if event.sign < 0 else "rose"), None)
@@ -55,6 +56,12 @@ def examine(panel: Panel, period: Period, sign: int, asked: float, holidays: Seq
     likelihood = likelihood_of(panel, event, holidays)
     unaffected = tuple(name for name in panel.upstream(event.metric) if unmoved(panel, panel.metric, name, event))
     return Numbers(event, change, likelihood, rows, unaffected, alternatives)
+
+
+def _as_it_went(change: Change, sign: int) -> int:
+    """The direction to look in: the one that was asked about, unless the period surely went the other way."""
+    went = {"dropped": -1, "rose": 1}.get(change.verdict, 0) if change.label is None else 0
+    return went if went and sign and went != sign and change.p_value < 1e-4 else sign
 
 
 def _by_first_step(panel: Panel, change: Change, period: Period, asked: float, holidays: Sequence[Holiday]) -> Change:

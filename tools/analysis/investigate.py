@@ -22,6 +22,8 @@ from tools.analysis.words import words
 from tools.kit.analysis import Analysis, Frame
 from tools.nouns import Metric, Noun, Series, dump, pick
 
+# From this share of a metric on a country's holidays show in the whole of it.
+_MANY = 0.15
 _SIGNS = {"down": -1, "up": 1, "fall": -1, "rise": 1}
 
 
@@ -124,17 +126,15 @@ def asked_of(
 
 
 def holidays_of(panel: Panel, frame: Frame) -> tuple[Holiday, ...]:
-    """Days on which the metric's people do not work: of the company's country and of those that the metric knows."""
+    """Days on which the metric's people do not work: of the company's country and of those that many of them are in."""
     home = country_of(frame.timezone.key)
-    known = {
-        value
-        for dims in panel.margins.values()
-        for name, values in dims.items()
-        if "country" in name
-        for value in values
-    }
-    first = panel.grid.start.date()
-    return closures({*frame.countries, *known}, home, first, frame.now.date() + timedelta(days=7))
+    many: set[str] = set()
+    for dims in panel.margins.values():
+        for name, values in dims.items():
+            whole = sum(float(counts.sum()) for counts in values.values())
+            if "country" in name:
+                many |= {value for value, counts in values.items() if counts.sum() >= _MANY * whole}
+    return closures({*frame.countries, *many}, home, panel.grid.start.date(), frame.now.date() + timedelta(days=7))
 
 
 def describe(

@@ -216,7 +216,8 @@ def _holiday(panel: Panel, event: Event, holidays: Sequence[Holiday]) -> Holiday
     if any("country" not in dim for dim in event.where):
         return None
     tz = panel.grid.tz
-    dates = {h.date: h for h in holidays}
+    named = set(event.where.values())
+    dates = {h.date: h for h in holidays if not named or h.country in named}
     free = _bridged(dates)
     days = [local_date(panel.grid.moment(place), tz) for place in range(event.first, event.last)]
     on = [day for day in days if day in dates]

@@ -136,21 +136,27 @@ def holiday_event(panel: Panel, change: Change, holidays: Sequence[Holiday]) -> 
     """The days of a holiday that explain the period, as an event."""
     if change.label != "holiday":
         return None
-    dates = {h.date.toordinal() for h in holidays}
-    inside = panel.known & panel.grid.within(change.period) & np.isin(panel.grid.ordinals, list(dates))
-    places = np.flatnonzero(inside)
-    if len(places) == 0 or change.baseline is None:
+    base = change.baseline
+    if base is None:
         return None
-    day = int(panel.grid.ordinals[places[0]])
-    while day - 1 in dates:
-        day -= 1
-    last_day = int(panel.grid.ordinals[places[-1]])
-    while last_day + 1 in dates:
-        last_day += 1
-    held = np.flatnonzero(panel.known & (panel.grid.ordinals >= day) & (panel.grid.ordinals <= last_day))
-    first, last = int(held[0]), int(held[-1]) + 1
-    factor = float(panel.totals[panel.metric][first:last].sum() / max(change.baseline.expected[first:last].sum(), 1e-9))
-    return Event(panel.metric, {}, first, last, False, 20.0, factor, -1)
+    dates = {h.date.toordinal() for h in holidays}
+    counts, ordinals = panel.totals[panel.metric], panel.grid.ordinals
+    inside = panel.known & panel.grid.within(change.period) & np.isin(ordinals, list(dates))
+    lowest: tuple[float, int, int, float] | None = None
+    for day in np.unique(ordinals[inside]):
+        begin = end = int(day)
+        while begin - 1 in dates:
+            begin -= 1
+        while end + 1 in dates:
+            end += 1
+        held = np.flatnonzero(panel.known & (ordinals >= begin) & (ordinals <= end))
+        first, last = int(held[0]), int(held[-1]) + 1
+        seen, hoped = float(counts[first:last].sum()), float(base.expected[first:last].sum())
+        if lowest is None or seen - hoped < lowest[0]:
+            lowest = seen - hoped, first, last, seen / max(hoped, 1e-9)
+    if lowest is None:
+        return None
+    return Event(panel.metric, {}, lowest[1], lowest[2], False, 20.0, lowest[3], -1)
 
 
 def is_trend(panel: Panel, event: Event) -> bool:
