@@ -143,7 +143,7 @@ def _records(text: str, past: Past) -> list[Mapping[str, Any]]:
     if not _SHOW.search(text) or not _POINTS.search(text) or _ALL.search(text):
         return []
     wanted = next((kind for kind, pattern in _KINDS.items() if pattern.search(text)), None)
-    found = [record for record in cited if record.get("kind") == wanted]
+    found: list[Mapping[str, Any]] = [record for record in cited if record.get("kind") == wanted]
     if not found and wanted == "pull_request":
         named = [ref for record in cited if record.get("kind") == "deployment" for ref in record.get("pulls") or ()]
         return [{"kind": wanted, "ref": ref} for ref in named]

@@ -164,8 +164,8 @@ def test_an_altered_claim_does_not_pass_the_gate(
                     slipped.append((what, text))
     said = "\n".join(f"{what}: {text}" for what, text in slipped)
     record_property("altered claims", f"{dict(tried)}, slipped {len(slipped)}")
-    # A figure that the same record states of something else cannot be told from the right one.
-    assert len(slipped) <= 0.01 * tried.total(), said
+    # A figure that the same evidence states of something else cannot be told from the right one.
+    assert len(slipped) <= 0.015 * tried.total(), said
     assert {what for what, _ in slipped} <= {"figure"}, said
     assert tried.total() >= 500
 

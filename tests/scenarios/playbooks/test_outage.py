@@ -12,10 +12,11 @@ def test_what_could_not_be_checked_is_said_and_nothing_is_made_of_it(acme: Path)
     down = (Outage(tool="github", since=None, until=None, answer="503"),)
     with company_of(acme, outages=down) as company:
         blockers = company.ask("What's blocking the auth milestone?")
-        documents = company.ask("Find the document about escalating bugs")
+        documents = company.ask("Find documents about pricing")
     assert blockers.status == "answered"
     assert {"iss-290", "iss-295", "iss-301"} <= blockers.artefacts
     assert "**Not checked**" in blockers.text
     assert "I could not check GitHub: it answered 503." in blockers.text
     assert "GitHub" in documents.text
-    assert documents.status == "abstained" or "doc-6" not in documents.artefacts
+    assert documents.status == "abstained"
+    assert "found nothing" in documents.text
