@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import pkgutil
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
@@ -70,10 +71,13 @@ def demo_environment(base: str) -> dict[str, str]:
     }
 
 
-def serve(world_path: Path, host: str = LOOPBACK, port: int = PORT, public_url: str | None = None) -> None:
+def serve(
+    world_path: Path, host: str = LOOPBACK, port: int = PORT, public_url: str | None = None, fd: int | None = None
+) -> None:
     """Serves a world until it is stopped; records' URLs begin with `public_url`, the served address unless given.
 
-    Raises ValueError for a host that is not loopback.
+    `fd` is a listening socket that was handed over, to be used in place of host and port. Raises ValueError for a host
+    that is not loopback.
     """
     import uvicorn
 
@@ -83,7 +87,9 @@ def serve(world_path: Path, host: str = LOOPBACK, port: int = PORT, public_url: 
         raise ValueError(f"The demo company listens on loopback only, not on {host}.")
     world = read_world(world_path)
     company = open_company(world, public_url or f"http://{host}:{port}")
-    uvicorn.run(build(company, generate(world)), host=host, port=port, log_level="warning", timeout_graceful_shutdown=2)
+    application = build(company, generate(world))
+    config = uvicorn.Config(application, host=host, port=port, log_level="warning", timeout_graceful_shutdown=2)
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)] if fd is not None else None)
 
 
 def _index(company: Company) -> Handler:
@@ -108,8 +114,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--world", type=Path, required=True, help="the company's world file")
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--public-url", help="what the records' URLs begin with, if not the served address")
+    parser.add_argument("--fd", type=int, help="a listening socket that this process was handed")
     given: Mapping[str, object] = vars(parser.parse_args(arguments))
-    serve(cast(Path, given["world"]), port=cast(int, given["port"]), public_url=cast(str | None, given["public_url"]))
+    serve(
+        cast(Path, given["world"]),
+        port=cast(int, given["port"]),
+        public_url=cast(str | None, given["public_url"]),
+        fd=cast(int | None, given["fd"]),
+    )
 
 
 if __name__ == "__main__":
