@@ -1,5 +1,6 @@
 """The Turing Change Point Dataset's series and its two scores (van den Burg and Williams, 2020)."""
 
+import itertools
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ def _matched(truth: Collection[int], found: Collection[int], margin: int) -> set
 
 def _pieces(cut: Sequence[int], size: int) -> list[tuple[int, int]]:
     edges = [0, *sorted(set(cut) - {0}), size]
-    return [(low, high) for low, high in zip(edges, edges[1:], strict=False) if high > low]
+    return [(low, high) for low, high in itertools.pairwise(edges) if high > low]
 
 
 def _overlap(a: tuple[int, int], b: tuple[int, int]) -> float:

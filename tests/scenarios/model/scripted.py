@@ -83,7 +83,7 @@ async def serving(script: list[Say]) -> AsyncIterator[ScriptedModel]:
         model.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         task = asyncio.create_task(server.serve([listener]))
         try:
-            while not server.started:
+            while not server.started:  # noqa: ASYNC110 (uvicorn tells by a flag alone)
                 await asyncio.sleep(0.01)
             yield model
         finally:
