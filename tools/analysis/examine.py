@@ -46,7 +46,12 @@ def examine(panel: Panel, period: Period, sign: int, asked: float, holidays: Seq
     if event is None and change.label not in ("earlier-peak", "trend"):
         event = upstream_event(panel, period, sign, holidays)
     if event is None:
-        if change.verdict == "nothing" and change.label is None and asked < 0 and had_peak(panel, period):
+        if (
+            change.verdict in ("nothing", "cannot_tell")
+            and change.label is None
+            and asked < 0
+            and had_peak(panel, period)
+        ):
             change = replace(change, label="earlier-peak")
         return Numbers(None, change, None)
     kept = event.where
@@ -116,8 +121,11 @@ def likelihood_of(panel: Panel, event: Event, holidays: Sequence[Holiday] = ()) 
         )  # fmt: skip
     if scan is None or len(scan.profile.times) < 2:
         return None
-    epochs = np.array([at.timestamp() for at in scan.profile.times])
-    return Likelihood(epochs, scan.profile.loglik)
+    starts = np.array([at.timestamp() for at in scan.profile.times])
+    # A beginning within an hour is as likely as at the better of the hour's ends: the profile knows whole hours only.
+    within = np.maximum(scan.profile.loglik, np.append(scan.profile.loglik[1:], scan.profile.loglik[-1]))
+    epochs = (starts[:, None] + np.arange(4) * 900.0).ravel()
+    return Likelihood(epochs, np.column_stack([scan.profile.loglik, within, within, within]).ravel())
 
 
 def moment_of(panel: Panel, second: float) -> datetime:
