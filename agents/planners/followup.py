@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from agents.planners.places import named_country
 from agents.planners.situation_slots import named_dates
 from agents.planners.slots.fill import Slots
 from agents.ports import Past, Situation
@@ -48,6 +49,7 @@ _KINDS: Mapping[str, re.Pattern[str]] = {
 _LONGEST = 9
 _SHORT = 5
 # Playbooks whose question can be asked of another record; of others the record's status is told.
+_ABOUT_CHANGE = frozenset({"metric_change", "metric_part"})
 _TAKE_REFS = frozenset({"blockers", "affected_customers", "status"})
 
 
@@ -75,6 +77,8 @@ def follow_up(situation: Situation, said: Slots) -> FollowUp | None:
     changed = _changed(text, said, situation, past)
     if not changed:
         return None
+    if "where" in changed and past.plan.playbook in _ABOUT_CHANGE:
+        return FollowUp("metric_part", {**past.plan.slots, **changed})
     goes_on = "refs" not in changed or past.plan.playbook in _TAKE_REFS
     return FollowUp(past.plan.playbook if goes_on else "status", {**past.plan.slots, **changed})
 
@@ -126,8 +130,9 @@ def selection(text: str, dims: Mapping[str, Sequence[str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for dim, values in dims.items():
         named = [v for v in values if re.search(rf"(?<!\w){re.escape(v.lower())}(?!\w)", lowered)]
-        if len(named) == 1:
-            found[dim] = named[0]
+        country = named_country(text, values) if not named else None
+        if len(named) == 1 or country:
+            found[dim] = country or named[0]
     return found
 
 

@@ -66,6 +66,11 @@ _CLOCK_PAIR = re.compile(
 _SINCE = re.compile(
     r"\b(?:ever )?(?:since|starting|as of)\s+(?:the\s+|(?:we|i|they|he|she|the|our|its?|that)\s+[^.?!,;]{1,50}\s)?$"
 )
+# What follows is not the time that is asked about but the one that it is held against: "down 20% on two weeks ago".
+_COMPARED = re.compile(
+    r"(?:\b(?:vs\.?|versus|than|compared (?:to|with)|against)"
+    r"|(?:%|\bpercent|\bpoints?|\b(?:a|an|by) (?:third|half|quarter|fifth|tenth)|\b(?:down|up)) (?:on|from|over))\s+(?:the )?$"
+)
 _UNTIL = re.compile(r"\b(?:by|until|before)\s+(?:the\s+)?(?:end of\s+)?$")
 
 
@@ -140,7 +145,7 @@ def _ago(text: str, calendar: Calendar) -> Span | None:
     if unit in ("hour", "minute", "min"):
         around = timedelta(hours=1) if unit == "hour" else timedelta(minutes=10)
         return Span(point - around, min(point + around, calendar.now), grain_of(unit), match.span())
-    if re.search(r"\b(?:than|vs|versus|compared (?:to|with))\s+$", text[: match.start()]):
+    if _COMPARED.search(text[: match.start()]):
         return None
     if unit in ("day", "night"):
         return Span(point, point + timedelta(days=1), Grain.DAY, match.span())
@@ -150,7 +155,7 @@ def _ago(text: str, calendar: Calendar) -> Span | None:
 
 def _named(text: str, calendar: Calendar) -> Span | None:
     for match in _NAMED.finditer(text):
-        if re.search(r"\b(?:vs\.?|versus|than|compared (?:to|with))\s+(?:the )?$", text[: match.start()]):
+        if _COMPARED.search(text[: match.start()]):
             continue
         if match["before"]:
             start, end = unit_around("week", calendar.today, -2)
