@@ -71,7 +71,7 @@ def check_step(step: Step, known: Mapping[str, type[Verb]], earlier: Iterable[st
         raise PlanRefused(f"Step {step.id}: {problem}")
 
 
-def check(plan: Plan, known: Mapping[str, type[Verb]], most: int = 40) -> None:
+def check(plan: Plan, known: Mapping[str, type[Verb]], most: int = 60) -> None:
     """Raises PlanRefused for a plan that must not run: too long, an id twice, a step that check_step refuses."""
     if len(plan.steps) > most:
         raise PlanRefused(f"The plan has {len(plan.steps)} steps, more than {most}.")

@@ -64,7 +64,7 @@ class MetricsBreakdown(Verb):
     name = "metrics.breakdown"
     returns = Series
     metric: str
-    by: tuple[str, ...] = Field(min_length=1, max_length=4, description="the properties to break down by")
+    by: tuple[str, ...] = Field(min_length=1, max_length=6, description="the properties to break down by")
     since: AwareDatetime
     until: AwareDatetime | None = Until
     grain: Grain = "day"

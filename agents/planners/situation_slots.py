@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,9 @@ from agents.ports import Situation
 
 HISTORY = timedelta(days=56)
 MONTH = timedelta(days=28)
+# A breakdown takes so many properties; one with more values than this is an identifier rather than a segment.
+MOST_DIMS, MOST_VALUES = 6, 60
+MOST_METRICS = 12
 CANCELLATION = re.compile(r"cancel|churn|unsubscrib", re.IGNORECASE)
 WORK_IN_PROGRESS = re.compile(
     r"\b(left to do|still (?:open|to do)|remain\w*|outstanding|wrong with|why do|why does|fail\w*)\b", re.I
@@ -32,9 +35,9 @@ def filled(situation: Situation, slots: Slots) -> dict[str, Any]:
     values: dict[str, Any] = {
         "question": situation.turn.text,
         "metric": metric,
-        "metric_dims": list(situation.metrics.get(metric, {})) if metric else [],
-        "all_metrics": list(situation.metrics),
-        "other_metrics": [name for name in situation.metrics if name != metric],
+        "metric_dims": dims_of(situation.metrics.get(metric, {})) if metric else [],
+        "all_metrics": relatives(metric, situation.metrics),
+        "other_metrics": [name for name in relatives(metric, situation.metrics) if name != metric],
         "where": {},
         "period": None,
         "direction": slots.change.direction.value if slots.change and slots.change.direction else None,
@@ -59,12 +62,27 @@ def filled(situation: Situation, slots: Slots) -> dict[str, Any]:
         "time": None,
     }
     values["anchor"] = values["milestone"] or values["ref"]
-    for number, name in enumerate(situation.metrics, 1):
+    for number, name in enumerate(values["all_metrics"], 1):
         if CANCELLATION.search(name):
             values |= {"cancellations": name, "cancellations_step": f"series_{number}"}
             break
     values |= _dates(now, slots)
     return values
+
+
+def dims_of(dims: Mapping[str, Sequence[str]]) -> list[str]:
+    """The properties worth a breakdown: those with a few values, at most as many as one table may have."""
+    telling = [name for name, values in dims.items() if 2 <= len(values) <= MOST_VALUES]
+    return telling[:MOST_DIMS]
+
+
+def relatives(metric: str | None, metrics: Mapping[str, Mapping[str, Sequence[str]]]) -> list[str]:
+    """The metrics worth reading beside one: itself, then those that share most of its properties; all, if few."""
+    if len(metrics) <= MOST_METRICS:
+        return list(metrics)
+    own = set(metrics.get(metric or "", {}))
+    ranked = sorted(metrics, key=lambda name: (name != metric, -len(own & set(metrics[name])), name))
+    return ranked[:MOST_METRICS]
 
 
 def _dates(now: datetime, slots: Slots) -> dict[str, Any]:
