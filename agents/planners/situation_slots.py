@@ -23,7 +23,8 @@ WORK_IN_PROGRESS = re.compile(
 )
 COMPARED = re.compile(
     r"\b(?:than|versus|vs\.?|compared (?:to|with)|against|als|gegenüber|que|frente a"
-    r"|(?:down|up|lower|higher|fewer|less|fell|dropped|rose|gain|loss)\b[^.?!]{0,24}\b(?:on|from))(?: (?:the|those of|that of))?\s*$",
+    r"|(?:down|up|lower|higher|fewer|less|fell|dropped|rose|gain|loss)\b[^.?!]{0,24}\b(?:on|from))"
+    r"(?: (?:the|those of|that of))?\s*$",
     re.IGNORECASE,
 )
 
