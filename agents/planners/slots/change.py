@@ -15,7 +15,7 @@ _DOWN = (
     r"loss|crash(?:ed|ing)?|disappear\w*|vanish\w*|halv\w+|cut in half|"
     r"worse|slump\w*|slid(?:e|ing)?|off a cliff|through the floor|almost (?:zero|nothing)|"
     r"near(?:ly)? zero|nobody|no one|hurt\w*|kill\w*|reduc\w+|dead|dying|cost us|gone|awful|terrible|"
-    r"bad|poor|weak|miserable|weniger"
+    r"bad|poor|weak(?:er|ened|ening)?|soft(?:er|ened|ening)|thinner|sluggish|dismal|miserable|weniger"
 )
 _UP = (
     r"r[io]se(?:s|n)?|rising|increas\w+|gr[eo]w(?:s|n|ing|th)?|jump\w*|spik\w+|spiked?|gain\w*|"

@@ -39,20 +39,20 @@ _SYNONYMS: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = (
     ),
     (
         r"checkouts?(?: conversions?| completions?| rate)?|check(?:ed|ing)? out",
-        (("checkout complete", 1.0), ("checkout", 0.8), ("order", 0.7), ("purchas", 0.7)),
+        (("checkout complete", 1.0), ("checkout", 0.8), ("order", 0.7), ("purchase", 0.7)),
     ),
     (
         r"(?:completed |finished |successful )?(?:purchases?|orders?|sales|buyers|buying|"
         r"transactions)(?: (?:placed|completed))?",
-        (("purchas", 1.0), ("order", 1.0), ("checkout complete", 0.85)),
+        (("purchase", 1.0), ("order", 1.0), ("checkout complete", 0.85)),
     ),
     (
         r"payments?(?: completed)?|paying|revenue",
-        (("payment", 1.0), ("pay", 0.9), ("checkout complete", 0.72), ("revenu", 1.0), ("purchas", 0.65)),
+        (("payment", 1.0), ("pay", 0.9), ("checkout complete", 0.72), ("revenu", 1.0), ("purchase", 0.65)),
     ),
     (
         r"conversions?(?: rate)?|convert(?:ed|ing)?",
-        (("convert", 1.0), ("checkout complete", 0.75), ("signup", 0.66), ("purchas", 0.7)),
+        (("convert", 1.0), ("checkout complete", 0.75), ("signup", 0.66), ("purchase", 0.7)),
     ),
     (
         r"page ?views?|views|traffic|visits?|visitors?|hits",

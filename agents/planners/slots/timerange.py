@@ -69,7 +69,8 @@ _SINCE = re.compile(
 # What follows is not the time that is asked about but the one that it is held against: "down 20% on two weeks ago".
 _COMPARED = re.compile(
     r"(?:\b(?:vs\.?|versus|than|compared (?:to|with)|against)"
-    r"|(?:%|\bpercent|\bpoints?|\b(?:a|an|by) (?:third|half|quarter|fifth|tenth)|\b(?:down|up)) (?:on|from|over))\s+(?:the )?$"
+    r"|(?:%|\bpercent|\bpoints?|\b(?:a|an|by) (?:third|half|quarter|fifth|tenth)|\b(?:down|up)) (?:on|from))"
+    r"\s+(?:the )?$"
 )
 _UNTIL = re.compile(r"\b(?:by|until|before)\s+(?:the\s+)?(?:end of\s+)?$")
 
@@ -155,7 +156,8 @@ def _ago(text: str, calendar: Calendar) -> Span | None:
 
 def _named(text: str, calendar: Calendar) -> Span | None:
     for match in _NAMED.finditer(text):
-        if _COMPARED.search(text[: match.start()]):
+        compared = _COMPARED.search(text[: match.start()])
+        if compared and not (match["weekend"] and " on" in compared.group()):
             continue
         if match["before"]:
             start, end = unit_around("week", calendar.today, -2)
