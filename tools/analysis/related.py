@@ -190,7 +190,7 @@ def _met(best: Verdict, situation: Situation, nouns: Sequence[Noun]) -> list[tup
             (about and (where or not situation.where or isinstance(noun, Ticket)))
             or (where and _shared(text, cause.text))
         ):
-            found.append((noun, "met it"))
+            found.append((noun, "ran into it"))
     return found
 
 
