@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,20 +20,12 @@ CANCELLATION = re.compile(r"cancel|churn|unsubscrib", re.IGNORECASE)
 WORK_IN_PROGRESS = re.compile(
     r"\b(left to do|still (?:open|to do)|remain\w*|outstanding|wrong with|why do|why does|fail\w*)\b", re.I
 )
-COMPARED = re.compile(
-    r"\b(?:than|versus|vs\.?|compared (?:to|with)|against|als|gegenüber|que|frente a"
-    r"|(?:down|up|lower|higher|fewer|less|fell|dropped|rose|gain|loss)\b[^.?!]{0,24}\b(?:on|from))"
-    r"(?: (?:the|those of|that of))?\s*$",
-    re.IGNORECASE,
-)
 
 
 def filled(situation: Situation, slots: Slots) -> dict[str, Any]:
     """Every slot that a playbook may name; values are JSON (times as ISO 8601), absent ones are None or empty."""
     zone = ZoneInfo(situation.timezone)
     now = situation.now.astimezone(zone)
-    if slots.time is not None and compares(situation.turn.text, slots.time.text):
-        slots = replace(slots, time=None)
     metric = slots.metric.name if slots.metric and slots.metric.sure else None
     refs = list(slots.refs)
     values: dict[str, Any] = {
@@ -73,12 +64,6 @@ def filled(situation: Situation, slots: Slots) -> dict[str, Any]:
             break
     values |= _dates(now, slots)
     return values
-
-
-def compares(text: str, said: str) -> bool:
-    """Whether a time is what now is compared with, as in "down 20% on two weeks ago", and not what is asked about."""
-    before, found, _ = text.partition(said)
-    return bool(found) and bool(COMPARED.search(before))
 
 
 def dims_of(dims: Mapping[str, Sequence[str]]) -> list[str]:
