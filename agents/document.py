@@ -53,6 +53,7 @@ def document(run: str, question: str, events: Iterable[Event], evidence: Iterabl
         plan=tuple(steps.values()),
         usage=usage,
         error=error,
+        suggestions=tuple(said.get("suggestions", ())),
     )
 
 

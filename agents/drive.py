@@ -174,6 +174,8 @@ class Drive:
         """The plan with the steps that come, each begun at once; it is `revision` from its first new step on."""
         async for item in coming:
             if isinstance(item, PlanHeader):
+                if item.notice:
+                    await self.log.emit("notice", text=item.notice, level="warning")
                 if plan.playbook is None:
                     plan = plan.model_copy(update={"playbook": item.playbook, "slots": dict(item.slots)})
             elif self._execution.add(item):

@@ -182,10 +182,14 @@ class StepResult:
 
 @dataclass(frozen=True)
 class PlanHeader:
-    """What a planner says before its first step: where the plan comes from and what it understood."""
+    """What a planner says before its first step: where the plan comes from and what it understood.
+
+    `notice` is told to the person: why another planner than the chosen one is at work.
+    """
 
     playbook: str | None = None
     slots: Mapping[str, Any] = field(default_factory=dict)
+    notice: str = ""
 
 
 class Planner(Protocol):

@@ -98,7 +98,10 @@ class Answer(Frozen):
 
 
 class RunDocument(Frozen):
-    """What `deus ask --json` and `POST /api/runs` print. `evidence` lists what claims cite; `plan` the steps as run."""
+    """What `deus ask --json` and `POST /api/runs` print.
+
+    `evidence` lists what claims cite, `plan` the steps as run, `suggestions` what can be said next or instead.
+    """
 
     run: str
     status: Status
@@ -110,3 +113,4 @@ class RunDocument(Frozen):
     plan: tuple[dict[str, Any], ...] = ()
     usage: Usage = Usage()
     error: str | None = None
+    suggestions: tuple[str, ...] = ()

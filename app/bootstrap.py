@@ -268,12 +268,8 @@ async def _planning(settings: Settings, toolbox: ConnectedToolbox, embedder: Emb
 
     key = settings.model_key.get_secret_value() if settings.model_key else None
     gateway = Gateway(ModelOptions(settings.model, settings.model_fast, settings.model_base_url, key))
-    fallback = FallbackPlanner(ModelPlanner(gateway, toolbox.verbs, prompt), planner, _model_failed)
+    fallback = FallbackPlanner(ModelPlanner(gateway, toolbox.verbs, prompt), planner)
     return fallback, ModelWriter(gateway, writer, prompt, to_finding)
-
-
-def _model_failed(reason: str) -> None:
-    log.warning("The playbooks take over: %s", reason)
 
 
 def _company(settings: Settings, embedder: Embedder) -> Company:

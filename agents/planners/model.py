@@ -114,10 +114,9 @@ class ModelPlanner:
 class FallbackPlanner:
     """Asks the first planner, and the second from the start where the first cannot be used."""
 
-    def __init__(self, first: Planner, second: Planner, notice: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(self, first: Planner, second: Planner) -> None:
         self._first = first
         self._second = second
-        self._notice = notice
 
     async def plan(self, situation: Situation) -> AsyncIterator[PlanHeader | Step]:
         """The first planner's plan; steps that it gave before it failed stay, and the second's follow."""
@@ -135,7 +134,7 @@ class FallbackPlanner:
             if begun:
                 # The steps that run already are answered from.
                 return
-            self._notice(str(error))
+            yield PlanHeader(notice=f"{error} The playbooks take over.")
         async for item in self._second.plan(situation):
             yield item
 

@@ -96,6 +96,8 @@ def _shown(document: RunDocument) -> str:
     lines = [document.answer]
     if document.error:
         lines.append(document.error)
+    if document.status == "abstained":
+        lines += [f'  deus ask "{suggestion}"' for suggestion in document.suggestions]
     lines += [""] * bool(document.evidence)
     for number, item in enumerate(document.evidence, 1):
         name = item.get("ref") or item.get("title") or item.get("verb")

@@ -100,12 +100,12 @@ async def test_a_bad_line_is_left_out_and_the_good_ones_run() -> None:
     ids=["prose", "unknown verb", "no json", "repetition", "endless line", "500", "401", "silence"],
 )
 async def test_whatever_goes_wrong_the_playbooks_take_over(say: Say) -> None:
-    notices: list[str] = []
     async with serving([say]) as model:
         patience = 0.5 if say.silent else 30.0
-        both = FallbackPlanner(planner(model, patience), OneStep(), notices.append)
-        assert [step.id for step in await planned(both.plan(SITUATION))] == ["p1"]
-    assert len(notices) == 1
+        both = FallbackPlanner(planner(model, patience), OneStep())
+        items = [item async for item in both.plan(SITUATION)]
+    assert [item.id for item in items if isinstance(item, Step)] == ["p1"]
+    assert [item.notice for item in items if isinstance(item, PlanHeader) and item.notice]
 
 
 async def test_a_dead_endpoint_is_unusable() -> None:
