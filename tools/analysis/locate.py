@@ -14,6 +14,9 @@ from tools.analysis.onset import onset
 from tools.analysis.panel import Panel
 from tools.analysis.segments import by_pair, by_share
 
+# What a step beside a slope must explain, in squared standard errors, for the fall to be the step's.
+_STEP_BESIDE = 25.0
+
 
 def whole_event(panel: Panel, period: Period, sign: int, holidays: Sequence[Holiday]) -> Event | None:
     """The likeliest change of the metric's total: by itself, or against a step before it."""
@@ -160,7 +163,10 @@ def holiday_event(panel: Panel, change: Change, holidays: Sequence[Holiday]) -> 
 
 
 def is_trend(panel: Panel, event: Event) -> bool:
-    """Whether a steady slope over all of history fits better than a step at the event, day by day and by weekday."""
+    """Whether a steady slope over all of history, not a step at the event, moved the days as the event says.
+
+    The slope must go the event's way, fit better than the step, and leave the step little to explain beside it.
+    """
     counts = panel.totals[event.metric]
     other = panel.totals[event.against] if event.against else None
     ordinals, day, hours = np.unique(panel.grid.ordinals[panel.known], return_inverse=True, return_counts=True)
@@ -174,12 +180,14 @@ def is_trend(panel: Panel, event: Event) -> bool:
     weight = np.sqrt(1 / (1 / (mine[whole] + 1) + 0.02**2))
     weekdays = np.eye(7)[(ordinals[whole] + 6) % 7] if other is None else np.ones((len(y), 1))
 
-    def misfit(*columns: Floats) -> float:
+    def fit(*columns: Floats) -> tuple[float, float]:
+        """The misfit, in which no day counts for more than three standard errors, and the last column's factor."""
         design = np.column_stack([weekdays, *columns]) * weight[:, None]
         found, *_ = np.linalg.lstsq(design, y * weight, rcond=None)
         squared = ((y * weight) - design @ found) ** 2
-        return float(np.sum(np.minimum(squared, 9.0)))
+        return float(np.sum(np.minimum(squared, 9.0))), float(found[-1])
 
     slope = (ordinals[whole] - ordinals[whole].mean()) / 7.0
     step = after[whole]
-    return misfit(slope) + 4.0 < misfit(step)
+    (sloping, growth), (stepping, _), (both, _) = fit(slope), fit(step), fit(step, slope)
+    return sloping + 4.0 < stepping and growth * event.sign > 0 and sloping - both < _STEP_BESIDE
