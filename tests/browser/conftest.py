@@ -87,9 +87,12 @@ class Server:
         self._process = None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium from the system; without one the test is skipped, but on CI it fails."""
+    """A headless Chromium from the system; without one the test is skipped, but on CI it fails.
+
+    It ends with this package: an open Playwright runs an event loop, beside which no other test could have one.
+    """
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         reason = "There is no Chromium. On Debian: apt-get install chromium"
@@ -102,7 +105,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
     """`deus demo`: the demo company's tools and the product over them."""
     data, port, tools = tmp_path_factory.mktemp("demo"), _free_port(), _free_port()
@@ -114,7 +117,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterato
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scripted(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
     """The real server over scripted runs of some five seconds."""
     data, port = tmp_path_factory.mktemp("scripted"), _free_port()

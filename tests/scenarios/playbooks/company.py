@@ -84,8 +84,11 @@ class OpenCompany:
 
 
 @contextlib.contextmanager
-def company_of(path: Path, **changes: Any) -> Iterator[OpenCompany]:
-    """Serves a world file's company and the product over it, in a thread; `changes` replace fields of the world."""
+def company_of(path: Path, environment: Mapping[str, str] | None = None, **changes: Any) -> Iterator[OpenCompany]:
+    """Serves a world file's company and the product over it, in a thread; `changes` replace fields of the world.
+
+    `environment` are further settings of the product.
+    """
     world = replace(read_world(path), **changes)
     with contextlib.ExitStack() as stack:
         base = stack.enter_context(_served(build(open_company(world, PUBLIC_URL), generate(world))))
@@ -93,7 +96,11 @@ def company_of(path: Path, **changes: Any) -> Iterator[OpenCompany]:
         nothing_more = folder / "deus.toml"
         nothing_more.touch()
         settings = load_settings(
-            {**company_settings(open_company(world, base), base, folder), "DEUS_CONFIG": str(nothing_more)}
+            {
+                **company_settings(open_company(world, base), base, folder),
+                "DEUS_CONFIG": str(nothing_more),
+                **(environment or {}),
+            }
         )
 
         @contextlib.asynccontextmanager
