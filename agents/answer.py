@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -122,14 +122,7 @@ class _Page:
 
     def finding(self, unchecked: tuple[str, ...]) -> Finding | None:
         fields = {name: self.value(expression) for name, expression in self.playbook.finding.items()}
-        if not fields or fields.get("metric") is None:
-            return None
-        causes = []
-        for cause in fields.pop("causes", None) or ():
-            cited = self.cited(cause.pop("cite", []))
-            causes.append({**cause, "evidence": cited})
-        fields["unchecked"] = tuple(dict.fromkeys([*(fields.get("unchecked") or ()), *unchecked]))
-        return Finding.model_validate({**fields, "causes": tuple(causes)})
+        return finding_of(fields, self.cited, unchecked)
 
     def artifacts(self) -> Iterable[dict[str, Any]]:
         shown: Sequence[ArtifactTemplate] = [a for a in self.playbook.artifacts if not a.when or self.value(a.when)]
@@ -152,6 +145,20 @@ class _Page:
 
     def abstained(self) -> bool:
         return bool(self.playbook.abstain and self.value(self.playbook.abstain))
+
+
+def finding_of(
+    fields: Mapping[str, Any], cited: Callable[[Any], tuple[str, ...]], unchecked: Iterable[str]
+) -> Finding | None:
+    """The finding of an analysis' fields, each cause's `cite` as the ids of its evidence; None without a metric."""
+    if fields.get("metric") is None:
+        return None
+    causes = tuple(
+        {**{name: value for name, value in cause.items() if name != "cite"}, "evidence": cited(cause.get("cite", []))}
+        for cause in fields.get("causes") or ()
+    )
+    missing = tuple(dict.fromkeys([*(fields.get("unchecked") or ()), *unchecked]))
+    return Finding.model_validate({**fields, "causes": causes, "unchecked": missing})
 
 
 def _copy_of(step_id: str, template_id: str) -> bool:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import ValidationError
 
-from agents.answer import gather_unchecked, notes
+from agents.answer import finding_of, gather_unchecked, notes
 from agents.answer_format import plain
 from agents.errors import BudgetSpent, ModelUnusable
 from agents.evidence import Citations
@@ -65,14 +65,20 @@ class ModelWriter:
             text="",
             claims=tuple(claims or found(results, citations)),
             notes=notes(unchecked),
-            finding=self._finding(results),
+            finding=self._finding(results, citations, unchecked),
             suggestions=suggestions,
             abstained=not any(result.nouns for result in results.values()),
         )
 
-    def _finding(self, results: Mapping[str, StepResult]) -> Finding | None:
+    def _finding(
+        self, results: Mapping[str, StepResult], citations: Citations, unchecked: Iterable[str]
+    ) -> Finding | None:
+        def cited(value: Any) -> tuple[str, ...]:
+            nouns = value if isinstance(value, list | tuple) else [value]
+            return tuple(citations.cite(noun) for noun in nouns if isinstance(noun, Noun))
+
         fields = self._finding_of(noun for result in results.values() for noun in result.nouns)
-        return Finding.model_validate(fields) if fields else None
+        return finding_of(fields, cited, unchecked) if fields else None
 
 
 def read_claim(line: Mapping[str, Any], citations: Citations) -> Claim | None:

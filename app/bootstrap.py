@@ -209,7 +209,7 @@ async def _load(
         if settings.memory:
             workshop.context = workshop.memory = await _memory(settings, embedder, database, clock, stack)
             await workshop.context.start()
-        planner, writer = await _planning(settings, toolbox, embedder)
+        planner, writer = await _planning(settings, toolbox, embedder, stack)
     company = _company(settings, embedder)
     await engine.start(
         runs, _means(settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock)
@@ -249,7 +249,9 @@ async def _memory(
     return context
 
 
-async def _planning(settings: Settings, toolbox: ConnectedToolbox, embedder: Embedder) -> tuple[Planner, Writer]:
+async def _planning(
+    settings: Settings, toolbox: ConnectedToolbox, embedder: Embedder, stack: contextlib.AsyncExitStack
+) -> tuple[Planner, Writer]:
     """The playbooks' planner and writer; with a model, its own before them, and theirs where it fails."""
     from agents.answer import PlaybookWriter
     from agents.planners.playbook import PlaybookPlanner
@@ -268,6 +270,7 @@ async def _planning(settings: Settings, toolbox: ConnectedToolbox, embedder: Emb
 
     key = settings.model_key.get_secret_value() if settings.model_key else None
     gateway = Gateway(ModelOptions(settings.model, settings.model_fast, settings.model_base_url, key))
+    stack.push_async_callback(gateway.close)
     fallback = FallbackPlanner(ModelPlanner(gateway, toolbox.verbs, prompt), planner)
     return fallback, ModelWriter(gateway, writer, prompt, to_finding)
 

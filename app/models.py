@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -126,6 +127,13 @@ class Gateway:
         parts = [text async for text in self.stream(system, prompt, workflow=workflow, most_tokens=most_tokens)]
         return ModelReply("".join(parts), Usage(model_calls=1))
 
+    async def close(self) -> None:
+        """Closes the connections that LiteLLM keeps, if it was ever loaded."""
+        if "litellm" in sys.modules:
+            from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
+
+            await close_litellm_async_clients()
+
     def _model(self, workflow: str) -> str:
         chosen = self._options.fast if workflow in FAST and self._options.fast else self._options.name
         # An endpoint of one's own speaks OpenAI's protocol whatever its models are called.
@@ -185,6 +193,7 @@ def _litellm() -> Any:
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     litellm.drop_params = True
+    litellm.disable_aiohttp_transport = True
     rehearsal = [{"role": "user", "content": "rehearsal"}]
     for _ in litellm.completion(
         model="openai/rehearsal", messages=rehearsal, mock_response="done", stream=True, api_key="none"

@@ -88,7 +88,7 @@ def answer(world: World) -> tuple[dict[str, Any], list[Noun], float]:
         change=change, metrics=metrics, series=(*series, *parts, *exact), payments=payments, records=artefacts
     ).compute(frame)
     spent += time.process_time()
-    return to_finding(found), list(found), spent
+    return to_finding(found) or {}, list(found), spent
 
 
 def _findings(nouns: Iterable[Noun]) -> tuple[ChangeFinding, ...]:

@@ -122,8 +122,11 @@ class CauseRanking(Noun):
         return found
 
 
-def to_finding(nouns: Iterable[Noun]) -> dict[str, Any]:
-    """The fields of a Finding from the nouns that analyze.causes returned, or analyze.segment where it did not run."""
+def to_finding(nouns: Iterable[Noun]) -> dict[str, Any] | None:
+    """The fields of a Finding from the nouns that analyze.causes returned, or analyze.segment where it did not run.
+
+    None where neither ran.
+    """
     found = list(nouns)
     ranking = next((noun for noun in found if isinstance(noun, CauseRanking)), None)
     if ranking is not None:
@@ -133,7 +136,9 @@ def to_finding(nouns: Iterable[Noun]) -> dict[str, Any]:
             "onset": ranking.onset, "recovered": ranking.recovered, "where": ranking.where, "causes": ranking.causes,
             "unchecked": ranking.unchecked,
         }  # fmt: skip
-    change = next(noun for noun in found if isinstance(noun, ChangeFinding))
+    change = next((noun for noun in found if isinstance(noun, ChangeFinding)), None)
+    if change is None:
+        return None
     return {
         "happened": change.happened, "metric": change.metric, "change": change.change, "interval": change.interval,
         "onset": change.onset, "recovered": change.recovered, "where": change.where, "causes": [], "unchecked": (),

@@ -76,7 +76,9 @@ async def serving(script: list[Say]) -> AsyncIterator[ScriptedModel]:
     """The scripted model on a free port while the block runs."""
     model = ScriptedModel(script)
     routes = [Route("/v1/chat/completions", model.answer, methods=["POST"])]
-    config = uvicorn.Config(Starlette(routes=routes), log_level="error", lifespan="off", ws="none")
+    config = uvicorn.Config(
+        Starlette(routes=routes), log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

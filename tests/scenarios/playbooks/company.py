@@ -64,7 +64,7 @@ class OpenCompany:
         assert answered.status_code == 200, answered.text
         document = answered.json()
         events = self.events(document["run"])
-        said = next(e for e in events if e.kind == "message.completed").data
+        (said,) = [event.data for event in events if event.kind == "message.completed"]
         cited = {(item["service"], item["ref"]) for item in document["evidence"]}
         return Said(
             document=document,
