@@ -16,7 +16,8 @@ from tools.analysis.contrast import Likelihood
 from tools.analysis.event import Event
 from tools.analysis.examine import Numbers, moment_of
 from tools.analysis.panel import Panel
-from tools.analysis.related import measured_elsewhere, reading, supporting
+from tools.analysis.reading import reading
+from tools.analysis.related import measured_elsewhere, supporting
 from tools.analysis.segments import had_peak
 from tools.nouns import Noun, Series
 
@@ -63,10 +64,10 @@ def investigate(
     if event is None:
         label = change.label
         if label == "trend":
-            return Outcome(True, "trend", None, blind=blind)
+            return Outcome(True, "trend", None, related=tuple(reading(nouns, "trend")), blind=blind)
         if change.verdict in ("dropped", "rose"):
             return Outcome(True, label or "unknown", None, where={}, blind=blind)
-        related = reading(nouns, label, had_peak(panel, change.period) or _peak(numbers)) if label else []
+        related = reading(nouns, label, None, had_peak(panel, change.period) or _peak(numbers)) if label else []
         happened = None if change.verdict == "cannot_tell" and label not in NOT_HAPPENED else False
         return Outcome(happened, label, None, related=tuple(related), blind=blind)
     holiday = _holiday(panel, event, holidays)
@@ -80,6 +81,7 @@ def investigate(
             True,
             "holiday",
             None,
+            related=tuple(reading(nouns, "holiday", onset)),
             onset=onset,
             recovered=recovered,
             where=event.where,

@@ -28,12 +28,6 @@ _USUAL = re.compile(
     r"|wie immer|come siempre|como siempre|in the database|ledger|all there|out, nothing",
     re.IGNORECASE,
 )
-_READING = re.compile(
-    r"weekend|saturday|sunday|same (?:day|weekday)|monday to sunday|days are in|time ?zone"
-    r"|today'?s (?:bar|number|figure)|incomplete|until the evening|wochenende|compare (?:a|weeks|with)"
-    r"|running day|not over|seasonal",
-    re.IGNORECASE,
-)
 _RUNBOOK = re.compile(r"^(?:rolling back|runbook|how to roll|escalat|on[- ]call)", re.IGNORECASE)
 _MENDED = re.compile(
     r"roll\w* (?:it |the \w+ )?back|zur[uü]ckroll|revert|is back|are back|back on|again\b", re.IGNORECASE
@@ -87,30 +81,6 @@ def measured_elsewhere(best: Verdict, situation: Situation, nouns: Sequence[Noun
         if isinstance(noun, Document) and _names(noun.text(), situation.metric):
             found.append((noun, "says how it is counted"))
     return _once(found, None)
-
-
-def reading(nouns: Sequence[Noun], label: str, peak: tuple[float, float] | None = None) -> list[tuple[Noun, str]]:
-    """For an impression that is no change: what the company says about reading its numbers, or what made the peak."""
-    found: list[tuple[Noun, str]] = []
-    for noun in nouns:
-        if (
-            label in ("weekday", "incomplete-period")
-            and isinstance(noun, Message | Document)
-            and len(_READING.findall(noun.text())) >= 2
-        ):
-            found.append((noun, "says how to read these numbers"))
-        if label == "earlier-peak" and peak is not None:
-            near = peak[0] - 12 * 3600 <= noun.at.timestamp() <= peak[0] + 12 * 3600
-            if near and (isinstance(noun, Annotation) or (isinstance(noun, Message) and _LOUD.search(noun.body))):
-                found.append((noun, "tells of the peak"))
-    return _once(found, None)
-
-
-_LOUD = re.compile(
-    r"front page|newsletter|featured|mention|podcast|viral|sale|discount|launch|campaign|push|tv\b|forum"
-    r"|hacker news|product hunt|press",
-    re.IGNORECASE,
-)
 
 
 def _overlapping(situation: Situation, nouns: Sequence[Noun], cause: Noun) -> list[tuple[Noun, str]]:
