@@ -30,6 +30,8 @@ from tools.kit.errors import (
 Json = Any
 Params = Mapping[str, str | int | float | bool | Sequence[str] | None]
 
+# A service that let so many requests in a row run out of time is not asked again for this many seconds.
+SILENCES, SILENCE_REMEMBERED = 3, 30.0
 RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -128,6 +130,8 @@ class Wire:
         self._rng = rng or random.Random()
         self._slots = asyncio.Semaphore(options.concurrency)
         self._resume_at = 0.0
+        self._silences = 0
+        self._silent_until = 0.0
 
     async def get(self, path: str, params: Params | None = None, **more: Any) -> Answer:
         """Asks with GET; `path` is relative to the base URL, or an absolute URL below it (a next page)."""
@@ -148,21 +152,24 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         repeat: bool = True,
     ) -> Answer:
-        """Sends a request, again after 429 and 5xx where `repeat` allows it; raises one of the typed errors."""
+        """Sends a request, again after 429 and 5xx where `repeat` allows it; raises one of the typed errors.
+
+        One that ran out of time is not sent again, and after three in a row the service is left alone for a while.
+        """
         url = self._url(path)
         attempts = self.options.attempts if repeat else 1
         for attempt in range(1, attempts + 1):
             last = attempt == attempts
             await self._await_budget()
+            if self._silences >= SILENCES and time.monotonic() < self._silent_until:
+                raise self._timed_out()
             try:
                 response = await self._send(method, url, params, body, form, headers, attempt)
             except httpx.TimeoutException as error:
-                if last:
-                    raise TimedOut(
-                        f"{self.service} did not answer within {self.options.timeout:g} s.", service=self.service
-                    ) from error
-                await self._sleep(self._backoff(attempt))
-                continue
+                # It is not asked again: whoever waits for the answer has waited long enough.
+                self._silences += 1
+                self._silent_until = time.monotonic() + SILENCE_REMEMBERED
+                raise self._timed_out() from error
             except httpx.DecodingError as error:
                 raise Malformed(f"{self.service}'s answer could not be unpacked.", service=self.service) from error
             except httpx.TransportError as error:
@@ -172,12 +179,16 @@ class Wire:
                     ) from error
                 await self._sleep(self._backoff(attempt))
                 continue
+            self._silences = 0
             self._note_budget(response)
             if response.status_code in RETRIED and not last:
                 await self._sleep(self._retry_delay(response, attempt))
                 continue
             return self._answer(response)
         raise AssertionError("every attempt returns, raises or is followed by another")
+
+    def _timed_out(self) -> TimedOut:
+        return TimedOut(f"{self.service} did not answer within {self.options.timeout:g} s.", service=self.service)
 
     async def graphql(self, path: str, query: str, variables: Mapping[str, Json]) -> Json:
         """Sends a GraphQL query and returns its `data`; GraphQL errors become the same typed errors as HTTP's."""

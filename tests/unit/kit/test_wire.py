@@ -129,7 +129,30 @@ async def test_an_answer_that_trickles_is_cut_off_as_a_whole() -> None:
         wire = Wire(client, "vendor", WireOptions(base_url=BASE, timeout=0.01), sleep=waits)
         with pytest.raises(TimedOut, match=r"0\.01 s"):
             await wire.get("things")
-    assert len(waits.seconds) == 2
+    assert waits.seconds == []
+
+
+async def test_a_service_that_stays_silent_is_left_alone_until_it_answers() -> None:
+    sent: list[str] = []
+
+    async def hang(request: httpx.Request) -> httpx.Response:
+        sent.append(request.url.path)
+        if request.url.path.endswith("/well"):
+            return httpx.Response(200, json={})
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets the event")
+
+    async with open_client(httpx.MockTransport(hang)) as client:
+        wire = Wire(client, "vendor", WireOptions(base_url=BASE, timeout=0.01))
+        for _ in range(2):
+            with pytest.raises(TimedOut):
+                await wire.get("slow")
+        await wire.get("well")
+        for _ in range(5):
+            with pytest.raises(TimedOut):
+                await wire.get("slow")
+    # Two, one that was answered and so counts anew, and then three before it is left alone.
+    assert len(sent) == 6
 
 
 async def test_a_stated_wait_is_kept_if_it_is_short_and_an_error_if_not() -> None:
