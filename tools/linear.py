@@ -257,13 +257,14 @@ def _named(record: Record, *fields: str) -> str | None:
 
 
 def _issue(record: Record) -> Issue:
+    # A due date has no zone; noon keeps it on its day for nearly every reader.
     due = record.get("dueDate")
     return Issue(
         service="linear", ref=record["identifier"], url=record["url"], at=record["createdAt"], title=record["title"],
         body=record.get("description") or "", state=_state(record["state"]),
         priority=PRIORITIES[int(record["priority"])],
         assignee=_named(record, "assignee"), creator=_named(record, "creator"), team=_named(record, "team"),
-        milestone=_named(record, "projectMilestone", "project"), due=f"{due}T00:00:00Z" if due else None,
+        milestone=_named(record, "projectMilestone", "project"), due=f"{due}T12:00:00Z" if due else None,
         labels=tuple(label["name"] for label in record["labels"]["nodes"]), updated_at=record.get("updatedAt"),
         closed_at=record.get("completedAt") or record.get("canceledAt"),
         blocks=tuple(issue["identifier"] for issue in _related(record, "relations", "relatedIssue")),
