@@ -26,7 +26,7 @@ def visit(chromium: Browser, demo: Server) -> Iterator[Visit]:
 def test_a_founder_asks_and_gets_steps_a_chart_and_evidence(visit: Visit) -> None:
     visit.sign_in()
     page = visit.page
-    page.get_by_role("button", name=QUESTION).click()
+    page.locator("[id^=starter-]", has_text=QUESTION).click()
     page.locator(".deus-plan").wait_for()
     visit.answered()
     expect(page.locator(".deus-plan")).to_have_attribute("data-status", "answered")
@@ -45,7 +45,7 @@ def test_a_founder_asks_and_gets_steps_a_chart_and_evidence(visit: Visit) -> Non
 def test_a_reload_right_after_the_question_still_ends_in_the_answer(visit: Visit) -> None:
     visit.sign_in()
     page = visit.page
-    page.get_by_role("button", name=QUESTION).click()
+    page.locator("[id^=starter-]", has_text=QUESTION).click()
     page.locator(".deus-plan").wait_for()
     page.reload()
     visit.answered()
@@ -56,7 +56,7 @@ def test_a_reload_right_after_the_question_still_ends_in_the_answer(visit: Visit
 def test_a_follow_up_stays_in_the_conversation_and_history_survives_a_restart(visit: Visit, demo: Server) -> None:
     visit.sign_in()
     page = visit.page
-    page.get_by_role("button", name=QUESTION).click()
+    page.locator("[id^=starter-]", has_text=QUESTION).click()
     page.locator(".deus-plan").wait_for()
     visit.answered()
     address = page.url
@@ -88,7 +88,7 @@ def test_a_phone_shows_everything_within_its_width(chromium: Browser, demo: Serv
     guest = visitor(chromium, demo, phone=True, dark=dark)
     guest.sign_in()
     page = guest.page
-    page.get_by_role("button", name=QUESTION).click()
+    page.locator("[id^=starter-]", has_text=QUESTION).click()
     page.locator(".deus-plan").wait_for()
     guest.answered()
     expect(page).to_have_url(re.compile("/thread/"))

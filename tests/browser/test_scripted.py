@@ -31,7 +31,7 @@ def test_a_wrong_password_is_refused_with_what_helps(visit: Visit) -> None:
 def test_steps_stream_and_a_reload_in_the_middle_shows_progress_and_then_the_result(visit: Visit) -> None:
     visit.sign_in()
     page = visit.page
-    page.get_by_role("button", name=QUESTION).click()
+    page.locator("[id^=starter-]", has_text=QUESTION).click()
     expect(page.locator(".deus-steps li[data-state=running]")).to_have_count(1)
     expect(page).to_have_url(re.compile(r"/thread/[0-9a-f-]{36}$"))
     page.locator(".deus-steps li[data-state=done]").nth(1).wait_for()
@@ -46,7 +46,7 @@ def test_steps_stream_and_a_reload_in_the_middle_shows_progress_and_then_the_res
 
 def test_text_streams_before_it_is_whole(visit: Visit) -> None:
     visit.sign_in()
-    visit.page.get_by_role("button", name=QUESTION).click()
+    visit.page.locator("[id^=starter-]", has_text=QUESTION).click()
     visit.page.locator(".ai-message").get_by_text("Yes: signups fell by 21%").wait_for()
     expect(visit.page.locator(".deus-plan")).to_have_attribute("data-status", "running")
     visit.answered()
@@ -55,7 +55,7 @@ def test_text_streams_before_it_is_whole(visit: Visit) -> None:
 def test_stop_ends_the_run_and_says_so_for_good(visit: Visit) -> None:
     visit.sign_in()
     page = visit.page
-    page.get_by_role("button", name=QUESTION).click()
+    page.locator("[id^=starter-]", has_text=QUESTION).click()
     page.locator(".deus-steps li[data-state=running]").first.wait_for()
     page.click("#stop-button")
     expect(page.locator(".deus-plan")).to_have_attribute("data-status", "stopped")
@@ -67,7 +67,7 @@ def test_stop_ends_the_run_and_says_so_for_good(visit: Visit) -> None:
 def test_a_lost_connection_heals_by_itself(visit: Visit) -> None:
     visit.sign_in()
     page = visit.page
-    page.get_by_role("button", name=QUESTION).click()
+    page.locator("[id^=starter-]", has_text=QUESTION).click()
     page.locator(".deus-steps li[data-state=done]").first.wait_for()
     visit.context.set_offline(True)
     page.evaluate("() => window.dispatchEvent(new Event('offline'))")
@@ -80,7 +80,7 @@ def test_a_lost_connection_heals_by_itself(visit: Visit) -> None:
 def test_evidence_is_paged_beside_the_answer(visit: Visit) -> None:
     visit.sign_in()
     page = visit.page
-    page.get_by_role("button", name=QUESTION).click()
+    page.locator("[id^=starter-]", has_text=QUESTION).click()
     visit.answered()
     page.locator('a[href*="#evidence/"]').first.click()
     panel = page.locator(".deus-evidence")
