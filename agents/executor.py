@@ -17,13 +17,14 @@ from pydantic import ValidationError
 from agents.budget import Budget
 from agents.errors import BudgetSpent, DeusError, PlanRefused
 from agents.evidence import Citations, EvidenceSearch, counted, digest, search
+from agents.evidence_title import evidence_title
 from agents.plan import Plan, Step, check_step, resolve
 from agents.ports import Clock, Reply, RunLog, StepResult, Toolbox
 from agents.record import Evidence
 from agents.resolver import chosen, merged, not_connected
 from tools.kit.analysis import Analysis, Frame
 from tools.kit.tool import Verb, verbs
-from tools.nouns import Noun, load
+from tools.nouns import load
 
 log = logging.getLogger(__name__)
 
@@ -251,7 +252,7 @@ class Execution:
                 step=step.id,
                 service=service,
                 verb=step.verb,
-                title=self._title(service, request, reply.nouns),
+                title=evidence_title(self._toolbox.title(service), request, reply.nouns, self._company.timezone),
                 at=self._clock.now(),
                 nouns=reply.nouns,
                 asked={"args": args, "requests": list(reply.asked)},
@@ -311,11 +312,3 @@ class Execution:
     def _restored(self, kept: StepResult) -> StepResult:
         items = [item for e in kept.evidence if (item := self._citations.get(e)) is not None]
         return replace(kept, nouns=merged([load(record) for record in item.content] for item in items))
-
-    def _title(self, service: str, request: Verb, nouns: Sequence[Noun]) -> str:
-        text = f"{self._toolbox.title(service)}: {counted(nouns, request.returns.kind)}"
-        since = getattr(request, "since", None)
-        if isinstance(since, datetime):
-            local = since.astimezone(self._company.timezone)
-            text += f" since {local.day} {local:%b}"
-        return text

@@ -188,7 +188,7 @@ async def test_evidence_says_what_was_asked_and_each_citation_opens_one_record(t
         await deus.watched(run)
         stored: list[Evidence] = list(await deus.runs.evidence(run))
     whole, cited = stored
-    assert whole.title == "Sentry: 2 error groups since 11 Nov"
+    assert whole.title == "Sentry: 2 error groups, “form”, since 11 Nov"
     assert whole.asked["args"]["text"] == "form"
     assert (len(whole.content), len(cited.content)) == (2, 1)
     assert (cited.parent, cited.ref, cited.url) == (whole.id, "WEB-1", "https://s.test/WEB-1")
