@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import itertools
 import logging
 import secrets
 from collections.abc import Mapping
@@ -12,11 +13,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from tools.kit.errors import DeusError, UserMustMend
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+NOWHERE = "nothing here"
 
 
 class Problem(Exception):
@@ -40,8 +44,7 @@ def install(server: FastAPI) -> None:
     server.add_exception_handler(LookupError, _absent)
     server.add_exception_handler(DeusError, _expected)
     server.add_exception_handler(Exception, _unexpected)
-    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-    server.add_api_route("/api/{rest:path}", _nowhere, methods=methods, include_in_schema=False)
+    server.add_api_route("/api/{rest:path}", _nowhere, methods=list(METHODS), include_in_schema=False, name=NOWHERE)
 
 
 # What OpenAPI says of every route's errors.
@@ -123,4 +126,18 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _nowhere(request: Request, rest: str) -> JSONResponse:
+    allowed = _allowed(request)
+    if allowed:
+        listed = ", ".join(allowed)
+        return document(
+            request, 405, f"/api/{rest} does not take {request.method}, but {' and '.join(allowed)}.", {"Allow": listed}
+        )
     return document(request, 404, f"There is nothing at /api/{rest}.", remedy="/api/openapi.json lists what there is.")
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that some route of the API would take at this path."""
+    before = itertools.takewhile(lambda route: getattr(route, "name", "") != NOWHERE, request.app.router.routes)
+    routes = list(before)
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    return [name for name, scope in scopes.items() if any(one.matches(scope)[0] is Match.FULL for one in routes)]

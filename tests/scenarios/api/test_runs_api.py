@@ -130,6 +130,26 @@ async def test_errors_are_problem_documents(tmp_path: Path) -> None:
             assert document["detail"]
 
 
+async def test_a_method_that_a_path_does_not_take_is_named_with_those_that_it_takes(tmp_path: Path) -> None:
+    async with served(tmp_path, releases()) as (client, _):
+        answers = [
+            await client.request(method, path)
+            for method, path in (
+                ("DELETE", "/api/runs"),
+                ("GET", "/api/runs/run_none/stop"),
+                ("PUT", "/api/health"),
+                ("OPTIONS", "/api/health"),
+                ("TRACE", "/api/health"),
+                ("OPTIONS", "/api/nowhere"),
+            )
+        ]
+    assert [answer.status_code for answer in answers] == [405, 405, 405, 405, 405, 404]
+    assert [answer.headers.get("allow") for answer in answers[:4]] == ["GET, POST", "POST", "GET", "GET"]
+    assert answers[4].headers["allow"]
+    assert {answer.headers["content-type"] for answer in answers} == {"application/problem+json"}
+    assert answers[0].json()["detail"] == "/api/runs does not take DELETE, but GET and POST."
+
+
 async def test_nothing_is_open_without_a_token_or_a_session(tmp_path: Path) -> None:
     async with served(tmp_path, releases()) as (client, _):
         del client.headers["Authorization"]
