@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from tools.kit.auth import Token
-from tools.kit.connector import Connector, ServiceSettings, Sight, serves, together
+from tools.kit.connector import Connector, ServiceSettings, Sight, numbered, serves, together
 from tools.kit.errors import NotFound
 from tools.kit.paging import by_cursor, first
 from tools.kit.wire import Json, WireOptions
@@ -68,7 +68,7 @@ class Notion(Connector):
         bot = (await self.wire.get("v1/users/me")).data
         pages = await first(self._pages(""), 100)
         workspace = (bot.get("bot") or {}).get("workspace_name") or bot.get("name") or "a workspace"
-        return Sight(workspace, (f"{len(pages)}{'+' if len(pages) == 100 else ''} pages",))
+        return Sight(workspace, ("100+ pages" if len(pages) == 100 else numbered(len(pages), "page"),))
 
     @serves(DocumentsSearch)
     async def documents_search(self, request: DocumentsSearch) -> Sequence[Document]:

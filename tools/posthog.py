@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 from tools import verbs
 from tools.kit.auth import Token
 from tools.kit.buckets import buckets, gapless
-from tools.kit.connector import Connector, ServiceSettings, Sight, matches, serves, together
+from tools.kit.connector import Connector, ServiceSettings, Sight, matches, numbered, serves, together
 from tools.kit.errors import NotFound
 from tools.kit.paging import by_cursor
 from tools.kit.wire import Json, Params, WireOptions
@@ -52,7 +52,11 @@ class PostHog(Connector):
         project, events, flags = await together(
             [self._get(""), self._get("event_definitions/", {"limit": 1}), self._get("feature_flags/", {"limit": 1})]
         )
-        return Sight(project["name"], (f"{events['count']} kinds of events", f"{flags['count']} feature flags"))
+        seen = (
+            numbered(events["count"], "kind of events", "kinds of events"),
+            numbered(flags["count"], "feature flag"),
+        )
+        return Sight(project["name"], seen)
 
     @serves(verbs.MetricsList)
     async def metrics(self, request: verbs.MetricsList) -> Sequence[Metric]:

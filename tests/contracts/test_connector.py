@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -156,6 +157,7 @@ async def test_check_says_what_it_sees(service: str, world: Path) -> None:
     assert sight.account
     assert sight.sees
     assert all(isinstance(seen, str) and seen for seen in sight.sees)
+    assert not [seen for seen in sight.sees if re.match(r"1 (?:\w+ )*\w*[^s\W]s(?: of \w+)?$", seen)], sight.sees
 
 
 @each_verb

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
+from tools.kit.action import Action
 from tools.kit.errors import DeusError, Malformed
 from tools.kit.tool import Verb
 from tools.kit.wire import Wire, WireOptions
@@ -56,6 +58,7 @@ class Connector:
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""
     Settings: ClassVar[type[ServiceSettings]] = ServiceSettings
+    actions: ClassVar[tuple[type[Action[Any, Any]], ...]] = ()
 
     def __init__(self, settings: Any, wire: Wire, now: Now) -> None:
         self.settings = settings
@@ -67,8 +70,13 @@ class Connector:
         """How the service wants to be asked: base URL, authentication, rate-limit headers."""
         raise NotImplementedError
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "check" in cls.__dict__:
+            _guard_check(cls)
+
     async def check(self) -> Sight:
-        """Asks the cheapest question that proves the credentials, and says what they open."""
+        """Asks the cheapest question that proves the credentials, and says what they open. Fails as `call` does."""
         raise NotImplementedError
 
     @classmethod
@@ -81,14 +89,31 @@ class Connector:
                 found[verb.name] = attribute
         return found
 
+    @classmethod
+    def writes(cls) -> dict[str, type[Action[Any, Any]]]:
+        """The write verbs that this connector serves: name of the verb → its action."""
+        return {action.verb.name: action for action in cls.actions}
+
+    async def act(self, work: Awaitable[T]) -> T:
+        """Awaits one method of an action; raises one typed error, as `call` does."""
+        try:
+            return await work
+        except BaseExceptionGroup as group:
+            self._travel(_first_leaf(group))
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+            self._travel(error)
+
     async def call(self, request: Verb) -> Sequence[Noun]:
         """Answers a request by the method that serves its verb. Raises one typed error, never a group of them.
 
         A record that lacks what its noun requires, or has it in another form, makes the answer Malformed.
         """
         method: Callable[[Verb], Awaitable[Sequence[Noun]]] = getattr(self, self.verbs()[request.name])
+        return await self._guarded(method(request))
+
+    async def _guarded(self, answer: Awaitable[T]) -> T:
         try:
-            return await method(request)
+            return await answer
         except BaseExceptionGroup as group:
             self._travel(_first_leaf(group))
         except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
@@ -103,6 +128,17 @@ class Connector:
         raise error
 
 
+def _guard_check(kind: type[Connector]) -> None:
+    """Puts the guard that `call` has around a connector's own `check`."""
+    own: Callable[[Connector], Awaitable[Sight]] = kind.__dict__["check"]
+
+    @functools.wraps(own)
+    async def check(self: Connector) -> Sight:
+        return await self._guarded(own(self))
+
+    kind.check = check  # type: ignore[method-assign]
+
+
 async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Runs coroutines side by side and gives their results in order; the first failure ends the others and travels."""
     try:
@@ -111,6 +147,11 @@ async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     except BaseExceptionGroup as failed:
         raise _first_leaf(failed) from None
     return [task.result() for task in tasks]
+
+
+def numbered(number: int, one: str, many: str = "") -> str:
+    """ "1 page", "2 pages": a count with its word, as a Sight says it."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def matches(text: str, *parts: str | None) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import httpx
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr
 
-from tools.kit.connector import Connector, ServiceSettings, matches, missing, secret_fields, serves, together
+from tools.kit.connector import Connector, ServiceSettings, Sight, matches, missing, secret_fields, serves, together
 from tools.kit.errors import Malformed, NotFound, Unavailable
 from tools.kit.wire import Wire, WireOptions, open_client
 from tools.nouns import Noun
@@ -32,13 +33,20 @@ def of(failure: BaseException | None) -> type[Connector]:
 
         @serves(PeopleFind)
         async def people(self, ask: PeopleFind) -> Sequence[Noun]:
+            await self._fail()
+            return []
+
+        async def check(self) -> Sight:
+            await self._fail()
+            return Sight("Vendor", ())
+
+        async def _fail(self) -> None:
             if isinstance(failure, ExceptionGroup):
                 async with asyncio.TaskGroup() as group:
                     for inner in failure.exceptions:
                         group.create_task(raising(inner))
             if failure is not None:
                 raise failure
-            return []
 
     return Failing
 
@@ -47,10 +55,21 @@ async def raising(error: BaseException) -> None:
     raise error
 
 
-async def call(kind: type[Connector]) -> Sequence[Noun]:
+@contextlib.asynccontextmanager
+async def opened(kind: type[Connector]) -> AsyncIterator[Connector]:
     async with open_client(httpx.MockTransport(lambda request: httpx.Response(200))) as client:
         wire = Wire(client, "vendor", WireOptions(base_url="https://vendor.test"))
-        return await kind(None, wire, lambda: datetime(2026, 1, 1, tzinfo=UTC)).call(PeopleFind())
+        yield kind(None, wire, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+
+async def call(kind: type[Connector]) -> Sequence[Noun]:
+    async with opened(kind) as connector:
+        return await connector.call(PeopleFind())
+
+
+async def check(kind: type[Connector]) -> Sight:
+    async with opened(kind) as connector:
+        return await connector.check()
 
 
 @pytest.mark.parametrize(
@@ -75,6 +94,16 @@ async def test_the_missing_field_is_named() -> None:
 async def test_a_bug_travels() -> None:
     with pytest.raises(ZeroDivisionError):
         await call(of(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        await check(of(ZeroDivisionError()))
+
+
+async def test_the_check_is_guarded_like_a_call() -> None:
+    with pytest.raises(Malformed, match=r"Vendor sent a record .*'login' is missing"):
+        await check(of(KeyError("login")))
+    with pytest.raises(NotFound):
+        await check(of(ExceptionGroup("two", [ZeroDivisionError(), NotFound("gone", service="vendor")])))
+    assert await check(of(None)) == Sight("Vendor", ())
 
 
 async def test_of_several_failures_the_expected_one_travels_alone() -> None:
