@@ -9,7 +9,7 @@ from functools import cache
 import tools
 from tools.kit.connector import Connector
 
-NOT_CONNECTORS = frozenset({"catalog", "nouns", "verbs"})
+NOT_CONNECTORS = frozenset({"analysis", "catalog", "kit", "nouns", "verbs", "writes"})
 
 
 @cache
@@ -17,7 +17,7 @@ def connectors() -> dict[str, type[Connector]]:
     """Every connector class by its service's name, in alphabetical order."""
     found: dict[str, type[Connector]] = {}
     for module in pkgutil.iter_modules(tools.__path__):
-        if module.ispkg or module.name in NOT_CONNECTORS:
+        if module.name in NOT_CONNECTORS:
             continue
         loaded = importlib.import_module(f"tools.{module.name}")
         for value in vars(loaded).values():

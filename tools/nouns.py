@@ -33,6 +33,28 @@ class Noun(BaseModel):
         return self.title
 
 
+class Receipt(Noun):
+    """What came of a write, in the service's own words. `ref`, `url` and `title` are the record's that was changed.
+
+    `effect` is the write's key in the ledger, which `Undo that` takes; `before` and `after` hold the fields that it
+    touched. `undo` says how it can be taken back, and is empty where it cannot.
+    """
+
+    kind: ClassVar[str] = "receipt"
+    effect: str
+    verb: str
+    approved_by: tuple[str, ...] = ()
+    said: str = ""
+    before: dict[str, Any] = Field(default_factory=dict)
+    after: dict[str, Any] = Field(default_factory=dict)
+    undo: str = ""
+    undo_until: AwareDatetime | None = None
+    dry: bool = False
+
+    def text(self) -> str:
+        return f"{self.title}\n{self.said}"
+
+
 class Person(Noun):
     """A member of the company as one service knows them. `at` is when the account was made, or the epoch if unknown."""
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from tools.nouns import Noun
+from tools.nouns import Noun, Receipt
 
 
 class Verb(BaseModel):
@@ -19,6 +19,24 @@ class Verb(BaseModel):
     name: ClassVar[str] = ""
     returns: ClassVar[type[Noun]] = Noun
     mode: ClassVar[Literal["read", "write"]] = "read"
+
+
+Stakes = Literal["low", "medium", "high"]
+
+
+class Write(Verb):
+    """A verb that changes something: it is shown first, done once, read back, and taken back where that can be.
+
+    `body` names the arguments that are content alone, such as a text: words of unknown origin may stand there. Every
+    other argument says what is changed, for whom or how far, and must come from the person who asked. `stakes` is how
+    much a mistake costs at worst where nothing else is known; `reaches_people` says that somebody gets to read it.
+    """
+
+    mode: ClassVar[Literal["read", "write"]] = "write"
+    returns: ClassVar[type[Noun]] = Receipt
+    body: ClassVar[frozenset[str]] = frozenset()
+    stakes: ClassVar[Stakes] = "medium"
+    reaches_people: ClassVar[bool] = False
 
 
 def verbs(of: type[Verb] = Verb) -> dict[str, type[Verb]]:
