@@ -209,7 +209,9 @@ class Context:
                 return 0
             try:
                 self._stamp = await self._index.open()
-                return await self._embed(self._stamp, tell)
+                done = await self._embed(self._stamp, tell)
+                self.trouble = None
+                return done
             except IndexUnusable:
                 self._stamp = None
                 raise

@@ -190,6 +190,8 @@ class ServedIndex:
             await client._server.__aexit__(None, None, None)
 
     async def _connect(self) -> None:
+        # One that is left from before a failure holds connections to a server that may be another one by now.
+        await self.close()
         # Importing takes seconds, which the loop must not wait for.
         chromadb = await asyncio.to_thread(importlib.import_module, "chromadb")
         host, secure = self._url.hostname or "localhost", self._url.scheme == "https"
