@@ -1,0 +1,194 @@
+"""Proposal and Approval: a write that is being shown, and what people decided about it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from agents.errors import PersonMustDecide
+from agents.record import Frozen
+from tools.kit.action import Change
+
+State = Literal["requested", "approved", "rejected", "expired", "withdrawn"]
+Choice = Literal["approve", "reject"]
+Level = Literal["low", "medium", "high", "critical"]
+ANYONE = "*"
+
+
+class Source(Frozen):
+    """A text that a write depends on and that nobody in charge wrote: where it stands and how it begins."""
+
+    evidence: str = ""
+    service: str = ""
+    title: str = ""
+    url: str | None = None
+    excerpt: str = ""
+
+
+class Risk(Frozen):
+    """How much a write can cost, and why that is thought."""
+
+    level: Level
+    reasons: tuple[str, ...] = ()
+
+
+class Proposal(Frozen):
+    """A write as it is shown: exact arguments, what they would change, why a person is asked, who that may be.
+
+    `args` are what would be sent; one like `$create[0].url` is filled in by the service's answer to that other write.
+    `deciders` are actors' names, or "*" for everyone who may use this workspace; `barred` may not decide. `revision`
+    counts how often the arguments were changed.
+    """
+
+    id: str
+    workspace: str
+    run: str
+    step: str
+    revision: int = 1
+    title: str
+    service: str
+    verb: str
+    args: dict[str, Any]
+    change: Change
+    risk: Risk
+    why: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    requester: str
+    deciders: tuple[str, ...] = (ANYONE,)
+    barred: tuple[str, ...] = ()
+    needed: int = Field(default=1, ge=1)
+    at: AwareDatetime
+    expires_at: AwareDatetime
+
+    @property
+    def digest(self) -> str:
+        """What a yes is bound to: verb, service, arguments, the change as shown, workspace and expiry."""
+        shown = self.model_dump(mode="json", include=BOUND)
+        return hashlib.sha256(canonical(shown).encode()).hexdigest()
+
+
+BOUND = {"id", "workspace", "run", "step", "revision", "service", "verb", "args", "change", "expires_at"}
+
+
+class Decision(Frozen):
+    """What one person said about a proposal. `digest` is of what that person was shown."""
+
+    choice: Choice
+    by: str
+    channel: str
+    at: AwareDatetime
+    digest: str
+    note: str = ""
+
+
+class Approval(Frozen):
+    """The durable record: the proposal, every decision, and what came of it. `edited` holds other arguments that a
+    person gave instead; they are proposed anew."""
+
+    proposal: Proposal
+    state: State = "requested"
+    decisions: tuple[Decision, ...] = ()
+    resolved_at: AwareDatetime | None = None
+    edited: dict[str, Any] | None = None
+
+    @property
+    def id(self) -> str:
+        return self.proposal.id
+
+
+class NotDecided(PersonMustDecide):
+    """A decision that does not count: too late, not allowed, or about something else than what stands there."""
+
+
+def proposal_id(run: str, step: str, revision: int) -> str:
+    """The same for the same step of a run, however often the process dies while it asks."""
+    return "apr_" + hashlib.sha256(f"{run}\0{step}\0{revision}".encode()).hexdigest()[:20]
+
+
+def canonical(value: Any) -> str:
+    """One text for equal JSON values, whatever their keys' order."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def decide(approval: Approval, decision: Decision) -> Approval:
+    """The record after a decision. Raises NotDecided where it does not count; the record then stays as it is."""
+    proposal = approval.proposal
+    if approval.state != "requested":
+        raise NotDecided(f"This is settled already: {settled(approval)}.")
+    if decision.at >= proposal.expires_at:
+        raise NotDecided("This has expired: nobody decided in time, so nothing was done.", remedy="Ask for it again.")
+    if decision.digest != proposal.digest:
+        raise NotDecided("What you were shown is no longer what is asked.", remedy="Look at it again and decide anew.")
+    if not may_decide(proposal, decision.by):
+        raise NotDecided(f"{decision.by} may not decide this; {who_may(proposal)} may.")
+    if any(one.by == decision.by for one in approval.decisions):
+        raise NotDecided(f"{decision.by} has decided already; another person's decision is needed.")
+    decisions = (*approval.decisions, decision)
+    yes = sum(one.choice == "approve" for one in decisions)
+    state: State = "requested"
+    if decision.choice == "reject":
+        state = "rejected"
+    elif yes >= proposal.needed:
+        state = "approved"
+    resolved = None if state == "requested" else decision.at
+    return approval.model_copy(update={"decisions": decisions, "state": state, "resolved_at": resolved})
+
+
+def end(approval: Approval, state: Literal["expired", "withdrawn"], at: datetime) -> Approval:
+    """The record after its time ran out, or after it was taken back. Raises NotDecided if it is settled."""
+    if approval.state != "requested":
+        raise NotDecided(f"This is settled already: {settled(approval)}.")
+    return approval.model_copy(update={"state": state, "resolved_at": at})
+
+
+def edit(approval: Approval, args: Mapping[str, Any], by: str, at: datetime) -> Approval:
+    """The record withdrawn in favour of other arguments, which are proposed anew. Raises NotDecided."""
+    if not may_decide(approval.proposal, by) and by != approval.proposal.requester:
+        raise NotDecided(f"{by} may not change this; {who_may(approval.proposal)} may.")
+    return end(approval, "withdrawn", at).model_copy(update={"edited": dict(args)})
+
+
+def may_decide(proposal: Proposal, actor: str) -> bool:
+    """Whether that person's decision counts."""
+    allowed = ANYONE in proposal.deciders or actor in proposal.deciders
+    return allowed and bool(actor) and actor not in proposal.barred
+
+
+def who_may(proposal: Proposal) -> str:
+    """Who may decide, in words."""
+    others = ", ".join(proposal.barred)
+    if ANYONE in proposal.deciders:
+        return f"anyone but {others}" if others else "anyone"
+    return ", ".join(proposal.deciders) or "nobody"
+
+
+def settled(approval: Approval) -> str:
+    """How it was settled, in words: "approved by sam"."""
+    last = approval.decisions[-1].by if approval.decisions else ""
+    return f"{approval.state} by {last}" if last and approval.state in ("approved", "rejected") else approval.state
+
+
+def permits(approval: Approval, proposal: Proposal, now: datetime) -> bool:
+    """Whether exactly this may be done on the strength of that approval, now.
+
+    Everything is counted again rather than believed: the digest, the people, their number, the time.
+    """
+    valid = {
+        one.by
+        for one in approval.decisions
+        if one.choice == "approve"
+        and one.digest == proposal.digest
+        and may_decide(proposal, one.by)
+        and one.at < proposal.expires_at
+    }
+    return (
+        approval.state == "approved"
+        and approval.proposal.digest == proposal.digest
+        and now < proposal.expires_at
+        and len(valid) >= proposal.needed
+    )

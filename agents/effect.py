@@ -1,0 +1,68 @@
+"""The effect ledger's words: a write is an intent before it is sent, and done only by the service's own word."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+from pydantic import AwareDatetime
+
+from agents.record import Frozen
+from tools.kit.action import Change, Landed
+
+# intent: it may have been sent · done: the service says so · failed: the service refused, nothing happened ·
+# unknown: nobody can tell, a person looks · undone: taken back.
+EffectState = Literal["intent", "done", "failed", "unknown", "undone"]
+
+
+class Effect(Frozen):
+    """One write of one step. `attempt` counts the senders; only the last one may send. `by` are those who approved."""
+
+    key: str
+    run: str
+    step: str
+    service: str
+    verb: str
+    title: str
+    digest: str
+    args: dict[str, Any]
+    change: Change
+    approval: str | None = None
+    by: tuple[str, ...] = ()
+    requester: str = ""
+    state: EffectState = "intent"
+    attempt: int = 1
+    at: AwareDatetime
+    landed: Landed | None = None
+    error: str = ""
+
+
+class Ledger(Protocol):
+    """The effects of a workspace. Every method is one transaction."""
+
+    async def intend(self, effect: Effect) -> Effect:
+        """Records the intent, or returns what is there for its key. An approval is used up by its first intent: one
+        that another key has used raises NotDecided."""
+        ...
+
+    async def attempt(self, key: str, after: int) -> bool:
+        """Takes the right to send from the sender number `after`; False if another has it by now."""
+        ...
+
+    async def settle(self, key: str, state: EffectState, *, landed: Landed | None = None, error: str = "") -> Effect:
+        """Records what became of an effect. One that is done stays done, but for being undone."""
+        ...
+
+    async def get(self, key: str) -> Effect | None: ...
+
+    async def of_run(self, run: str) -> Sequence[Effect]: ...
+
+    async def of_conversation(self, conversation: str, limit: int = 20) -> Sequence[Effect]:
+        """The effects of a conversation's runs, newest first."""
+        ...
+
+
+def effect_key(run: str, step: str, what: str = "do") -> str:
+    """The key under which a step's write is sent: the same after every restart (40 hexadecimal digits)."""
+    return hashlib.sha256(f"{run}\0{step}\0{what}".encode()).hexdigest()[:40]
