@@ -141,10 +141,18 @@ class Product:
             "status": "ok" if status == "ready" else status,
             "engine": state,
             "now": self.clock.now().isoformat(),
+            "memory": self._memory_state(),
             "model": self.settings.model,
             "database": "postgres" if self.settings.database_url else "sqlite",
             "services": {name: connector.title for name, connector in self.toolbox.connected.items()},
         }
+
+    def _memory_state(self) -> str:
+        """ok, off, or why past runs and documents are not found by their meaning."""
+        if not self.settings.memory:
+            return "off"
+        trouble = self.workshop.context.trouble if self.workshop.context else None
+        return f"by words alone: {trouble}" if trouble else "ok"
 
 
 @contextlib.asynccontextmanager
@@ -244,7 +252,7 @@ async def _memory(
         index = ServedIndex(settings.chroma_url, await text.workspace(), embedder.model_id)
     # Pieces keep their vectors in the index; they would only drive the playbooks' sentences out of the cache.
     direct = embedder.direct if isinstance(embedder, CachedEmbedder) else embedder
-    context = Context(text, index, direct, clock)
+    context = Context(text, index, direct, clock, runs_url=f"{settings.address}/runs")
     stack.push_async_callback(context.close)
     return context
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime
@@ -36,6 +37,9 @@ class Settings(BaseModel):
     )
     host: str = Field(default="127.0.0.1", description="the address to listen on; others than loopback are open to all")
     port: int = Field(default=8000, ge=0, le=65535, description="the port to listen on")
+    public_url: str | None = Field(
+        default=None, description="the address by which people reach Deus, for links; http://host:port if left out"
+    )
     user: str | None = Field(default=None, description="the name to sign in with; 'founder' at first")
     password: str | None = Field(
         default=None, repr=False, description="the password to sign in with; one is made on the first start"
@@ -106,6 +110,18 @@ class Settings(BaseModel):
         if value is not None and not value.get_secret_value().startswith(("postgresql:", "postgres:", "postgresql+")):
             raise ValueError("it must begin with postgresql://")
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"https?://[^/\s]", value):
+            raise ValueError("it must begin with https:// or http://")
+        return value.rstrip("/") if value else None
+
+    @property
+    def address(self) -> str:
+        """By which people reach Deus, without a slash at its end."""
+        return self.public_url or f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"
 
     @model_validator(mode="after")
     def _frozen_services(self) -> Settings:

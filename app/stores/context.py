@@ -41,6 +41,7 @@ class Context:
 
     `patience` is how many seconds a question waits for the index to open, at first use; without it words alone decide.
     `quiet` is how many seconds pass before vectors are made in the background, so that a short command makes none.
+    Below `runs_url` people open a run.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Context:
         *,
         patience: float = 5.0,
         quiet: float = 3.0,
+        runs_url: str = "/runs",
     ) -> None:
         self._text = text
         self._index = index
@@ -59,6 +61,7 @@ class Context:
         self._clock = clock
         self._patience = patience
         self._quiet = quiet
+        self._runs_url = runs_url
         self._stamp: str | None = None
         self._opening: asyncio.Task[str] | None = None
         self._catching_up: asyncio.Task[None] | None = None
@@ -118,7 +121,7 @@ class Context:
         report.waiting = await self._text.count_waiting(self._stamp) if report.waits_for else 0
         return report
 
-    async def remember(self, run: str, question: str, answer: str, at: datetime, url: str | None = None) -> None:
+    async def remember(self, run: str, question: str, answer: str, at: datetime) -> None:
         """Keeps what was asked and answered; an answer to the same question takes the place of an earlier one."""
         if not answer.strip():
             return
@@ -127,7 +130,7 @@ class Context:
         title = "Asked before: " + " ".join(question.split())[:120]
         now = self._clock.now()
         await self._text.open_source(RUNS, RUNS, now)
-        await self._text.keep(RUNS, [Document(same, title, text, url, run)], now)
+        await self._text.keep(RUNS, [Document(same, title, text, f"{self._runs_url}/{run}", run)], now)
         self._catch_up_soon()
 
     async def _read(self, path: Path, name: str, report: Report, tell: Callable[[Progress], None]) -> None:

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from agents.plan import Step
 from agents.ports import PlanHeader
-from app.api import health, problem, runs
+from app.api import health, problem, run_link, runs
 from app.api.access import api_token
 from app.bootstrap import Product, Workshop
 from app.channels.sign_in import sign_in
@@ -35,6 +35,7 @@ async def served(folder: Path, planner: ScriptedPlanner) -> AsyncIterator[tuple[
         server = FastAPI(openapi_url="/api/openapi.json")
         server.include_router(runs.router)
         server.include_router(health.router)
+        server.include_router(run_link.router)
         problem.install(server)
         workshop = Workshop()
         server.state.product = Product(settings, StillClock(), deus.conversations, ConnectedToolbox({}), workshop)
@@ -148,6 +149,20 @@ async def test_a_method_that_a_path_does_not_take_is_named_with_those_that_it_ta
     assert answers[4].headers["allow"]
     assert {answer.headers["content-type"] for answer in answers} == {"application/problem+json"}
     assert answers[0].json()["detail"] == "/api/runs does not take DELETE, but GET and POST."
+
+
+async def test_the_link_of_a_run_leads_to_its_conversation_in_the_chat(tmp_path: Path) -> None:
+    thread = "2f1f6d0c-5f0e-4a3b-9d7e-1c2b3a4d5e6f"
+    async with served(tmp_path, releases()) as (client, _):
+        of_chat = (await client.post("/api/runs", json={"question": "What?", "conversation": thread})).json()["run"]
+        of_api = (await client.post("/api/runs", json={"question": "What?"})).json()["run"]
+        places = [(await client.get(f"/runs/{run}")).headers["location"] for run in (of_chat, of_api)]
+        absent = await client.get("/runs/run_none")
+        del client.headers["Authorization"]
+        stranger = await client.get(f"/runs/{of_chat}")
+    assert places == [f"/thread/{thread}", f"/api/runs/{of_api}"]
+    assert absent.status_code == 404
+    assert (stranger.status_code, stranger.headers["location"]) == (303, "/login")
 
 
 async def test_nothing_is_open_without_a_token_or_a_session(tmp_path: Path) -> None:

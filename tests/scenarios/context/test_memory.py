@@ -14,11 +14,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from agents.conversation import Conversations
+from app.bootstrap import Product, Workshop
+from app.settings import Settings
 from app.stores.context import Context
 from app.stores.context_text import ContextText
 from app.stores.context_vectors import EmbeddedIndex, IndexElsewhere, VectorIndex
+from app.stores.live import Live
 from app.stores.migrations import migrate
+from app.stores.runs import StoredRuns
 from app.stores.sqlite import SQLite
+from app.toolbox import ConnectedToolbox
 from tests.scenarios.engine.script import NOW, StillClock
 from tools.kit.errors import UserMustMend
 
@@ -55,6 +61,16 @@ async def memory(
     yield context
     await context.close()
     await database.close()
+
+
+def memory_health(folder: Path, context: Context | None) -> str:
+    """What /api/health says of the memory."""
+    workshop = Workshop()
+    workshop.context = context
+    runs = StoredRuns(SQLite(folder / "runs.db"), Live(), StillClock(), workshop.dispatch)
+    settings = Settings(data_dir=folder, memory=context is not None)
+    product = Product(settings, StillClock(), Conversations(runs, workshop.stop), ConnectedToolbox({}), workshop)
+    return str(product.health()["memory"])
 
 
 @pytest.fixture
@@ -126,7 +142,8 @@ async def test_what_another_process_may_not_embed_is_found_by_words_and_embedded
             (hit, *_) = await other.recall("refunded")
             assert hit.source == "handbook"
             assert "likeness" not in hit.why
-            assert other.trouble is not None
+            assert "Another process of Deus owns the index" in memory_health(tmp_path, other)
+            assert memory_health(tmp_path, owner) == "ok"
         await owner.recall("pager")
         await owner._catching_up  # type: ignore[misc]
         (hit, *_) = await owner.recall("reimbursed")
@@ -164,7 +181,7 @@ async def test_an_index_that_is_lost_or_of_another_model_is_made_again(
 async def test_answers_are_remembered_the_last_of_a_question_only(tmp_path: Path) -> None:
     async with memory(tmp_path) as context:
         await context.remember("run_1", "Why did signups drop?", "Because of the holiday.", NOW)
-        await context.remember("run_2", "why did  signups drop?", "Because of Safari.", NOW, "/runs/run_2")
+        await context.remember("run_2", "why did  signups drop?", "Because of Safari.", NOW)
         await context._catching_up  # type: ignore[misc]
         (hit,) = await context.recall("Did signups drop?")
     assert "Because of Safari." in hit.text

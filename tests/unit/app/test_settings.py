@@ -39,6 +39,7 @@ def test_a_services_field_is_set_by_its_own_name() -> None:
         ("DEUS_CLOCK", "2026-11-18T15:00:00"),
         ("DEUS_DATABASE_URL", "mysql://host/db"),
         ("DEUS_BUDGET_SECONDS", "0"),
+        ("DEUS_PUBLIC_URL", "deus.acme.test"),
     ],
 )
 def test_a_bad_value_is_refused_by_name_and_not_shown(name: str, value: str) -> None:
@@ -46,6 +47,12 @@ def test_a_bad_value_is_refused_by_name_and_not_shown(name: str, value: str) -> 
         read_settings({name: value}, {})
     if "://" in value:
         assert value not in str(refused.value)
+
+
+def test_the_address_is_that_which_people_are_given() -> None:
+    assert Settings(port=9000).address == "http://127.0.0.1:9000"
+    assert Settings(host="0.0.0.0").address == "http://127.0.0.1:8000"
+    assert Settings(public_url="https://deus.acme.test/").address == "https://deus.acme.test"
 
 
 def test_names_that_mean_nothing_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,25 @@
+"""/runs/{run}: the address of a run that people pass on; it leads to where the run is shown."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import RedirectResponse
+
+from app.api.access import Opened
+from app.api.health import may_know
+from app.channels.web_threads import is_thread_id
+
+router = APIRouter(prefix="/runs", tags=["runs"])
+
+
+@router.get("/{run}", include_in_schema=False)
+async def run_link(run: str, product: Opened, known: Annotated[bool, Depends(may_know)]) -> RedirectResponse:
+    """To its conversation in the web chat, or to its document where it has none. Strangers sign in first."""
+    if not known:
+        return RedirectResponse("/login", 303)
+    summary = await product.conversations.summary(run)
+    if is_thread_id(summary.conversation):
+        return RedirectResponse(f"/thread/{summary.conversation}", 303)
+    return RedirectResponse(f"/api/runs/{summary.run}", 303)
