@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.conversation import ConversationSummary, RunSummary
 from agents.document import past
@@ -23,6 +24,8 @@ from app.stores.live import Live
 from app.stores.run_log import StoredRunLog
 from app.stores.schema import conversations, events, evidence, results, runs
 
+# The states of a run that has not ended.
+UNDER_WAY = ("running", "awaiting_approval")
 # Puts the segment `n` of a run into the queue, within the transaction of the connection.
 Dispatch = Callable[[sa.Connection, str, int], None]
 
@@ -71,6 +74,7 @@ class StoredRuns:
             "at": now,
             "status": "running",
             "last_seq": 0,
+            "segment": 1,
         }
         started = {
             "actor": turn.actor,
@@ -95,6 +99,14 @@ class StoredRuns:
             await event_table.append(connection, run, now, [("run.started", started)])
             await connection.run_sync(lambda sync: self._dispatch(sync, run, 1))
         return run
+
+    async def continue_run(self, connection: AsyncConnection, run: str) -> None:
+        """Queues the next segment of a run within the connection's transaction."""
+        taken = await connection.execute(
+            runs.update().where(runs.c.run == run).values(segment=runs.c.segment + 1).returning(runs.c.segment)
+        )
+        n = taken.scalar_one()
+        await connection.run_sync(lambda sync: self._dispatch(sync, run, n))
 
     async def follow(self, run: str, after: int = 0) -> AsyncGenerator[Event, None]:
         """The stored events after `after`, then those that happen, until run.finished."""
@@ -138,7 +150,7 @@ class StoredRuns:
         """Whether all of a finished run's events lie before the cursor (or the run is gone)."""
         async with self._database.read() as connection:
             found = (await connection.execute(sa.select(runs).where(runs.c.run == run))).one_or_none()
-        return found is None or (found.status != "running" and cursor >= found.last_seq)
+        return found is None or (found.status not in UNDER_WAY and cursor >= found.last_seq)
 
     async def events(self, run: str, after: int = 0) -> Sequence[Event]:
         """The stored events of a run after a number."""
@@ -179,10 +191,17 @@ class StoredRuns:
         return None if record is None else Evidence.model_validate(record)
 
     async def ask_to_stop(self, run: str, by: str) -> bool:
-        """Notes that the run is to stop; False if it has ended already. Whoever drives it sees it at its next event."""
-        asked = runs.update().where(runs.c.run == run, runs.c.status == "running").values(stopped_by=by)
+        """Notes that the run is to stop; False if it has ended already. Whoever drives it sees it at its next event.
+
+        Nobody drives a run that waits for a person, so that its next segment is queued to end it.
+        """
+        asked = runs.update().where(runs.c.run == run, runs.c.status.in_(UNDER_WAY)).values(stopped_by=by)
         async with self._database.write() as connection:
-            return bool((await connection.execute(asked)).rowcount)
+            status = await connection.scalar(sa.select(runs.c.status).where(runs.c.run == run).with_for_update())
+            changed = bool((await connection.execute(asked)).rowcount)
+            if changed and status == "awaiting_approval":
+                await self.continue_run(connection, run)
+        return changed
 
     async def stopped_by(self, run: str) -> str | None:
         """Who asked the run to stop, if anybody did."""

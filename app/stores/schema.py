@@ -50,6 +50,7 @@ runs = sa.Table(
     sa.Column("status", sa.String(32), nullable=False),
     sa.Column("last_seq", sa.Integer, nullable=False),
     sa.Column("stopped_by", sa.String(256)),
+    sa.Column("segment", sa.Integer, nullable=False, default=1),
     sa.Index("runs_conversation", "conversation", "at"),
     sa.Index("runs_at", "at"),
 )
@@ -83,6 +84,44 @@ results = sa.Table(
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("step", sa.String(64), nullable=False),
     sa.Column("result", sa.JSON, nullable=False),
+)
+
+# `record` is the whole Approval; the other columns are what it is looked up by.
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("run", sa.String(64), nullable=False),
+    sa.Column("step", sa.String(64), nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("requester", sa.String(256), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("record", sa.JSON, nullable=False),
+)
+
+# The effect ledger: one row a write, there before the write is sent.
+effects = sa.Table(
+    "effects",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("run", sa.String(64), nullable=False),
+    sa.Column("step", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("record", sa.JSON, nullable=False),
+)
+
+# An approval stands for one sending, and its row here is what says so.
+approvals_used = sa.Table(
+    "approvals_used",
+    metadata,
+    sa.Column("approval", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(64), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
 )
 
 # The context store: what was read, cut into pieces. `indexed` is the stamp of the vector index that has the piece.

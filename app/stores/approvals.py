@@ -1,0 +1,205 @@
+"""The approvals in the database: what is asked, who decided, and the run that goes on with it, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agents.approval import Approval, Decision, Proposal, decide, edit, end
+from agents.event import Event, Kind
+from agents.ports import Clock
+from app.stores import events as event_table
+from app.stores.database import Database
+from app.stores.live import Live
+from app.stores.schema import approvals, runs
+
+# Queues the next segment of a run within the transaction.
+Continue = Callable[[AsyncConnection, str], Awaitable[None]]
+
+
+class StoredApprovals:
+    """One durable record for each proposal. A decision is recorded, told and acted upon together, or not at all."""
+
+    def __init__(self, database: Database, live: Live, clock: Clock, continue_run: Continue) -> None:
+        self._database = database
+        self._live = live
+        self._clock = clock
+        self._continue = continue_run
+
+    async def request(self, run: str, proposals: Sequence[Proposal], draft: Mapping[str, Any]) -> list[Approval]:
+        """Puts proposals into the queue and tells it in the run's log; those that are there stay as they are.
+
+        An older proposal of the same step that is still open is withdrawn: what it showed is no longer so. The last
+        event has `remaining` 0. `draft` is what is known so far: {text, claims, citations}.
+        """
+        made: list[Event] = []
+        async with self._database.write() as connection:
+            await _lock_run(connection, run)
+            new = [one for one in proposals if await _locked(connection, one.id) is None]
+            for older in await self._open_of(connection, run):
+                if any(older.proposal.step == one.step for one in new):
+                    made += await self._resolve(connection, end(older, "withdrawn", self._clock.now()), "", "deus")
+            waiting = [Approval(proposal=one) for one in new]
+            for one in waiting:
+                await connection.execute(approvals.insert().values(**_row(one)))
+            added: list[tuple[Kind, Mapping[str, Any]]] = [
+                ("approval.requested", {**shown(one), "draft": dict(draft), "remaining": len(waiting) - n})
+                for n, one in enumerate(waiting, start=1)
+            ]
+            events, _ = await event_table.append(connection, run, self._clock.now(), added)
+            made += events
+            open_ones = await self._open_of(connection, run)
+            if open_ones:
+                await connection.execute(runs.update().where(runs.c.run == run).values(status="awaiting_approval"))
+        self._publish(made)
+        return open_ones
+
+    async def get(self, approval: str) -> Approval | None:
+        """The record of that id."""
+        found = await self._found(approvals.c.id == approval, 1)
+        return found[0] if found else None
+
+    async def of_run(self, run: str) -> Sequence[Approval]:
+        """The records of a run, oldest first."""
+        return list(reversed(await self._found(approvals.c.run == run, 500)))
+
+    async def of_step(self, run: str, step: str) -> Approval | None:
+        """The newest record of a step."""
+        found = await self._found(sa.and_(approvals.c.run == run, approvals.c.step == step), 1)
+        return found[0] if found else None
+
+    async def list(self, state: str | None = None, limit: int = 100) -> Sequence[Approval]:
+        """The last records, newest first; those in one state only, if given."""
+        return await self._found(sa.true() if state is None else approvals.c.state == state, limit)
+
+    async def decide(self, approval: str, decision: Decision) -> Approval:
+        """Records a decision. Raises NotDecided where it does not count, LookupError for an unknown approval."""
+        return await self._change(approval, lambda there: decide(there, decision), decision.by, decision.channel)
+
+    async def edit(self, approval: str, args: Mapping[str, Any], by: str, channel: str) -> Approval:
+        """Withdraws a proposal in favour of other arguments; the run proposes them anew. Raises NotDecided."""
+        now = self._clock.now()
+        return await self._change(approval, lambda there: edit(there, args, by, now), by, channel)
+
+    async def withdraw(self, approval: str, by: str, channel: str) -> Approval:
+        """Takes a proposal back. Raises NotDecided if it is settled."""
+        now = self._clock.now()
+        return await self._change(approval, lambda there: end(there, "withdrawn", now), by, channel)
+
+    async def expire_due(self) -> list[Approval]:
+        """Ends every proposal whose time has run out, and lets its run go on without it."""
+        now = self._clock.now()
+        due = await self._found(sa.and_(approvals.c.state == "requested", approvals.c.expires_at <= now), 500)
+        ended: list[Approval] = []
+        for one in due:
+            made: list[Event] = []
+            async with self._database.write() as connection:
+                there = await _locked(connection, one.id)
+                if there is None or there.state != "requested":
+                    continue
+                after = end(there, "expired", now)
+                made += await self._resolve(connection, after, "", "deus")
+                await self._continue(connection, after.proposal.run)
+            self._publish(made)
+            ended.append(after)
+        return ended
+
+    async def _change(self, approval: str, how: Callable[[Approval], Approval], by: str, channel: str) -> Approval:
+        async with self._database.write() as connection:
+            there = await _locked(connection, approval)
+            if there is None:
+                raise LookupError(f"There is no approval {approval!r}.")
+            after = how(there)
+            made = await self._resolve(connection, after, by, channel)
+            if after.state != "requested":
+                await self._continue(connection, after.proposal.run)
+        self._publish(made)
+        return after
+
+    async def _resolve(self, connection: AsyncConnection, after: Approval, by: str, channel: str) -> list[Event]:
+        await connection.execute(approvals.update().where(approvals.c.id == after.id).values(**_row(after)))
+        kind: Kind = "approval.expired" if after.state == "expired" else "approval.resolved"
+        data = {
+            "id": after.id,
+            "step": after.proposal.step,
+            "decision": after.state,
+            "by": by,
+            "channel": channel,
+            "edited": after.edited is not None,
+            "more_needed": _more(after) if after.state == "requested" else 0,
+        }
+        made, _ = await event_table.append(connection, after.proposal.run, self._clock.now(), [(kind, data)])
+        return made
+
+    async def _open_of(self, connection: AsyncConnection, run: str) -> list[Approval]:
+        query = (
+            sa.select(approvals.c.record)
+            .where(approvals.c.run == run, approvals.c.state == "requested")
+            .order_by(approvals.c.at, approvals.c.id)
+        )
+        return [Approval.model_validate(record) for record in await connection.scalars(query)]
+
+    async def _found(self, wanted: sa.ColumnElement[bool], limit: int) -> list[Approval]:
+        query = (
+            sa.select(approvals.c.record)
+            .where(wanted)
+            .order_by(approvals.c.at.desc(), approvals.c.revision.desc(), approvals.c.id.desc())
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [Approval.model_validate(record) for record in await connection.scalars(query)]
+
+    def _publish(self, made: Sequence[Event]) -> None:
+        for event in made:
+            self._live.publish(event)
+
+
+def shown(approval: Approval) -> dict[str, Any]:
+    """A proposal as approval.requested carries it: what every channel needs to show it and to decide it."""
+    proposal = approval.proposal
+    return {
+        **proposal.model_dump(mode="json", exclude={"run", "workspace", "id"}),
+        "id": approval.id,
+        "digest": proposal.digest,
+    }
+
+
+def _more(approval: Approval) -> int:
+    return approval.proposal.needed - sum(one.choice == "approve" for one in approval.decisions)
+
+
+async def _lock_run(connection: AsyncConnection, run: str) -> None:
+    await connection.execute(sa.select(runs.c.run).where(runs.c.run == run).with_for_update())
+
+
+async def _locked(connection: AsyncConnection, approval: str) -> Approval | None:
+    query = sa.select(approvals.c.record).where(approvals.c.id == approval).with_for_update()
+    record = await connection.scalar(query)
+    return None if record is None else Approval.model_validate(record)
+
+
+def _row(approval: Approval) -> dict[str, Any]:
+    proposal = approval.proposal
+    return {
+        "id": approval.id,
+        "run": proposal.run,
+        "step": proposal.step,
+        "revision": proposal.revision,
+        "state": approval.state,
+        "requester": proposal.requester,
+        "at": proposal.at,
+        "expires_at": proposal.expires_at,
+        "digest": proposal.digest,
+        "record": approval.model_dump(mode="json"),
+    }
+
+
+def as_of(approval: Approval, now: datetime) -> str:
+    """The state as a reader should see it: what is past its time counts as expired before the sweep says so."""
+    if approval.state == "requested" and now >= approval.proposal.expires_at:
+        return "expired"
+    return approval.state

@@ -1,0 +1,118 @@
+"""The effect ledger in the database: an intent before each write, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agents.approval import NotDecided
+from agents.effect import Effect, EffectState
+from app.stores.database import Database
+from app.stores.schema import approvals_used, effects, runs
+from tools.kit.action import Landed
+
+# What an effect may become from what it is; all else is refused.
+FOLLOWS: dict[EffectState, frozenset[EffectState]] = {
+    "intent": frozenset({"intent", "done", "failed", "unknown"}),
+    "unknown": frozenset({"intent", "done", "failed", "unknown"}),
+    "failed": frozenset({"failed"}),
+    "done": frozenset({"done", "undone"}),
+    "undone": frozenset({"undone"}),
+}
+
+
+class StoredLedger:
+    """The Ledger over a database: the row of an effect is locked while it changes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def intend(self, effect: Effect) -> Effect:
+        """Records the intent, or returns what is there; an approval that another sending has used raises NotDecided."""
+        async with self._database.write() as connection:
+            there = await _locked(connection, effect.key)
+            if there is not None:
+                return there
+            if effect.approval is not None:
+                await _use(connection, effect.approval, effect.key, effect.attempt)
+            await connection.execute(effects.insert().values(**_row(effect)))
+        return effect
+
+    async def attempt(self, key: str, after: int, approval: str | None = None) -> bool:
+        """Takes the right to send from the sender number `after`; False if another has it by now."""
+        async with self._database.write() as connection:
+            there = await _locked(connection, key)
+            if there is None or there.attempt != after or there.state not in ("intent", "unknown"):
+                return False
+            if approval is not None:
+                await _use(connection, approval, key, after + 1)
+            await _put(connection, there.model_copy(update={"attempt": after + 1, "state": "intent"}))
+        return True
+
+    async def settle(self, key: str, state: EffectState, *, landed: Landed | None = None, error: str = "") -> Effect:
+        """Records what became of an effect. Raises LookupError for an unknown key.
+
+        One that is done stays done, but for being undone, whatever a sender that comes late has to say.
+        """
+        async with self._database.write() as connection:
+            there = await _locked(connection, key)
+            if there is None:
+                raise LookupError(f"The ledger has no effect {key}.")
+            if state not in FOLLOWS[there.state]:
+                return there
+            changed = there.model_copy(update={"state": state, "landed": landed or there.landed, "error": error})
+            await _put(connection, changed)
+        return changed
+
+    async def get(self, key: str) -> Effect | None:
+        """The effect of that key."""
+        found = await self._found(effects.c.key == key, 1)
+        return found[0] if found else None
+
+    async def of_run(self, run: str) -> Sequence[Effect]:
+        """The effects of a run, in the order in which they were intended."""
+        return list(reversed(await self._found(effects.c.run == run, 500)))
+
+    async def of_conversation(self, conversation: str, limit: int = 20) -> Sequence[Effect]:
+        """The effects of a conversation's runs, newest first."""
+        its = sa.select(runs.c.run).where(runs.c.conversation == conversation)
+        return await self._found(effects.c.run.in_(its), limit)
+
+    async def _found(self, wanted: sa.ColumnElement[bool], limit: int) -> list[Effect]:
+        query = sa.select(effects.c.record).where(wanted).order_by(effects.c.at.desc(), effects.c.key).limit(limit)
+        async with self._database.read() as connection:
+            return [Effect.model_validate(record) for record in await connection.scalars(query)]
+
+
+async def _locked(connection: AsyncConnection, key: str) -> Effect | None:
+    record = await connection.scalar(sa.select(effects.c.record).where(effects.c.key == key).with_for_update())
+    return None if record is None else Effect.model_validate(record)
+
+
+async def _put(connection: AsyncConnection, effect: Effect) -> None:
+    await connection.execute(effects.update().where(effects.c.key == effect.key).values(**_row(effect)))
+
+
+async def _use(connection: AsyncConnection, approval: str, key: str, attempt: int) -> None:
+    used = await connection.scalar(sa.select(approvals_used.c.key).where(approvals_used.c.approval == approval))
+    if used is not None:
+        raise NotDecided("This approval has been used already: a yes stands for one sending.")
+    try:
+        async with connection.begin_nested():
+            await connection.execute(approvals_used.insert().values(approval=approval, key=key, attempt=attempt))
+    except sa.exc.IntegrityError as error:
+        raise NotDecided("This approval has been used already: a yes stands for one sending.") from error
+
+
+def _row(effect: Effect) -> dict[str, object]:
+    return {
+        "key": effect.key,
+        "run": effect.run,
+        "step": effect.step,
+        "state": effect.state,
+        "attempt": effect.attempt,
+        "at": effect.at,
+        "record": effect.model_dump(mode="json"),
+    }
