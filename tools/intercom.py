@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from pydantic import Field, SecretStr
 
 from tools.kit.auth import Token
-from tools.kit.connector import Connector, ServiceSettings, Sight, serves, together
+from tools.kit.connector import Connector, LinkedSettings, Sight, serves, together
 from tools.kit.paging import by_cursor, first
 from tools.kit.wire import Json, WireOptions
 from tools.nouns import Ticket, utc
@@ -32,7 +32,7 @@ class Intercom(Connector):
     name = "intercom"
     title = "Intercom"
 
-    class Settings(ServiceSettings):
+    class Settings(LinkedSettings):
         base_url: str = Field(
             "https://api.intercom.io", description="api.intercom.io, or api.eu. or api.au. for those regions"
         )
@@ -141,8 +141,7 @@ class Intercom(Connector):
         )
 
     def _inbox(self) -> str:
-        base = self.settings.base_url.rstrip("/")
-        return str(_INBOXES.get(base, base))
+        return str(self.settings.site(_INBOXES))
 
 
 def _state(record: Json) -> str:

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 from tools import verbs
 from tools.kit.auth import Token
 from tools.kit.buckets import buckets, gapless
-from tools.kit.connector import Connector, ServiceSettings, Sight, matches, numbered, serves, together
+from tools.kit.connector import Connector, LinkedSettings, Sight, matches, numbered, serves, together
 from tools.kit.errors import NotFound
 from tools.kit.paging import by_cursor
 from tools.kit.wire import Json, Params, WireOptions
@@ -37,7 +37,7 @@ class PostHog(Connector):
     name = "posthog"
     title = "PostHog"
 
-    class Settings(ServiceSettings):
+    class Settings(LinkedSettings):
         base_url: str = Field("https://us.posthog.com", description="us.posthog.com, eu.posthog.com or your own host")
         token: SecretStr = Field(description="a personal API key with read scopes: Settings → Personal API keys")
         project_id: str = Field(description="the number in the project's address: /project/<number>")
@@ -52,11 +52,9 @@ class PostHog(Connector):
         project, events, flags = await together(
             [self._get(""), self._get("event_definitions/", {"limit": 1}), self._get("feature_flags/", {"limit": 1})]
         )
-        seen = (
-            numbered(events["count"], "kind of events", "kinds of events"),
-            numbered(flags["count"], "feature flag"),
+        return Sight(
+            project["name"], (numbered(events["count"], "event type"), numbered(flags["count"], "feature flag"))
         )
-        return Sight(project["name"], seen)
 
     @serves(verbs.MetricsList)
     async def metrics(self, request: verbs.MetricsList) -> Sequence[Metric]:
@@ -296,7 +294,7 @@ class PostHog(Connector):
         )
 
     def _url(self, path: str) -> str:
-        return f"{self.settings.base_url.rstrip('/')}/project/{self.settings.project_id}/{path}"
+        return f"{self.settings.site()}/project/{self.settings.project_id}/{path}"
 
     def _insight(self, *events: str, insight: str = "TRENDS") -> str:
         asked = json.dumps([{"id": event, "type": "events", "order": i} for i, event in enumerate(events)])

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr
 
 from tools.kit.auth import Token
 from tools.kit.buckets import buckets, gapless
-from tools.kit.connector import Connector, ServiceSettings, Sight, matches, serves, together
+from tools.kit.connector import Connector, LinkedSettings, Sight, matches, serves, together
 from tools.kit.paging import by_cursor
 from tools.kit.wire import Json, Params, WireOptions
 from tools.nouns import Customer, Grain, Point, Series, utc
@@ -33,7 +33,7 @@ class Stripe(Connector):
     name = "stripe"
     title = "Stripe"
 
-    class Settings(ServiceSettings):
+    class Settings(LinkedSettings):
         base_url: str = Field("https://api.stripe.com", description="Stripe's API")
         token: SecretStr = Field(description="a restricted key that reads charges, customers and subscriptions")
 
@@ -252,8 +252,7 @@ class Stripe(Connector):
         )
 
     def _dashboard(self) -> str:
-        base = self.settings.base_url.rstrip("/")
-        return str(_DASHBOARDS.get(base, base))
+        return str(self.settings.site(_DASHBOARDS))
 
 
 def _summed(

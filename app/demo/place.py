@@ -17,7 +17,7 @@ def built_in() -> Path:
 def company_settings(company: Company, base: str, data_dir: Path, port: int = 8000) -> dict[str, str]:
     """The environment of a product that is connected to the demo company served at `base`."""
     return {
-        **demo_environment(base),
+        **demo_environment(base, company.public_url),
         "DEUS_DATA_DIR": str(data_dir),
         "DEUS_PORT": str(port),
         "DEUS_CLOCK": f"frozen:{company.now.isoformat()}",

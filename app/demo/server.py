@@ -24,6 +24,7 @@ from app.demo.vendors.page import index
 from app.demo.vendors.vendor import Demo, Handler, VendorModule
 from app.demo.world import read_world
 from tools.catalog import connectors
+from tools.kit.connector import LinkedSettings
 
 LOOPBACK = "127.0.0.1"
 PORT = 8001
@@ -49,8 +50,11 @@ def build(company: Company, history: History) -> Starlette:
     return Starlette(routes=routes)
 
 
-def demo_settings(base: str) -> dict[str, dict[str, str]]:
-    """The settings by which the connectors reach a demo that listens at `base`: service → field → value."""
+def demo_settings(base: str, public_url: str | None = None) -> dict[str, dict[str, str]]:
+    """The settings by which the connectors reach a demo that listens at `base`: service → field → value.
+
+    `public_url` is what its records' URLs begin with, where that is not `base`.
+    """
     settings: dict[str, dict[str, str]] = {}
     for service, connector in connectors().items():
         vendor = vendors().get(service)
@@ -59,14 +63,16 @@ def demo_settings(base: str) -> dict[str, dict[str, str]]:
         vendor_url = str(connector.Settings.model_fields["base_url"].default)
         prefix = urlsplit(vendor_url).path.rstrip("/")
         settings[service] = {**vendor.CREDENTIALS, "base_url": f"{base.rstrip('/')}/{service}{prefix}"}
+        if public_url and issubclass(connector.Settings, LinkedSettings):
+            settings[service]["web_url"] = f"{public_url.rstrip('/')}/{service}"
     return settings
 
 
-def demo_environment(base: str) -> dict[str, str]:
+def demo_environment(base: str, public_url: str | None = None) -> dict[str, str]:
     """The same settings as environment variables: DEUS_<SERVICE>_<FIELD>."""
     return {
         f"DEUS_{service}_{field}".upper(): value
-        for service, fields in demo_settings(base).items()
+        for service, fields in demo_settings(base, public_url).items()
         for field, value in fields.items()
     }
 

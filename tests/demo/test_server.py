@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +20,9 @@ from tests.companies import BASE, connector_over, demo_of
 from tools.catalog import connectors
 from tools.kit.connector import missing
 from tools.kit.errors import DeusError, Malformed, RateLimited, Refused, TimedOut, Unavailable
+from tools.kit.tool import Verb
 from tools.kit.wire import open_client
+from tools.verbs import AnnotationsList, CustomersFind, FlagsHistory, TicketsSearch
 
 
 @asynccontextmanager
@@ -77,6 +80,26 @@ def test_settings_connect_every_service_and_point_to_the_demo() -> None:
         assert given["base_url"].startswith(f"{BASE}/{service}")
     assert demo_environment(BASE)["DEUS_SENTRY_BASE_URL"] == f"{BASE}/sentry/api/0"
     assert demo_environment(BASE)["DEUS_SENTRY_TOKEN"] == "demo-sentry"
+
+
+@pytest.mark.parametrize(
+    ("service", "verb", "kind"),
+    [
+        ("intercom", TicketsSearch(), "ticket"),
+        ("stripe", CustomersFind(), "customer"),
+        ("posthog", FlagsHistory(), "flag_change"),
+        ("posthog", AnnotationsList(), "campaign"),
+    ],
+)
+async def test_records_are_where_people_reach_the_demo_though_it_listens_elsewhere(
+    service: str, verb: Verb, kind: str, acme: Path
+) -> None:
+    given: dict[str, Any]
+    given, company = demo_settings("http://elsewhere.test", BASE)[service], demo_of(acme).company
+    async with visitor(acme) as client:
+        found = {noun.url for noun in await connector_over(client, service, company.now, **given).call(verb)}
+    assert {company.ref(artefact.id).url for artefact in company.of_kind(kind)} & found
+    assert not [url for url in found if not url.startswith(f"{BASE}/{service}/")]
 
 
 @pytest.mark.parametrize(

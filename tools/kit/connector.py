@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from tools.kit.action import Action
 from tools.kit.errors import DeusError, Malformed
@@ -32,6 +33,17 @@ class ServiceSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     base_url: str
+
+
+class LinkedSettings(ServiceSettings):
+    """The settings of a service whose records do not say where people open them."""
+
+    web_url: str | None = Field(None, description="where people open its records; follows from base_url if left out")
+
+    def site(self, known: Mapping[str, str] = MappingProxyType({})) -> str:
+        """Where people open records, without a slash at its end; `known` maps addresses of the API to it."""
+        base = self.base_url.rstrip("/")
+        return (self.web_url or known.get(base, base)).rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -149,9 +161,9 @@ async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-def numbered(number: int, one: str, many: str = "") -> str:
+def numbered(number: int, one: str) -> str:
     """ "1 page", "2 pages": a count with its word, as a Sight says it."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    return f"{number} {one}{'' if number == 1 else 's'}"
 
 
 def matches(text: str, *parts: str | None) -> bool:
