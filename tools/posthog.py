@@ -52,9 +52,8 @@ class PostHog(Connector):
         project, events, flags = await together(
             [self._get(""), self._get("event_definitions/", {"limit": 1}), self._get("feature_flags/", {"limit": 1})]
         )
-        return Sight(
-            project["name"], (numbered(events["count"], "event type"), numbered(flags["count"], "feature flag"))
-        )
+        seen = numbered(events["count"], "event type"), numbered(flags["count"], "feature flag")
+        return Sight(project["name"], seen)
 
     @serves(verbs.MetricsList)
     async def metrics(self, request: verbs.MetricsList) -> Sequence[Metric]:
@@ -326,9 +325,8 @@ def _groups(filters: Json) -> list[tuple[Where, float]]:
     found: list[tuple[Where, float]] = []
     for group in (filters or {}).get("groups") or ():
         conditions = group.get("properties") or ()
-        where = {
-            c["key"]: ", ".join(map(str, v)) if isinstance(v := c.get("value"), list) else str(v) for c in conditions
-        }
+        values = {c["key"]: c.get("value") for c in conditions}
+        where = {key: ", ".join(map(str, v)) if isinstance(v, list) else str(v) for key, v in values.items()}
         share = group.get("rollout_percentage")
         found.append((where, 100.0 if share is None else float(share)))
     return found

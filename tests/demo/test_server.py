@@ -94,8 +94,7 @@ def test_settings_connect_every_service_and_point_to_the_demo() -> None:
 async def test_records_are_where_people_reach_the_demo_though_it_listens_elsewhere(
     service: str, verb: Verb, kind: str, acme: Path
 ) -> None:
-    given: dict[str, Any]
-    given, company = demo_settings("http://elsewhere.test", BASE)[service], demo_of(acme).company
+    given, company = dict[str, Any](demo_settings("http://elsewhere.test", BASE)[service]), demo_of(acme).company
     async with visitor(acme) as client:
         found = {noun.url for noun in await connector_over(client, service, company.now, **given).call(verb)}
     assert {company.ref(artefact.id).url for artefact in company.of_kind(kind)} & found
