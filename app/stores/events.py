@@ -9,7 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from agents.audit_facts import entry_of
 from agents.event import Event, Kind
+from app.stores import audit
 from app.stores.schema import events, runs
 
 
@@ -18,13 +20,15 @@ async def append(
 ) -> tuple[list[Event], str | None]:
     """Adds events to a run's log within a transaction; returns them numbered, and who has asked the run to stop.
 
+    What they tell of goes into the audit log with the same transaction.
+
     The update of the run's row makes concurrent writers wait for each other, on every database.
     """
     taken = await connection.execute(
         runs.update()
         .where(runs.c.run == run)
         .values(last_seq=runs.c.last_seq + len(added))
-        .returning(runs.c.last_seq, runs.c.stopped_by)
+        .returning(runs.c.last_seq, runs.c.stopped_by, runs.c.actor)
     )
     row = taken.one()
     first = row.last_seq - len(added) + 1
@@ -32,6 +36,8 @@ async def append(
     if made:
         rows = [event.model_dump(mode="json") | {"at": event.at} for event in made]
         await connection.execute(events.insert(), rows)
+        told = (entry_of(event, row.actor) for event in made)
+        await audit.append(connection, [entry for entry in told if entry is not None])
     return made, row.stopped_by
 
 

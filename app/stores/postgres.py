@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from app.stores import audit
 from app.stores.database import MARKS, Database
 
 # Any number will do as long as nobody else locks it in this database.
@@ -34,7 +35,9 @@ class Postgres(Database):
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         async with self._engine.begin() as connection:
+            audit.gather(connection)
             yield connection
+            await audit.settle(connection)
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

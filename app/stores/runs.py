@@ -12,11 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from agents.audit import AuditEntry
 from agents.conversation import ConversationSummary, RunSummary
 from agents.document import past
 from agents.event import EPHEMERAL, Event
 from agents.ports import Clock, Past, Turn
 from agents.record import Evidence
+from app.stores import audit
 from app.stores import events as event_table
 from app.stores.context_text import forget_runs
 from app.stores.database import Database
@@ -199,6 +201,8 @@ class StoredRuns:
         async with self._database.write() as connection:
             status = await connection.scalar(sa.select(runs.c.status).where(runs.c.run == run).with_for_update())
             changed = bool((await connection.execute(asked)).rowcount)
+            if changed:
+                await audit.append(connection, [AuditEntry("run.stop", self._clock.now(), by, run)])
             if changed and status == "awaiting_approval":
                 await self.continue_run(connection, run)
         return changed
@@ -259,8 +263,15 @@ class StoredRuns:
             for table in (events, evidence, results):
                 await connection.execute(table.delete().where(table.c.run.in_(its)))
             await connection.execute(runs.delete().where(runs.c.conversation == conversation))
-            gone = await connection.execute(conversations.delete().where(conversations.c.id == conversation))
-        return bool(gone.rowcount)
+            gone = conversations.delete().where(conversations.c.id == conversation).returning(conversations.c.actor)
+            actor = await connection.scalar(gone)
+            if actor is not None:
+                # What the audit log says of its runs stays: digests of the words, not the words.
+                told = AuditEntry(
+                    "conversation.deleted", self._clock.now(), actor, None, {"conversation": conversation}
+                )
+                await audit.append(connection, [told])
+        return actor is not None
 
     async def _summaries(self, wanted: sa.ColumnElement[bool], limit: int) -> list[RunSummary]:
         columns = (runs.c.run, runs.c.conversation, runs.c.question, runs.c.status, runs.c.at)

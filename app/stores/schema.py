@@ -162,3 +162,42 @@ context_pieces = sa.Table(
 context_gone = sa.Table("context_gone", metadata, sa.Column("id", sa.String(40), primary_key=True))
 
 context_workspace = sa.Table("context_workspace", metadata, sa.Column("id", sa.String(32), primary_key=True))
+
+# The audit log: `at` and `data` are the text that was hashed, and so are not translated. Only app/stores/audit.py
+# writes it, at the end of a transaction; updates and deletions are refused by the database.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("n", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.String(32), nullable=False),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("actor", sa.String(256), nullable=False),
+    sa.Column("run", sa.String(64)),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+
+audit_head = sa.Table(
+    "audit_head",
+    metadata,
+    sa.Column("workspace", sa.String(32), primary_key=True),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("at", sa.String(32), nullable=False),
+)
+
+# Who connected which service, what it could see then (`scopes` is null where the service does not tell), and its end.
+consents = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("service", sa.String(64), nullable=False),
+    sa.Column("actor", sa.String(256), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("sees", sa.JSON, nullable=False),
+    sa.Column("scopes", sa.JSON),
+    sa.Column("ended_at", Moment),
+    sa.Column("ended_by", sa.String(256)),
+)

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.stores import audit
 from app.stores.database import MARKS, Database
 
 SEARCH = """
@@ -39,7 +40,9 @@ class SQLite(Database):
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         async with self._writer.begin() as connection:
+            audit.gather(connection)
             yield connection
+            await audit.settle(connection)
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
