@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.demo.vendors.linear_records import Tracker, resolvers
+from app.demo.vendors.linear_records import Tracker
+from app.demo.vendors.linear_writing import resolvers
 from app.demo.vendors.page import page
 from app.demo.vendors.vendor import Demo
 
@@ -105,11 +106,13 @@ def _issue_page(tracker: Tracker) -> Any:
                     ("Milestone", (issue["projectMilestone"] or {}).get("name", "")), ("Due", issue["dueDate"] or ""),
                     ("Blocked by", _listed(issue["inverseRelations"].nodes, "issue")),
                     ("Blocks", _listed(issue["relations"].nodes, "relatedIssue")),
-                    ("Pull requests", ", ".join(pull["url"] for pull in issue["attachments"].nodes)),
+                    ("Links", ", ".join(link["url"] for link in issue["attachments"].nodes)),
+                    ("Archived", issue["archivedAt"] or ""),
                     ("Created", issue["createdAt"]), ("Completed", issue["completedAt"] or ""),
                 ]  # fmt: skip
                 title = f"{issue['identifier']} {issue['title']}"
-                return page(title, "Linear", facts, issue["description"] or "")
+                said = [f"{comment['user']['name']}: {comment['body']}" for comment in issue["comments"].nodes]
+                return page(title, "Linear", facts, "\n\n".join([issue["description"] or "", *said]).strip())
         return _no_page()
 
     return shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,7 @@ _COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
 class Connection:
     """A connection field: called by the executor with its arguments, it gives one page of its nodes."""
 
-    def __init__(self, nodes: Sequence[Record]) -> None:
+    def __init__(self, nodes: list[Record]) -> None:
         self.nodes = nodes
 
     def __call__(
@@ -44,7 +44,7 @@ class Connection:
     ) -> Record:
         if not 1 <= first <= MOST:
             raise invalid_input(f"Argument Validation Error: first must be between 1 and {MOST}.")
-        kept = [node for node in self.nodes if holds(node, filter or {})]
+        kept = [node for node in self.nodes if not node.get("archivedAt") and holds(node, filter or {})]
         kept.sort(key=lambda node: str(node.get(orderBy) or ""), reverse=True)
         start = 0
         if after is not None:

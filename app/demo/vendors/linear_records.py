@@ -5,11 +5,10 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
 
 from app.demo.company import Company
 from app.demo.refs import team_key
-from app.demo.vendors.linear_connection import Connection, Record, invalid_input
+from app.demo.vendors.linear_connection import Connection, Record
 from app.demo.world import Artefact
 
 PRIORITIES = {"none": 0, "urgent": 1, "high": 2, "medium": 3, "low": 4}
@@ -40,7 +39,9 @@ class Tracker:
             company.facts.name.lower(),
         )
         self._since = stamp(company.now - timedelta(days=900))
+        self.labels: dict[str, Record] = {}
         self.issues = [self._issue(artefact) for artefact in company.of_kind("issue")]
+        self.comments: list[Record] = []
         self._relate()
 
     @cached_property
@@ -56,6 +57,8 @@ class Tracker:
             "users": Connection(list(self.users.values())),
             "teams": Connection(list(self.teams.values())),
             "projectMilestones": Connection(list(self.milestones.values())),
+            "projects": Connection(list({m["project"]["id"]: m["project"] for m in self.milestones.values()}.values())),
+            "issueLabels": Connection(list(self.labels.values())),
         }  # fmt: skip
 
     @cached_property
@@ -68,10 +71,12 @@ class Tracker:
 
     def _team(self, name: str) -> Record:
         own = name == self.company.facts.name
+        states = [_state(name, *state, position) for position, state in enumerate(STATES.values())]
         count = sum((issue["team"] or self.company.facts.name) == name for issue in self.company.of_kind("issue"))
         return {
             "id": _ident("team", name), "key": team_key(self.company.facts.name, None if own else name), "name": name,
             "displayName": name, "createdAt": self._since, "updatedAt": self._since, "issueCount": count,
+            "states": Connection(states), "defaultIssueState": states[0],
         }  # fmt: skip
 
     @cached_property
@@ -112,6 +117,7 @@ class Tracker:
         assert artefact.at is not None
         ref, state = self.company.ref(artefact.id), self._state(artefact)
         name, kind = STATES[state]
+        team = self.teams[artefact["team"] or self.company.facts.name]
         closed = artefact.time("closed") if state in ("done", "cancelled") else None
         milestone = self.milestones.get(str(artefact["milestone"]))
         pulls = [
@@ -131,16 +137,15 @@ class Tracker:
             "startedAt": stamp(started and min(started, self.company.now)),
             "completedAt": stamp(closed) if state == "done" else None,
             "canceledAt": stamp(closed) if state == "cancelled" else None, "dueDate": self._day(artefact.time("due")),
-            "state": {
-                "id": _ident("state", name), "name": name, "type": kind, "color": "#5e6ad2",
-                "position": float(list(STATES).index(state)),
-            },
-            "assignee": self.users.get(str(artefact["assignee"])),
-            "creator": self.users.get(str(artefact["author"])),
-            "team": self.teams[artefact["team"] or self.company.facts.name],
+            "archivedAt": None, "trashed": None,
+            "state": next(one for one in team["states"].nodes if one["name"] == name),
+            "assignee": (assignee := self.users.get(str(artefact["assignee"]))),
+            "creator": (creator := self.users.get(str(artefact["author"]))),
+            "team": team,
             "project": milestone["project"] if milestone else None, "projectMilestone": milestone,
             "labels": Connection([self._label(str(label)) for label in artefact["labels"] or ()]),
-            "attachments": Connection([self._attachment(pull) for pull in pulls]),
+            "attachments": Connection([self._attachment(pull) for pull in pulls]), "comments": Connection([]),
+            "subscribers": Connection(list({u["id"]: u for u in (creator, assignee) if u}.values())),
         }  # fmt: skip
 
     def _state(self, artefact: Artefact) -> str:
@@ -150,7 +155,8 @@ class Tracker:
         return state
 
     def _label(self, name: str) -> Record:
-        return {"id": _ident("label", name), "name": name, "color": "#95a2b3", "createdAt": self._since}
+        made = {"id": _ident("label", name), "name": name, "color": "#95a2b3", "isGroup": False, "team": None}
+        return self.labels.setdefault(name, {**made, "createdAt": self._since})
 
     def _attachment(self, pull: Artefact) -> Record:
         ref, at = self.company.ref(pull.id), stamp(pull.at)
@@ -177,21 +183,19 @@ class Tracker:
             if first in by_id and second in by_id
         ]  # fmt: skip
         for record in self.issues:
+            for attachment in record["attachments"].nodes:
+                attachment["issue"] = record
             record["relations"] = Connection([r for r in relations if r["issue"] is record])
             record["inverseRelations"] = Connection([r for r in relations if r["relatedIssue"] is record])
 
 
+def _state(team: str, name: str, kind: str, position: int) -> Record:
+    """A workflow state; every team has its own."""
+    return {
+        "id": _ident("state", f"{team}/{name}"), "name": name, "type": kind, "color": "#5e6ad2",
+        "position": float(position),
+    }  # fmt: skip
+
+
 def _ident(kind: str, name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"linear/{kind}/{name}"))
-
-
-def resolvers(tracker: Tracker) -> dict[str, Any]:
-    """The root value of a query: connections, the two singletons, and an issue by id or identifier."""
-
-    def issue(info: Any, id: str) -> Record:
-        for record in tracker.issues:
-            if id in (record["id"], record["identifier"]):
-                return record
-        raise invalid_input("Entity not found: Issue - Could not find referenced Issue.")
-
-    return {**tracker.root, "issue": issue}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
@@ -18,17 +17,13 @@ from tools.kit.instants import stamp
 from tools.kit.paging import by_cursor, first
 from tools.kit.wire import Json, WireOptions
 from tools.kit.words import query_words, says
+from tools.linear.records import IDENTIFIER, OPEN, PRIORITIES, Record, pull_of, state_of
+from tools.linear.writing import ACTIONS
 from tools.nouns import Issue, Person
 from tools.verbs import IssuesBlockers, IssuesGet, IssuesSearch, PeopleFind
 
-Record = dict[str, Any]
-State = Literal["backlog", "open", "in_progress", "in_review", "done", "cancelled"]
 PAGE = 50
 ROUNDS = 20
-OPEN = ("triage", "backlog", "unstarted", "started")
-PRIORITIES: tuple[Literal["none", "urgent", "high", "medium", "low"], ...] = ("none", "urgent", "high", "medium", "low")
-IDENTIFIER = re.compile(r"(?:^|/issue/)([A-Za-z][A-Za-z0-9]*-\d+)(?=$|[/#?])")
-PULL_URL = re.compile(r"/([\w.-]+/[\w.-]+)/pull/(\d+)")
 
 # A query may cost 10,000 points at most, and every list multiplies what is in it; hence the short lists within.
 FIELDS = """
@@ -69,8 +64,10 @@ class LinearSettings(ServiceSettings):
 
     base_url: str = Field(default="https://api.linear.app", description="the API's address")
     token: SecretStr = Field(
-        description="a personal API key (Settings → Security & access); the right to read is enough"
+        description="a personal API key (Settings → Security & access); the right to read is enough to ask, "
+        "the right to write is needed to create, change and comment on issues"
     )
+    team: str = Field(default="", description="the team, by name or key, that gets new issues which name none")
 
 
 class Linear(Connector):
@@ -79,6 +76,7 @@ class Linear(Connector):
     name = "linear"
     title = "Linear"
     Settings = LinearSettings
+    actions = ACTIONS
 
     @classmethod
     def wire_options(cls, settings: LinearSettings) -> WireOptions:
@@ -91,7 +89,7 @@ class Linear(Connector):
         )
 
     async def check(self) -> Sight:
-        seen = await self._ask(SIGHT, {})
+        seen = await self.ask(SIGHT, {})
         teams = [f"team {team['name']} ({team['key']})" for team in seen["teams"]["nodes"]]
         return Sight(f"{seen['organization']['name']}, as {seen['viewer']['name']}", tuple(teams))
 
@@ -131,11 +129,12 @@ class Linear(Connector):
 
     @serves(PeopleFind)
     async def people_find(self, request: PeopleFind) -> Sequence[Person]:
-        people = (_person(record) async for record in self._nodes(USERS, "users", {"first": PAGE}))
+        people = (_person(record) async for record in self.nodes(USERS, "users", {"first": PAGE}))
         found = (p async for p in people if matches(request.text, p.name, p.handle, p.email))
         return await first(found, request.limit)
 
-    async def _ask(self, query: str, variables: Record) -> Record:
+    async def ask(self, query: str, variables: Record) -> Record:
+        """Sends a query or a mutation; all mutations of this connector may be sent twice (see `writing`)."""
         return dict(await self.wire.graphql("graphql", query, variables))
 
     async def _record(self, ref: str) -> Record:
@@ -143,13 +142,15 @@ class Linear(Connector):
         identifier = IDENTIFIER.search(ref.strip())
         if not identifier:
             raise BadArgument(f"{ref!r} is no issue of Linear: write one like ENG-311.", service=self.name)
-        record = dict((await self._ask(ISSUE, {"id": identifier.group(1).upper(), "related": 50}))["issue"])
+        record = dict((await self.ask(ISSUE, {"id": identifier.group(1).upper(), "related": 50}))["issue"])
         _issue(record)
         return record
 
-    async def _nodes(self, query: str, field: str, variables: Record) -> AsyncIterator[Record]:
+    async def nodes(self, query: str, field: str, variables: Record) -> AsyncIterator[Record]:
+        """Every node of a connection, page by page."""
+
         async def fetch(cursor: str | None) -> Json:
-            return (await self._ask(query, {**variables, "after": cursor}))[field]
+            return (await self.ask(query, {**variables, "after": cursor}))[field]
 
         def following(page: Json) -> str | None:
             return page["pageInfo"]["endCursor"] if page["pageInfo"]["hasNextPage"] else None
@@ -159,7 +160,7 @@ class Linear(Connector):
                 yield node
 
     def _issues(self, condition: Record, page: int = PAGE) -> AsyncIterator[Record]:
-        return self._nodes(ISSUES, "issues", {"filter": condition, "first": page, "related": 12})
+        return self.nodes(ISSUES, "issues", {"filter": condition, "first": page, "related": 12})
 
 
 def _filter(request: IssuesSearch) -> Record:
@@ -233,25 +234,6 @@ def _ready_first(found: dict[str, Record]) -> list[Record]:
     return ordered
 
 
-def _state(state: Record) -> State:
-    match state["type"]:
-        case "started":
-            return "in_review" if "review" in state["name"].casefold() else "in_progress"
-        case "completed":
-            return "done"
-        case "canceled" | "duplicate":
-            return "cancelled"
-        case "unstarted":
-            return "open"
-        case _:
-            return "backlog"
-
-
-def _pull(url: str) -> str | None:
-    parts = PULL_URL.search(url)
-    return f"{parts.group(1)}#{parts.group(2)}" if parts else None
-
-
 def _named(record: Record, *fields: str) -> str | None:
     return next((record[field]["name"] for field in fields if record.get(field)), None)
 
@@ -261,7 +243,7 @@ def _issue(record: Record) -> Issue:
     due = record.get("dueDate")
     return Issue(
         service="linear", ref=record["identifier"], url=record["url"], at=record["createdAt"], title=record["title"],
-        body=record.get("description") or "", state=_state(record["state"]),
+        body=record.get("description") or "", state=state_of(record["state"]),
         priority=PRIORITIES[int(record["priority"])],
         assignee=_named(record, "assignee"), creator=_named(record, "creator"), team=_named(record, "team"),
         milestone=_named(record, "projectMilestone", "project"), due=f"{due}T12:00:00Z" if due else None,
@@ -269,7 +251,7 @@ def _issue(record: Record) -> Issue:
         closed_at=record.get("completedAt") or record.get("canceledAt"),
         blocks=tuple(issue["identifier"] for issue in _related(record, "relations", "relatedIssue")),
         blocked_by=tuple(issue["identifier"] for issue in _related(record, "inverseRelations", "issue")),
-        pulls=tuple(ref for node in record["attachments"]["nodes"] if (ref := _pull(node["url"]))),
+        pulls=tuple(ref for node in record["attachments"]["nodes"] if (ref := pull_of(node["url"]))),
     )  # fmt: skip
 
 
