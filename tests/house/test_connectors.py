@@ -13,10 +13,15 @@ from tools.catalog import connectors
 from tools.kit.tool import verbs
 
 ROOT = Path(__file__).parents[2]
-FILES = [ROOT / "tools" / f"{service}.py" for service in connectors()]
-OWN = ("tools.kit", "tools.nouns", "tools.verbs")
+FILES = [
+    path
+    for service in connectors()
+    for path in [ROOT / "tools" / f"{service}.py", *sorted((ROOT / "tools" / service).glob("*.py"))]
+    if path.exists()
+]
+OWN = ("tools.kit", "tools.nouns", "tools.verbs", "tools.writes")
 
-each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 
 
 def modules(tree: ast.AST) -> set[str]:
@@ -34,7 +39,8 @@ def modules(tree: ast.AST) -> set[str]:
 @each_file
 def test_a_connector_imports_the_kit_and_nothing_else_of_ours_or_others(path: Path) -> None:
     for module in modules(ast.parse(path.read_text(encoding="utf-8"))):
-        ours = module in OWN or module.startswith("tools.kit.")
+        itself = f"tools.{path.parent.name}" if path.parent.name != "tools" else f"tools.{path.stem}"
+        ours = module in OWN or module.startswith("tools.kit.") or f"{module}.".startswith(f"{itself}.")
         plain = module.split(".")[0] in sys.stdlib_module_names or module.split(".")[0] == "pydantic"
         assert ours or plain, f"{path.name} imports {module}"
 
