@@ -12,11 +12,13 @@ import httpx
 import pytest
 from jsonschema import Draft4Validator  # type: ignore[import-untyped]
 
-from app.demo.refs import channel_id
+from app.demo.refs import channel_id, user_id
 from tests.companies import demo_of
+from tests.connectors.writing import Fresh
 from tools.kit.connector import Connector
 from tools.verbs import MessagesSearch, MessagesThread, PeopleFind
 
+SLACK = "http://127.0.0.1:8001/slack/api"
 AUTH = {"Authorization": "Bearer demo-slack"}
 Client = Callable[[str, Path], httpx.AsyncClient]
 Connect = Callable[..., Awaitable[Connector]]
@@ -113,3 +115,50 @@ async def test_a_history_holds_no_answers_and_is_bounded_by_time(vendor_client: 
     assert told["messages"][0]["latest_reply"] == company.ref("msg-72").number
     late = {"channel": channel_id("auth"), "oldest": company.ref("msg-70").number}
     assert (await client.get("conversations.history", params=late, headers=AUTH)).json()["messages"] == []
+
+
+async def test_what_is_written_is_answered_as_described(shared: Path, acme: Path) -> None:
+    spec = load(shared / "vendor" / "specs" / "slack" / "web_openapi_v2.json.gz")
+    slack, growth, tom = Fresh("slack", acme).client, channel_id("growth"), user_id("tom")
+
+    async def send(method: str, body: dict[str, Any]) -> Any:
+        answer = await slack.post(f"{SLACK}/{method}", json=body, headers=AUTH)
+        told = answer.json()
+        described = spec["paths"][f"/{method}"]["post"]["responses"]["200"]["schema"]
+        schema = {**described, "definitions": spec["definitions"]}
+        found = [e.message for e in Draft4Validator(schema).iter_errors(told)] if told["ok"] else []
+        assert [problem for problem in found if not any(known in problem for known in OUTDATED)] == [], method
+        return told
+
+    posted = await send("chat.postMessage", {"channel": growth, "text": "up again"})
+    assert posted["message"]["bot_id"] == "B0DEUS000"
+    direct = await send("conversations.open", {"users": tom})
+    assert (await send("conversations.open", {"users": tom}))["channel"] == direct["channel"]
+    assert (await send("chat.postMessage", {"channel": direct["channel"]["id"], "text": "for you"}))["ok"]
+    gone = {"channel": growth, "ts": posted["ts"]}
+    assert await send("chat.delete", gone) == {"ok": True, **gone}
+    for method, body, error in [
+        ("chat.delete", gone, "message_not_found"),
+        ("chat.delete", {"channel": channel_id("auth"), "ts": demo_of(acme).company.ref("msg-70").number},
+         "cant_delete_message"),
+        ("chat.delete", {"channel": "C0NOWHERE", "ts": "1.2"}, "channel_not_found"),
+        ("chat.postMessage", {"channel": "C0NOWHERE", "text": "x"}, "channel_not_found"),
+        ("chat.postMessage", {"channel": growth, "text": " "}, "no_text"),
+        ("chat.postMessage", {"channel": growth, "text": "x" * 40_001}, "msg_too_long"),
+        ("chat.postMessage", {"channel": growth, "text": "x", "metadata": "{"}, "invalid_metadata_format"),
+        ("chat.postMessage", {"channel": growth, "text": "x", "metadata": {"a": 1}}, "invalid_metadata_schema"),
+        ("conversations.open", {}, "users_list_not_supplied"),
+        ("conversations.open", {"users": "U0NOBODY"}, "user_not_found"),
+    ]:  # fmt: skip
+        assert await send(method, body) == {"ok": False, "error": error}
+
+
+async def test_a_form_is_taken_as_well_and_metadata_shown_to_who_asks(acme: Path) -> None:
+    slack, growth = Fresh("slack", acme).client, channel_id("growth")
+    metadata = {"event_type": "noted", "event_payload": {"key": "k1"}}
+    form = {"channel": growth, "text": "by form", "metadata": json.dumps(metadata)}
+    assert (await slack.post(f"{SLACK}/chat.postMessage", data=form, headers=AUTH)).json()["ok"]
+    for asked, shown in ({}, None), ({"include_all_metadata": "true"}, metadata):
+        told = await slack.get(f"{SLACK}/conversations.history", params={"channel": growth, **asked}, headers=AUTH)
+        assert told.json()["messages"][0]["text"] == "by form"
+        assert told.json()["messages"][0].get("metadata") == shown

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from html import escape
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from app.demo.company import Company
-from app.demo.refs import channel_id, slug, user_id
+from app.demo.refs import slug, user_id
 from app.demo.vendors.page import page
+from app.demo.vendors.slack_messages import Messages, Said, Unposted
 from app.demo.vendors.vendor import Demo, Handler
-from app.demo.world import Artefact, Member
+from app.demo.world import Member
 
 CREDENTIALS: Mapping[str, str] = {"token": "demo-slack"}
 
@@ -22,7 +24,7 @@ LARGEST = 999
 
 
 def routes(demo: Demo) -> Sequence[BaseRoute]:
-    """The methods of the Web API that a reader needs, and the pages that permalinks open."""
+    """The methods of the Web API that reading and writing messages need, and the pages that permalinks open."""
     vendor = _Slack(demo.company)
     methods = {
         "auth.test": vendor.auth_test,
@@ -34,8 +36,14 @@ def routes(demo: Demo) -> Sequence[BaseRoute]:
         "chat.getPermalink": vendor.permalink,
         "search.messages": vendor.search,
     }
+    writes = {
+        "chat.postMessage": vendor.post_message,
+        "chat.delete": vendor.delete,
+        "conversations.open": vendor.open,
+    }
     return [
         *(Route(f"/api/{name}", vendor.api(method)) for name, method in methods.items()),
+        *(Route(f"/api/{name}", _sending(vendor, method), methods=["POST"]) for name, method in writes.items()),
         Route("/api/{method}", vendor.api(lambda _: _failed("unknown_method"))),
         Route("/archives/{channel}/{message}", vendor.message_page),
         Route("/team/{user}", vendor.user_page),
@@ -46,11 +54,9 @@ class _Slack:
     def __init__(self, company: Company) -> None:
         self.company = company
         self.team = {"id": "T0DEMO000", "name": company.facts.name, "domain": slug(company.facts.name)}
-        said = sorted(company.of_kind("message"), key=self._ts)
-        self.channels_by_id = {channel_id(str(m["channel"])): str(m["channel"]) for m in said}
-        self.by_channel: dict[str, list[Artefact]] = {}
-        for message in said:
-            self.by_channel.setdefault(channel_id(str(message["channel"])), []).append(message)
+        self.messages = Messages(company)
+        self.by_channel = self.messages.by_channel
+        self.direct: dict[str, str] = {}
 
     def api(self, handler: Handler) -> Handler:
         """Wants the token, which Slack's callers send as a header."""
@@ -69,12 +75,14 @@ class _Slack:
         return _done({"url": url, "team": self.team["name"], "team_id": self.team["id"], **bot})
 
     def channels(self, request: Request) -> Response:
-        listed = [self._channel(ident) for ident in sorted(self.channels_by_id)]
+        listed = [self._channel(ident) for ident in sorted(self.messages.names)]
         return self._paged(request, "channels", listed)
 
     def channel(self, request: Request) -> Response:
         ident = request.query_params.get("channel", "")
-        return _done({"channel": self._channel(ident)}) if ident in self.by_channel else _failed("channel_not_found")
+        return (
+            _done({"channel": self._channel(ident)}) if ident in self.messages.names else _failed("channel_not_found")
+        )
 
     def history(self, request: Request) -> Response:
         """Newest first; answers in threads are not in a channel's history, only what they answer is."""
@@ -86,28 +94,30 @@ class _Slack:
             oldest, latest = float(ask.get("oldest", "0")), float(ask.get("latest") or self.company.now.timestamp())
         except ValueError:
             return _failed("invalid_ts_oldest")
-        inclusive = ask.get("inclusive") in ("1", "true")
         shown = [
-            self._message(message)
+            self.messages.shown(message, all_metadata=_truthy(ask.get("include_all_metadata")))
             for message in reversed(said)
-            if not message["thread"]
+            if not message.thread
             and (
-                oldest < float(self._ts(message)) < latest
-                or (inclusive and float(self._ts(message)) in (oldest, latest))
+                oldest < float(message.ts) < latest
+                or (_truthy(ask.get("inclusive")) and float(message.ts) in (oldest, latest))
             )
         ]
         return self._paged(request, "messages", shown, pin_count=0)
 
     def replies(self, request: Request) -> Response:
-        said = self.by_channel.get(request.query_params.get("channel", ""))
+        ask = request.query_params
+        said = self.by_channel.get(ask.get("channel", ""))
         if said is None:
             return _failed("channel_not_found")
-        asked = next((m for m in said if self._ts(m) == request.query_params.get("ts")), None)
+        asked = next((m for m in said if m.ts == ask.get("ts")), None)
         if asked is None:
             return _failed("thread_not_found")
-        root = str(asked["thread"] or asked.id)
-        thread = [self._message(m) for m in said if root in (m.id, m["thread"])]
-        return self._paged(request, "messages", thread)
+        root, metadata = asked.thread or asked.ts, _truthy(ask.get("include_all_metadata"))
+        # Whatever the period, what the thread answers comes first.
+        oldest = float(ask.get("oldest", "0"))
+        thread = [m for m in said if root == m.ts or (root == m.thread and float(m.ts) >= oldest)]
+        return self._paged(request, "messages", [self.messages.shown(m, all_metadata=metadata) for m in thread])
 
     def users(self, request: Request) -> Response:
         return self._paged(request, "members", [self._user(member) for member in self.company.people], cache_ts=0)
@@ -117,10 +127,47 @@ class _Slack:
         said = self.by_channel.get(ask.get("channel", ""))
         if said is None:
             return _failed("channel_not_found")
-        found = next((m for m in said if self._ts(m) == ask.get("message_ts")), None)
+        found = next((m for m in said if m.ts == ask.get("message_ts")), None)
         if found is None:
             return _failed("message_not_found")
-        return _done({"channel": ask["channel"], "permalink": self.company.ref(found.id).url})
+        return _done({"channel": ask["channel"], "permalink": self._url(ask["channel"], found)})
+
+    def post_message(self, sent: Mapping[str, Any]) -> Response:
+        """A message of the app's own, to a channel, a direct conversation or a thread."""
+        channel = str(sent.get("channel") or "")
+        if channel not in self.by_channel:
+            return _failed("channel_not_found")
+        try:
+            message = self.messages.post(channel, sent)
+        except Unposted as refusal:
+            return _failed(str(refusal))
+        return _done({"channel": channel, "ts": message.ts, "message": self.messages.shown(message)})
+
+    def delete(self, sent: Mapping[str, Any]) -> Response:
+        """The app deletes what it has posted, and nothing else."""
+        channel, ts = str(sent.get("channel") or ""), str(sent.get("ts") or "")
+        said = self.by_channel.get(channel)
+        if said is None:
+            return _failed("channel_not_found")
+        found = next((m for m in said if m.ts == ts), None)
+        if found is None:
+            return _failed("message_not_found")
+        if not found.posted:
+            return _failed("cant_delete_message")
+        said.remove(found)
+        return _done({"channel": channel, "ts": ts})
+
+    def open(self, sent: Mapping[str, Any]) -> Response:
+        """The direct conversation with one person; it stays the same one."""
+        users = [user for user in str(sent.get("users") or "").split(",") if user]
+        if not users:
+            return _failed("users_list_not_supplied")
+        if len(users) > 1 or users[0] not in {user_id(member.id) for member in self.company.people}:
+            return _failed("too_many_users" if len(users) > 1 else "user_not_found")
+        channel, known = f"D{users[0][1:]}", users[0] in self.direct
+        self.direct[users[0]] = channel
+        self.by_channel.setdefault(channel, [])
+        return _done({"channel": {"id": channel}, **({"no_op": True, "already_open": True} if known else {})})
 
     def search(self, request: Request) -> Response:
         """Slack's search is for people: it answers no bot."""
@@ -130,15 +177,13 @@ class _Slack:
         """A message and the thread that it stands in."""
         said = self.by_channel.get(request.path_params["channel"], [])
         wanted = request.path_params["message"]
-        found = next((m for m in said if f"p{self._ts(m)}".replace(".", "") == wanted), None)
+        found = next((m for m in said if f"p{m.ts}".replace(".", "") == wanted), None)
         if found is None:
             return Response("Not found", 404)
-        root = str(found["thread"] or found.id)
-        thread = [m for m in said if root in (m.id, m["thread"])]
-        told = "\n\n".join(
-            f"{self._author(m)}, {m.at:%d %B %H:%M} UTC\n{self.company.words(m['text'])}" for m in thread
-        )
-        return page(f"#{found['channel']}", "Slack", [("Said by", self._author(found))], told)
+        root = found.thread or found.ts
+        told = "\n\n".join(f"{m.author}, {m.at:%d %B %H:%M} UTC\n{m.words}" for m in said if root in (m.ts, m.thread))
+        name = self.messages.names.get(request.path_params["channel"])
+        return page(f"#{name}" if name else "Direct message", "Slack", [("Said by", found.author)], told)
 
     def user_page(self, request: Request) -> Response:
         """A person's profile."""
@@ -163,30 +208,11 @@ class _Slack:
         flag = {"has_more": has_more} if key == "messages" else {}
         return _done({key: records[start:following], **flag, **more, **metadata})
 
-    def _ts(self, message: Artefact) -> str:
-        return self.company.ref(message.id).number
-
-    def _author(self, message: Artefact) -> str:
-        member = self.company.member(message["author"])
-        return member.name if member else str(message["author"])
-
-    def _message(self, message: Artefact) -> dict[str, Any]:
-        ts, channel = self._ts(message), channel_id(str(message["channel"]))
-        shown: dict[str, Any] = {"type": "message", "ts": ts, "team": self.team["id"]}
-        if self.company.member(message["author"]):
-            shown["user"] = user_id(str(message["author"]))
-        else:
-            shown |= {"subtype": "bot_message", "bot_id": "B0OTHER00", "username": str(message["author"])}
-        shown["text"] = escape(self.company.words(message["text"]), quote=False)
-        replies = [self._ts(m) for m in self.by_channel[channel] if m["thread"] == message.id]
-        if replies:
-            shown |= {"thread_ts": ts, "reply_count": len(replies), "latest_reply": replies[-1], "subscribed": False}
-        if message["thread"]:
-            shown["thread_ts"] = self.company.ref(str(message["thread"])).number
-        return shown
+    def _url(self, channel: str, message: Said) -> str:
+        return f"{self.company.public_url}/slack/archives/{channel}/p{message.ts.replace('.', '')}"
 
     def _channel(self, ident: str) -> dict[str, Any]:
-        name = self.channels_by_id[ident]
+        name = self.messages.names[ident]
         purpose = {"value": "", "creator": "", "last_set": 0}
         return {
             "id": ident, "name": name, "name_normalized": name, "is_channel": True, "is_group": False, "is_im": False,
@@ -221,3 +247,25 @@ def _done(content: Mapping[str, Any]) -> Response:
 def _failed(error: str) -> Response:
     """Slack tells its failures under HTTP 200."""
     return JSONResponse({"ok": False, "error": error})
+
+
+def _truthy(value: str | None) -> bool:
+    return value in ("1", "true")
+
+
+def _sending(vendor: _Slack, method: Callable[[Mapping[str, Any]], Response]) -> Callable[[Request], Any]:
+    """Reads what is sent: a JSON object, or a form as Slack takes it as well."""
+
+    async def answer(request: Request) -> Response:
+        if request.headers.get("content-type", "").startswith("application/json"):
+            try:
+                sent = json.loads(await request.body())
+            except ValueError:
+                return _failed("invalid_json")
+            if not isinstance(sent, dict):
+                return _failed("json_not_object")
+        else:
+            sent = dict(parse_qsl((await request.body()).decode()))
+        return vendor.api(lambda _: method(sent))(request)
+
+    return answer

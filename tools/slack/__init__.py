@@ -1,9 +1,7 @@
-"""Slack: what people say to each other in public channels."""
+"""Slack: what people say to each other in public channels, and messages to them."""
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +14,9 @@ from tools.kit.errors import BadArgument, NotFound, RateLimited, Refused, Unavai
 from tools.kit.paging import by_cursor
 from tools.kit.wire import WireOptions
 from tools.nouns import Message, Person, utc
+from tools.slack.mrkdwn import plain
+from tools.slack.people import display_name, person
+from tools.slack.writing import ACTIONS
 from tools.verbs import MessagesSearch, MessagesThread, PeopleFind
 
 PAGE = 200  # Slack's advice
@@ -29,7 +30,6 @@ _REFUSALS = frozenset(
     }
 )  # fmt: skip
 _FAULTS = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
-_MARKUP = re.compile(r"<([@#!]?)([^|>]+)(?:\|([^>]*))?>")
 
 
 class SlackSettings(ServiceSettings):
@@ -37,8 +37,9 @@ class SlackSettings(ServiceSettings):
 
     base_url: str = Field(default="https://slack.com/api", description="the Web API's address")
     token: SecretStr = Field(
-        description="a bot token (xoxb-…) with channels:read, channels:history, users:read and users:read.email "
-        "(api.slack.com/apps → your app → OAuth & Permissions); invite the app to the channels it should read"
+        description="a bot token (xoxb-…) with channels:read, channels:history, users:read and users:read.email, and "
+        "to send messages chat:write, im:write and im:history (api.slack.com/apps → your app → OAuth & Permissions); "
+        "invite the app to the channels that it should read and write in"
     )
 
 
@@ -48,14 +49,15 @@ class Slack(Connector):
     name = "slack"
     title = "Slack"
     Settings = SlackSettings
+    actions = ACTIONS
 
     @classmethod
     def wire_options(cls, settings: SlackSettings) -> WireOptions:
         return WireOptions(base_url=settings.base_url, auth=Token(settings.token))
 
     async def check(self) -> Sight:
-        workspace = await self._ask("auth.test")
-        names = [channel["name"] for channel in await self._channels()]
+        workspace = await self.ask("auth.test")
+        names = [channel["name"] for channel in await self.channels()]
         return Sight(workspace["team"], tuple(f"#{name}" for name in names) or ("no channel: invite the app to one",))
 
     @serves(MessagesSearch)
@@ -63,13 +65,13 @@ class Slack(Connector):
         """Every channel's history of the period (90 days if it has no start), threads included."""
         until = ask.until or self.now()
         since = ask.since or until - PERIOD
-        channels = await self._channels()
+        channels = await self.channels()
         if ask.channel:
             wanted = ask.channel.lstrip("#").casefold()
             channels = [c for c in channels if wanted in (c["name"], c["id"].casefold())]
             if not channels:
                 raise NotFound(f"Slack shows no channel #{wanted} to the app.", service=self.name)
-        people, base = await self._names(), await self._workspace_url()
+        people, base = await self.names(), await self.workspace_url()
         found = await together(self._said(channel, since, until) for channel in channels)
         messages = [
             _message(record, channel, people, base)
@@ -84,20 +86,28 @@ class Slack(Connector):
         name, _, ts = ask.ref.partition("/")
         if not ts:
             raise BadArgument(f"{ask.ref!r} is no message's ref: one is like C0123ABCD/1763478000.000100.")
-        channel = (await self._ask("conversations.info", {"channel": name}))["channel"]
-        people, base = await self._names(), await self._workspace_url()
-        return [_message(record, channel, people, base) for record in await self._replies(name, ts)]
+        channel = (await self.ask("conversations.info", {"channel": name}))["channel"]
+        people, base = await self.names(), await self.workspace_url()
+        return [_message(record, channel, people, base) for record in await self.replies(name, ts)]
 
     @serves(PeopleFind)
     async def people(self, ask: PeopleFind) -> Sequence[Person]:
-        base = await self._workspace_url()
-        people = [_person(user, base) for user in await self._users() if not user.get("deleted")]
+        base = await self.workspace_url()
+        people = [person(user, base) for user in await self.users() if not user.get("deleted")]
         found = [p for p in people if matches(ask.text, p.name, p.handle, p.email)]
         return found[: ask.limit]
 
-    async def _ask(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
-        """Calls a method; Slack tells most failures as `ok: false` under HTTP 200, and they become typed errors."""
-        answer = (await self.wire.get(method, params)).data
+    async def ask(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
+        """Calls a method that reads."""
+        return self._checked((await self.wire.get(method, params)).data)
+
+    async def send(self, method: str, body: Mapping[str, Any]) -> Any:
+        """Calls a method that changes something, once."""
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        return self._checked((await self.wire.post(method, dict(body), headers=headers, repeat=False)).data)
+
+    def _checked(self, answer: Any) -> Any:
+        """Slack tells most failures as `ok: false` under HTTP 200; they become typed errors."""
         if answer["ok"] is True:
             return answer
         code = str(answer["error"])
@@ -114,40 +124,50 @@ class Slack(Connector):
             raise NotFound(f"Slack: {code.replace('_', ' ')}.", service=self.name)
         raise BadArgument(f"Slack answered {code}.", service=self.name)
 
-    async def _all(self, method: str, key: str, params: Mapping[str, Any]) -> list[Any]:
+    async def all(self, method: str, key: str, params: Mapping[str, Any]) -> list[Any]:
+        """The records of every page of a method that lists."""
+
         async def page(cursor: str | None) -> Any:
-            return await self._ask(method, {**params, "limit": PAGE, "cursor": cursor})
+            return await self.ask(method, {**params, "limit": PAGE, "cursor": cursor})
 
         records: list[Any] = []
         async for answer in by_cursor(page, lambda data: (data.get("response_metadata") or {}).get("next_cursor")):
             records += answer[key]
         return records
 
-    async def _channels(self) -> list[Any]:
-        listed = await self._all("conversations.list", "channels", {"types": "public_channel"})
-        return [channel for channel in listed if channel.get("is_member")]
+    async def public(self) -> list[Any]:
+        """Every public channel, whether or not the app is in it."""
+        return await self.all("conversations.list", "channels", {"types": "public_channel"})
 
-    async def _users(self) -> list[Any]:
-        return await self._all("users.list", "members", {})
+    async def channels(self) -> list[Any]:
+        """The public channels that the app is in."""
+        return [channel for channel in await self.public() if channel.get("is_member")]
 
-    async def _names(self) -> dict[str, str]:
-        return {user["id"]: _name(user) for user in await self._users()}
+    async def users(self) -> list[Any]:
+        """Every member, deleted ones too, as Slack has them."""
+        return await self.all("users.list", "members", {})
 
-    async def _workspace_url(self) -> str:
-        return str((await self._ask("auth.test"))["url"]).rstrip("/")
+    async def names(self) -> dict[str, str]:
+        """Members' names by their ids."""
+        return {user["id"]: display_name(user) for user in await self.users()}
 
-    async def _replies(self, channel: str, ts: str) -> list[Any]:
-        return await self._all("conversations.replies", "messages", {"channel": channel, "ts": ts})
+    async def workspace_url(self) -> str:
+        """The address below which the workspace's messages are shown."""
+        return str((await self.ask("auth.test"))["url"]).rstrip("/")
+
+    async def replies(self, channel: str, ts: str) -> list[Any]:
+        """A thread's messages, from the ts of any of them."""
+        return await self.all("conversations.replies", "messages", {"channel": channel, "ts": ts})
 
     async def _said(self, channel: Any, since: datetime, until: datetime) -> list[Any]:
         """A channel's messages, and the answers in threads that went on in the period."""
         oldest, latest = (since - ANSWERED_LATE).timestamp(), until.timestamp()
         params = {"channel": channel["id"], "oldest": f"{oldest:.6f}", "latest": f"{latest:.6f}"}
-        said = await self._all("conversations.history", "messages", params)
+        said = await self.all("conversations.history", "messages", params)
         answered = [
             m for m in said if m.get("reply_count") and float(m.get("latest_reply", latest)) >= since.timestamp()
         ]
-        threads = await together(self._replies(channel["id"], message["ts"]) for message in answered)
+        threads = await together(self.replies(channel["id"], message["ts"]) for message in answered)
         seen = {message["ts"] for message in said}
         return [*said, *(reply for thread in threads for reply in thread if reply["ts"] not in seen)]
 
@@ -163,40 +183,6 @@ def _message(record: Any, channel: Any, people: Mapping[str, str], base: str) ->
         title=f"#{channel['name']}",
         channel=channel["name"],
         author=people.get(author) or record.get("username") or author,
-        body=_plain(record["text"], people),
+        body=plain(record["text"], people),
         thread=f"{channel['id']}/{parent}" if parent and parent != ts else None,
     )
-
-
-def _plain(text: str, people: Mapping[str, str]) -> str:
-    """Slack's markup as people read it: names in place of ids, addresses without brackets."""
-
-    def shown(match: re.Match[str]) -> str:
-        sign, target, label = match.groups()
-        if sign == "@":
-            return f"@{people.get(target, label or target)}"
-        if sign:
-            return f"{'#' if sign == '#' else '@'}{label or target}"
-        return f"{label} ({target})" if label and label != target else target
-
-    return html.unescape(_MARKUP.sub(shown, text))
-
-
-def _person(user: Any, base: str) -> Person:
-    profile = user.get("profile") or {}
-    return Person(
-        service="slack",
-        ref=user["id"],
-        url=f"{base}/team/{user['id']}",
-        at=utc(0),
-        title=_name(user),
-        name=_name(user),
-        handle=user["name"],
-        email=profile.get("email"),
-        role=profile.get("title") or None,
-    )
-
-
-def _name(user: Any) -> str:
-    profile = user.get("profile") or {}
-    return str(profile.get("real_name") or user.get("real_name") or profile.get("display_name") or user["name"])

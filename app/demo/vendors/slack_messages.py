@@ -1,0 +1,125 @@
+"""What is said in the demo company's Slack: the world's messages, and those that were posted since."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from html import escape, unescape
+from typing import Any
+
+from app.demo.company import Company
+from app.demo.refs import channel_id, user_id
+from app.demo.world import Artefact
+from tools.nouns import utc
+
+BOT = {"user": "U0DEUS000", "bot_id": "B0DEUS000", "app_id": "A0DEUS000"}
+LONGEST = 40_000  # characters, from which Slack cuts a message short
+_EVENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_ADDRESS = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|([^>]*))?>")
+
+
+class Unposted(Exception):
+    """A message that Slack does not take; the text is its error code."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message. `text` is in Slack's markup, `words` as a person reads it; `posted` says that the app sent it."""
+
+    ts: str
+    author: str
+    text: str
+    words: str
+    by: Mapping[str, Any]
+    thread: str | None = None
+    posted: bool = False
+    metadata: Mapping[str, Any] | None = field(default=None)
+
+    @property
+    def at(self) -> datetime:
+        return utc(int(self.ts.partition(".")[0]))
+
+
+class Messages:
+    """Messages by the channel's id, in order; `names` are the public channels."""
+
+    def __init__(self, company: Company) -> None:
+        self.company = company
+        said = sorted(company.of_kind("message"), key=lambda message: company.ref(message.id).number)
+        self.names = {channel_id(str(m["channel"])): str(m["channel"]) for m in said}
+        self.by_channel: dict[str, list[Said]] = {}
+        for message in said:
+            self.by_channel.setdefault(channel_id(str(message["channel"])), []).append(self._said(message))
+        self._posted = 0
+
+    def post(self, channel: str, sent: Mapping[str, Any]) -> Said:
+        """Takes a message as chat.postMessage does; it stands in the channel at once. Raises Unposted."""
+        text, thread, said = str(sent.get("text") or ""), sent.get("thread_ts"), self.by_channel[channel]
+        if not text.strip():
+            raise Unposted("no_text")
+        if len(text) > LONGEST:
+            raise Unposted("msg_too_long")
+        if thread is not None and not any(message.ts == thread for message in said):
+            raise Unposted("thread_not_found")
+        # The company's time stands still: what is posted comes right before its now, one after the other.
+        self._posted += 1
+        at = self.company.now - timedelta(seconds=1)
+        message = Said(
+            ts=f"{int(at.timestamp())}.{self._posted:06d}",
+            author="deus",
+            text=text.strip(),
+            words=unescape(_ADDRESS.sub(lambda found: found[2] or found[1], text.strip())),
+            by={**BOT, "username": "deus"},
+            thread=str(thread) if thread is not None else None,
+            posted=True,
+            metadata=_metadata(sent.get("metadata")),
+        )
+        said.append(message)
+        return message
+
+    def shown(self, message: Said, *, all_metadata: bool = False) -> dict[str, Any]:
+        """A message as the API shows it; metadata only to who asks for all of it."""
+        by = {name: value for name, value in message.by.items() if name != "app_id"}
+        record: dict[str, Any] = {"type": "message", "ts": message.ts, "team": "T0DEMO000", **by, "text": message.text}
+        channel = next(said for said in self.by_channel.values() if message in said)
+        replies = [other.ts for other in channel if other.thread == message.ts]
+        if replies:
+            record |= {"thread_ts": message.ts, "reply_count": len(replies), "latest_reply": replies[-1]}
+            record["subscribed"] = False
+        if message.thread:
+            record["thread_ts"] = message.thread
+        if all_metadata and message.metadata is not None:
+            record["metadata"] = message.metadata
+        return record
+
+    def _said(self, message: Artefact) -> Said:
+        company, author = self.company, str(message["author"])
+        member, words = company.member(message["author"]), company.words(message["text"])
+        other = {"subtype": "bot_message", "bot_id": "B0OTHER00", "username": author}
+        return Said(
+            ts=company.ref(message.id).number,
+            author=member.name if member else author,
+            text=escape(words, quote=False),
+            words=words,
+            by={"user": user_id(author)} if member else other,
+            thread=company.ref(str(message["thread"])).number if message["thread"] else None,
+        )
+
+
+def _metadata(given: Any) -> Mapping[str, Any] | None:
+    """A message's metadata, which a form sends as JSON: an event's type and its payload."""
+    if given is None:
+        return None
+    try:
+        metadata = json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        raise Unposted("invalid_metadata_format") from None
+    if not isinstance(metadata, dict) or set(metadata) - {"event_type", "event_payload"}:
+        raise Unposted("invalid_metadata_schema")
+    kind, payload = metadata.get("event_type"), metadata.get("event_payload")
+    if not isinstance(kind, str) or not _EVENT.fullmatch(kind) or not isinstance(payload, dict):
+        raise Unposted("invalid_metadata_schema")
+    return metadata
