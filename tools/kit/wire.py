@@ -187,6 +187,10 @@ class Wire:
             return self._answer(response)
         raise AssertionError("every attempt returns, raises or is followed by another")
 
+    async def pause(self, seconds: float) -> None:
+        """Waits before a service is asked again how far it is, as the wire waits between attempts."""
+        await self._sleep(seconds)
+
     def _timed_out(self) -> TimedOut:
         return TimedOut(f"{self.service} did not answer within {self.options.timeout:g} s.", service=self.service)
 
