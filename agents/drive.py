@@ -178,8 +178,13 @@ class Drive:
                     await self.log.emit("notice", text=item.notice, level="warning")
                 if plan.playbook is None:
                     plan = plan.model_copy(update={"playbook": item.playbook, "slots": dict(item.slots)})
-            elif self._execution.add(item):
-                plan = plan.model_copy(update={"steps": (*plan.steps, item), "revision": revision})
+                # What a planner has read it cannot forget: later headers add to it.
+                read = tuple(dict.fromkeys((*plan.read, *item.read)))
+                plan = plan.model_copy(update={"read": read, "quoted": {**plan.quoted, **item.quoted}})
+            else:
+                step = item.model_copy(update={"revision": revision})
+                if self._execution.add(step):
+                    plan = plan.model_copy(update={"steps": (*plan.steps, step), "revision": revision})
             self._execution.describe(plan)
         self._execution.announce()
         return plan

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agents.approval import Source
 from agents.errors import PlanRefused
 from tools.kit.tool import Verb
 
@@ -19,7 +20,8 @@ class Step(BaseModel):
 
     A string argument that is `$step`, `$step.field`, `$step[0].ref` or `$step[].ref` refers to the nouns of an earlier
     step: all of them, a field of the first, of the numbered one, of each. `$$` stands for a dollar sign at the start of
-    a word that is no reference, as in the metric `$$pageview`.
+    a word that is no reference, as in the metric `$$pageview`. `revision` is the plan's in which the step came; the
+    one who takes the step up sets it, whatever the planner said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +31,7 @@ class Step(BaseModel):
     needs: tuple[str, ...] = ()
     why: str = ""
     title: str = ""
+    revision: int = Field(default=1, ge=1)
 
     def uses(self) -> frozenset[str]:
         """The steps whose results the arguments refer to, and those named in `needs`."""
@@ -36,13 +39,19 @@ class Step(BaseModel):
 
 
 class Plan(BaseModel):
-    """Steps as a directed acyclic graph; `playbook` names the one it came from, `slots` what was understood."""
+    """Steps as a directed acyclic graph; `playbook` names the one it came from, `slots` what was understood.
+
+    `read` holds the untrusted texts that the planner had before it when it made the first revision. `quoted` says of
+    slots which text filled them where the asker's own words did not.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     steps: tuple[Step, ...] = ()
     playbook: str | None = None
     slots: dict[str, Any] = Field(default_factory=dict)
     revision: int = 1
+    read: tuple[Source, ...] = ()
+    quoted: dict[str, Source] = Field(default_factory=dict)
 
     def step(self, step_id: str) -> Step:
         """The step of that id; raises KeyError where there is none."""
@@ -150,6 +159,14 @@ def _mentioned(value: Any) -> Iterable[str]:
     elif isinstance(value, list | tuple):
         for part in value:
             yield from _mentioned(part)
+
+
+def references(value: Any) -> list[str]:
+    """The references in an argument's value, as they are written."""
+    if isinstance(value, str):
+        return [value] if REFERENCE.match(value) else []
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return [found for part in parts for found in references(part)]
 
 
 def literal(value: Any) -> Any:

@@ -10,11 +10,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.approval import Approval, Proposal, Source
 from agents.event import Event, Kind
 from agents.evidence import Citations
 from agents.plan import Plan, Step
 from agents.record import Answer, Evidence, Usage
-from tools.kit.tool import Verb
+from tools.kit.action import Change, Landed, Repeat
+from tools.kit.tool import Verb, Write
 from tools.nouns import Noun
 
 
@@ -53,6 +55,54 @@ class Toolbox(Protocol):
 
     async def ask(self, service: str, request: Verb) -> Reply:
         """Asks one service. An expected failure is a Reply with its error; a bug travels."""
+        ...
+
+
+class Workbench(Toolbox, Protocol):
+    """The connected services, to write to. Every method raises the kit's typed errors."""
+
+    def repeat(self, service: str, verb: str) -> Repeat:
+        """What is done about a write of which nobody knows whether it came through."""
+        ...
+
+    async def preview(self, service: str, request: Write) -> Change:
+        """What a write would change; changes nothing."""
+        ...
+
+    async def blocked(self, service: str, request: Write, change: Change) -> str | None:
+        """Why a write must wait though it will be possible by itself; None if it need not."""
+        ...
+
+    async def do(self, service: str, request: Write, change: Change, key: str) -> Landed:
+        """Sends a write. TimedOut, Unavailable and Malformed leave open what happened."""
+        ...
+
+    async def find(self, service: str, request: Write, change: Change, key: str) -> Landed | None:
+        """Whether the write of that key happened, in the service's own words."""
+        ...
+
+    async def state(self, service: str, request: Write, change: Change, landed: Landed) -> Mapping[str, Any] | None:
+        """The fields that a write touched as they are now; None if the record is gone."""
+        ...
+
+    async def undo(self, service: str, request: Write, change: Change, landed: Landed, key: str) -> None:
+        """Takes a write back."""
+        ...
+
+
+class Queue(Protocol):
+    """The approvals of a workspace, one durable record for each proposal."""
+
+    async def request(self, run: str, proposals: Sequence[Proposal], draft: Mapping[str, Any]) -> Sequence[Approval]:
+        """Puts proposals into the queue and tells it in the run's log; returns all of the run that are open."""
+        ...
+
+    async def of_step(self, run: str, step: str) -> Approval | None:
+        """The newest record of a step."""
+        ...
+
+    async def of_run(self, run: str) -> Sequence[Approval]:
+        """The records of a run, oldest first."""
         ...
 
 
@@ -184,12 +234,15 @@ class StepResult:
 class PlanHeader:
     """What a planner says before its first step: where the plan comes from and what it understood.
 
-    `notice` is told to the person: why another planner than the chosen one is at work.
+    `notice` is told to the person: why another planner than the chosen one is at work. `read` are the untrusted texts
+    that the planner has before it, `quoted` those that filled slots in place of the asker's own words (by slot).
     """
 
     playbook: str | None = None
     slots: Mapping[str, Any] = field(default_factory=dict)
     notice: str = ""
+    read: tuple[Source, ...] = ()
+    quoted: Mapping[str, Source] = field(default_factory=dict)
 
 
 class Planner(Protocol):

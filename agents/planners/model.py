@@ -12,7 +12,16 @@ from pydantic import ValidationError
 from agents.errors import BudgetSpent, ModelUnusable, NotUnderstood, PlanRefused
 from agents.plan import Plan, Step, check_step, literal
 from agents.planners.model_lines import objects
-from agents.planners.model_view import company_text, context_text, past_text, plan_text, results_text, verbs_text
+from agents.planners.model_view import (
+    asked_text,
+    company_text,
+    context_text,
+    past_text,
+    plan_text,
+    results_text,
+    texts_read,
+    verbs_text,
+)
 from agents.ports import Model, PlanHeader, Planner, Situation, StepResult
 from agents.record import Evidence
 from tools.kit.tool import Verb
@@ -49,9 +58,9 @@ class ModelPlanner:
 
     async def plan(self, situation: Situation) -> AsyncIterator[PlanHeader | Step]:
         """A header, then each step as soon as its line is there."""
-        yield PlanHeader()
+        yield PlanHeader(read=() if self._acts() else texts_read(situation))
         count = 0
-        async for step in self._steps(situation, self._system(situation), situation.turn.text, ()):
+        async for step in self._steps(situation, self._system(situation, first=True), situation.turn.text, ()):
             count += 1
             yield step
         if not count:
@@ -96,15 +105,21 @@ class ModelPlanner:
             known.append(step.id)
             yield step
 
-    def _system(self, situation: Situation) -> str:
+    def _acts(self) -> bool:
+        """Whether a write can be planned. A first plan is then made before any untrusted text is read, so that none can
+        order a write; a further revision may read it, and is not bound."""
+        return any(verb.mode == "write" for verb in self._verbs().values())
+
+    def _system(self, situation: Situation, *, first: bool = False) -> str:
+        unread = first and self._acts()
         return self._render(
             "plan",
             verbs=verbs_text(self._verbs()),
-            company=company_text(situation),
+            company=company_text(situation, unread=unread),
             today=situation.now.astimezone(ZoneInfo(situation.timezone)).isoformat(timespec="minutes"),
             timezone=situation.timezone,
-            past=past_text(situation),
-            context=context_text(situation),
+            past=asked_text(situation) if unread else past_text(situation),
+            context="" if unread else context_text(situation),
         )
 
     def _render(self, name: str, **values: str) -> str:
@@ -122,12 +137,14 @@ class FallbackPlanner:
         """The first planner's plan; steps that it gave before it failed stay, and the second's follow."""
         begun = False
         try:
+            header = PlanHeader()
             async for item in self._first.plan(situation):
                 if isinstance(item, PlanHeader):
+                    header = item
                     continue
                 if not begun:
                     begun = True
-                    yield PlanHeader()
+                    yield header
                 yield item
             return
         except (ModelUnusable, BudgetSpent) as error:

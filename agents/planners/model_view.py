@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from agents.approval import Source
 from agents.plan import Plan
 from agents.ports import Situation, StepResult
 from agents.record import Evidence
 from tools.kit.tool import Verb
 
+# A value that is one short word, and a ref as services issue them: neither has room for a sentence.
+_WORD = re.compile(r"\w{1,20}")
+_REF = re.compile(r"[\w./#:-]{1,80}")
 MOST_RESULTS = 24_000
 MOST_RECORDS = 12
 MOST_TEXT = 300
@@ -26,10 +31,15 @@ def verbs_text(verbs: Mapping[str, type[Verb]]) -> str:
     )
 
 
-def company_text(situation: Situation) -> str:
-    """The names that the company knows."""
+def company_text(situation: Situation, *, unread: bool = False) -> str:
+    """The names that the company knows. Where `unread`, without property values that may be sentences: whoever visits a
+    site can put such values there."""
     metrics = {
-        name: {dim: list(values)[:12] for dim, values in dims.items()} for name, dims in situation.metrics.items()
+        name: {
+            dim: [value for value in values if not unread or _WORD.fullmatch(value)][:12]
+            for dim, values in dims.items()
+        }
+        for name, dims in situation.metrics.items()
     }
     known = {
         "metrics": metrics,
@@ -46,6 +56,36 @@ def past_text(situation: Situation) -> str:
     return "\n".join(
         f"Q: {run.question}\nA: {_cut(run.answer.text if run.answer else '', 1200)}" for run in situation.past[-3:]
     )
+
+
+def asked_text(situation: Situation) -> str:
+    """The conversation's earlier questions and which records the answers cited, without a word that stands in them."""
+    lines = []
+    for run in situation.past[-3:]:
+        cited = {e for claim in (run.answer.claims if run.answer else ()) for e in claim.evidence}
+        refs = [
+            f"{record.get('kind')} {record.get('ref')}"
+            for item in run.evidence
+            if item.id in cited and len(item.content) == 1
+            for record in item.content
+            if _REF.fullmatch(str(record.get("ref")))
+        ]
+        lines.append(f"Q: {run.question}\nRecords of the answer: {', '.join(dict.fromkeys(refs)) or 'none'}")
+    return "\n".join(lines)
+
+
+def texts_read(situation: Situation) -> tuple[Source, ...]:
+    """The untrusted texts that `past_text` and `context_text` show: earlier answers and recalled context."""
+    answers = [
+        Source(service="deus", title=f"The answer to “{run.question}”", excerpt=_cut(run.answer.text, 240))
+        for run in situation.past[-3:]
+        if run.answer and run.answer.text
+    ]
+    pieces = [
+        Source(service=piece.source, title=piece.title, url=piece.url, excerpt=_cut(piece.text, 240))
+        for piece in situation.recalled[:6]
+    ]
+    return (*answers, *pieces)
 
 
 def context_text(situation: Situation) -> str:
