@@ -72,7 +72,17 @@ class Proposal(Frozen):
         return hashlib.sha256(canonical(shown).encode()).hexdigest()
 
 
-BOUND = {"id", "workspace", "run", "step", "revision", "service", "verb", "args", "change", "expires_at"}
+# How many people it reaches may change while it waits; what it does, to what and to whom may not.
+BOUND: Any = {
+    **dict.fromkeys(("id", "workspace", "run", "step", "revision", "service", "verb", "args", "expires_at"), True),
+    "change": {
+        "target": {"service", "kind", "ref", "environment"},
+        "before": True,
+        "after": True,
+        "bound": True,
+        "people": True,
+    },
+}
 
 
 class Decision(Frozen):

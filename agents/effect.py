@@ -12,8 +12,8 @@ from agents.record import Frozen
 from tools.kit.action import Change, Landed
 
 # intent: it may have been sent · done: the service says so · failed: the service refused, nothing happened ·
-# unknown: nobody can tell, a person looks · undone: taken back.
-EffectState = Literal["intent", "done", "failed", "unknown", "undone"]
+# unknown: nobody can tell, a person looks · undone: taken back · retry: it failed, and somebody wants it tried again.
+EffectState = Literal["intent", "done", "failed", "unknown", "undone", "retry"]
 
 
 class Effect(Frozen):
@@ -46,8 +46,9 @@ class Ledger(Protocol):
         that another key has used raises NotDecided."""
         ...
 
-    async def attempt(self, key: str, after: int) -> bool:
-        """Takes the right to send from the sender number `after`; False if another has it by now."""
+    async def attempt(self, key: str, after: int, approval: str | None = None, intent: Effect | None = None) -> bool:
+        """Takes the right to send from the sender number `after`; False if another has it by now. An approval of this
+        very repetition is used up; `intent` replaces what failed before."""
         ...
 
     async def settle(self, key: str, state: EffectState, *, landed: Landed | None = None, error: str = "") -> Effect:

@@ -11,6 +11,7 @@ __all__ = [
     "DeusError",
     "ModelMayRetry",
     "ModelUnusable",
+    "NothingFound",
     "NotUnderstood",
     "PersonMustDecide",
     "PlanRefused",
@@ -37,3 +38,7 @@ class ModelUnusable(StepFailed):
 
 class BudgetSpent(StepFailed):
     """The run's budget in dollars, calls or seconds is used up; the best proven answer so far is given."""
+
+
+class NothingFound(StepFailed):
+    """A step lacks an argument that it cannot do without, because an earlier step found nothing; it is skipped."""

@@ -14,20 +14,24 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from agents.acting import Acting
 from agents.budget import Budget
-from agents.errors import BudgetSpent, DeusError, PlanRefused
+from agents.errors import BudgetSpent, DeusError, NothingFound, PlanRefused, StepFailed
 from agents.evidence import Citations, EvidenceSearch, counted, digest, search
 from agents.evidence_title import evidence_title
 from agents.plan import Plan, Step, check_step, resolve
 from agents.ports import Clock, Reply, RunLog, StepResult, Toolbox
 from agents.record import Evidence
 from agents.resolver import chosen, merged, not_connected
+from agents.wanted import wanted_of
 from tools.kit.analysis import Analysis, Frame
-from tools.kit.tool import Verb, verbs
+from tools.kit.tool import Verb, Write, verbs
 from tools.nouns import load
 
 log = logging.getLogger(__name__)
 
+# The states of a step that is taken up again: it waits for a person, for the world, or for such a step.
+OPEN = frozenset({"awaiting", "later", "waiting"})
 
 Likeness = Callable[[str, Sequence[str]], Sequence[float]]
 
@@ -39,10 +43,6 @@ class Company:
     timezone: ZoneInfo
     countries: tuple[str, ...] = ()
     likeness: Likeness | None = None
-
-
-class _Skipped(Exception):
-    """A step lacks an argument that it cannot do without, because an earlier step found nothing."""
 
 
 class Execution:
@@ -62,6 +62,7 @@ class Execution:
         question: str,
         stored: Mapping[str, StepResult],
         group: asyncio.TaskGroup,
+        acting: Acting | None = None,
     ) -> None:
         self.results: dict[str, StepResult] = {}
         self._log = run_log
@@ -74,6 +75,7 @@ class Execution:
         self._question = question
         self._stored = stored
         self._group = group
+        self._acting = acting
         self._known: dict[str, type[Verb]] = {**verbs(), **toolbox.verbs()}
         self._steps: dict[str, Step] = {}
         self._keys: dict[str, str] = {}
@@ -141,6 +143,10 @@ class Execution:
         for need in step.uses():
             if need in self._ended:
                 await self._ended[need].wait()
+        if self._must_wait(step):
+            self.results[step.id] = StepResult(step.id, "waiting")
+            self._ended[step.id].set()
+            return
         key = self._keys[step.id]
         self.announce()
         kept = self._stored.get(key)
@@ -155,8 +161,9 @@ class Execution:
             began = monotonic()
             result = await self._guarded(step, problem)
             result = replace(result, ms=round((monotonic() - began) * 1000))
-            self._log.keep_result(key, result)
-            told = self._report(step, result)
+            if result.state not in OPEN:
+                self._log.keep_result(key, result)
+                told = self._report(step, result)
         self._states[step.id] = result.state
         self.results[step.id] = result
         # Those that wait for this step begin now; they need not wait for the disk as well.
@@ -179,7 +186,7 @@ class Execution:
                 raise problem
             async with asyncio.timeout(self._budget.seconds_left()):
                 return await self._perform(step)
-        except (_Skipped, BudgetSpent) as reason:
+        except (NothingFound, BudgetSpent) as reason:
             return self._unsuccessful(step, "skipped", str(reason))
         except Exception as error:  # noqa: BLE001
             return self._unsuccessful(step, "failed", self._sentence(step, error))
@@ -207,10 +214,12 @@ class Execution:
 
     async def _perform(self, step: Step) -> StepResult:
         verb = self._known[step.verb]
+        if issubclass(verb, Write):
+            return await self._write(step, verb)
         values = resolve(step.args, {name: result.nouns for name, result in self.results.items()})
         missing = [n for n, spec in verb.model_fields.items() if spec.is_required() and n not in values]
         if missing:
-            raise _Skipped(f"Nothing was found for {', '.join(missing)}.")
+            raise NothingFound(f"Nothing was found for {', '.join(missing)}.")
         if issubclass(verb, Analysis):
             return await self._compute(step, verb, values)
         request = verb.model_validate(values)
@@ -221,6 +230,44 @@ class Execution:
             why = f"No connected service serves {step.verb}."
             return StepResult(step.id, "skipped", unchecked=not_connected(step.verb), error=why)
         return await self._ask_all(step, request, services)
+
+    def waiting(self) -> dict[str, StepResult]:
+        """The steps that have not ended because they wait for a person or for the world, by id."""
+        return {name: result for name, result in self.results.items() if result.state in OPEN}
+
+    def _must_wait(self, step: Step) -> bool:
+        """Whether a step reads what a write brings that is not done yet."""
+        verb = self._known.get(step.verb)
+        is_write = verb is not None and issubclass(verb, Write)
+        return not is_write and any(need in self.results and self.results[need].state in OPEN for need in step.uses())
+
+    async def _write(self, step: Step, verb: type[Write]) -> StepResult:
+        if self._acting is None:
+            raise StepFailed("Nothing can be changed from here.", remedy="Ask in a running Deus.")
+        self._budget.reserve_tool()
+        wanted = wanted_of(
+            step, verb, self._plan_so_far(), self.results, self._known, self._toolbox.services(step.verb)
+        )
+        acted = await self._acting.perform(wanted)
+        evidence: tuple[str, ...] = ()
+        if acted.receipt is not None:
+            item = self._citations.record(
+                step=step.id,
+                service=acted.service,
+                verb=step.verb,
+                title=f"{self._toolbox.title(acted.service)}: {acted.receipt.said or acted.receipt.title}",
+                at=self._clock.now(),
+                nouns=(acted.receipt,),
+                asked={"args": dict(wanted.shown)},
+            )
+            self._log.add_evidence(item)
+            evidence = (item.id,)
+        state = "skipped" if acted.state == "declined" else acted.state
+        nouns = (acted.receipt,) if acted.receipt is not None else ()
+        return StepResult(step.id, state, nouns, evidence, error=acted.reason or None)
+
+    def _plan_so_far(self) -> Plan:
+        return self._plan.model_copy(update={"steps": tuple(self._steps.values())})
 
     async def _ask_all(self, step: Step, request: Verb, services: Sequence[str]) -> StepResult:
         async with asyncio.TaskGroup() as group:

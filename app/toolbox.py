@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import ValidationError
@@ -17,11 +17,14 @@ import tools.analysis
 from agents.evidence import EvidenceSearch
 from agents.ports import Reply
 from tools.catalog import connectors
+from tools.kit.action import Action, Change, Landed, Repeat
 from tools.kit.analysis import Analysis
 from tools.kit.connector import Connector, Now, missing
 from tools.kit.errors import DeusError, UserMustMend
-from tools.kit.tool import Verb, verbs
+from tools.kit.tool import Verb, Write, verbs
 from tools.kit.wire import Wire, traced
+
+T = TypeVar("T")
 
 
 class ConnectedToolbox:
@@ -31,7 +34,7 @@ class ConnectedToolbox:
         self._connected = dict(connected)
         self._served: dict[str, list[str]] = {}
         for service, connector in sorted(self._connected.items()):
-            for verb in connector.verbs():
+            for verb in (*connector.verbs(), *connector.writes()):
                 self._served.setdefault(verb, []).append(service)
         self._computed: dict[str, type[Verb]] | None = None
         self._finding = threading.Lock()
@@ -83,6 +86,38 @@ class ConnectedToolbox:
             asked=tuple(asdict(one) for one in asked),
             ms=round((monotonic() - began) * 1000),
         )
+
+    async def preview(self, service: str, request: Write) -> Change:
+        """What a write would change at a service. Raises the kit's typed errors."""
+        return await self._act(service, request, lambda action: action.preview(request))
+
+    async def blocked(self, service: str, request: Write, change: Change) -> str | None:
+        """Why a write must wait though it will be possible by itself; None if it need not."""
+        return await self._act(service, request, lambda action: action.blocked(request, change))
+
+    async def do(self, service: str, request: Write, change: Change, key: str) -> Landed:
+        """Sends a write. TimedOut, Unavailable and Malformed leave open what happened; other errors do not."""
+        return await self._act(service, request, lambda action: action.do(request, change, key))
+
+    async def find(self, service: str, request: Write, change: Change, key: str) -> Landed | None:
+        """Asks a service whether the write of that key happened."""
+        return await self._act(service, request, lambda action: action.find(request, change, key))
+
+    async def state(self, service: str, request: Write, change: Change, landed: Landed) -> Mapping[str, Any] | None:
+        """The fields that a write touched as they are now; None if the record is gone."""
+        return await self._act(service, request, lambda action: action.state(change, landed))
+
+    async def undo(self, service: str, request: Write, change: Change, landed: Landed, key: str) -> None:
+        """Takes a write back."""
+        await self._act(service, request, lambda action: action.undo(change, landed, key))
+
+    def repeat(self, service: str, verb: str) -> Repeat:
+        """What is done about a write of which nobody knows whether it came through."""
+        return self._connected[service].writes()[verb].repeat
+
+    async def _act(self, service: str, request: Write, work: Callable[[Action[Any, Any]], Awaitable[T]]) -> T:
+        connector = self._connected[service]
+        return await connector.act(work(connector.writes()[request.name](connector)))
 
 
 def computed() -> dict[str, type[Verb]]:

@@ -72,7 +72,7 @@ class StoredApprovals:
         found = await self._found(sa.and_(approvals.c.run == run, approvals.c.step == step), 1)
         return found[0] if found else None
 
-    async def list(self, state: str | None = None, limit: int = 100) -> Sequence[Approval]:
+    async def listed(self, state: str | None = None, limit: int = 100) -> Sequence[Approval]:
         """The last records, newest first; those in one state only, if given."""
         return await self._found(sa.true() if state is None else approvals.c.state == state, limit)
 

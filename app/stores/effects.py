@@ -17,7 +17,8 @@ from tools.kit.action import Landed
 FOLLOWS: dict[EffectState, frozenset[EffectState]] = {
     "intent": frozenset({"intent", "done", "failed", "unknown"}),
     "unknown": frozenset({"intent", "done", "failed", "unknown"}),
-    "failed": frozenset({"failed"}),
+    "failed": frozenset({"failed", "retry"}),
+    "retry": frozenset({"retry"}),
     "done": frozenset({"done", "undone"}),
     "undone": frozenset({"undone"}),
 }
@@ -40,15 +41,17 @@ class StoredLedger:
             await connection.execute(effects.insert().values(**_row(effect)))
         return effect
 
-    async def attempt(self, key: str, after: int, approval: str | None = None) -> bool:
-        """Takes the right to send from the sender number `after`; False if another has it by now."""
+    async def attempt(self, key: str, after: int, approval: str | None = None, intent: Effect | None = None) -> bool:
+        """Takes the right to send from the sender number `after`; False if another has it by now. An approval of this
+        very repetition is used up; `intent` replaces what failed before."""
         async with self._database.write() as connection:
             there = await _locked(connection, key)
-            if there is None or there.attempt != after or there.state not in ("intent", "unknown"):
+            if there is None or there.attempt != after or there.state not in ("intent", "unknown", "retry"):
                 return False
             if approval is not None:
                 await _use(connection, approval, key, after + 1)
-            await _put(connection, there.model_copy(update={"attempt": after + 1, "state": "intent"}))
+            taken = {"attempt": after + 1, "state": "intent", "approval": approval or there.approval}
+            await _put(connection, (intent or there).model_copy(update=taken))
         return True
 
     async def settle(self, key: str, state: EffectState, *, landed: Landed | None = None, error: str = "") -> Effect:

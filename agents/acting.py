@@ -1,0 +1,308 @@
+"""The writes of one run: judged by the rules, proposed to people, done once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from agents.approval import Approval, Proposal, permits, proposal_id, settled
+from agents.effect import Effect, Ledger, effect_key
+from agents.errors import StepFailed
+from agents.evidence import digest
+from agents.policy import Policy, Verdict, ask_of, judge
+from agents.ports import Clock, Queue, RunLog, Turn, Workbench
+from agents.sending import Sender
+from agents.wanted import Wanted
+from tools.kit.action import Change
+from tools.kit.tool import Write
+from tools.nouns import Receipt
+
+AGAIN = "It may have happened already. Look there first: a yes sends it again."
+CHANGED = "What is there has changed since this was shown."
+EDITED = "The arguments were changed by hand."
+
+State = Literal["done", "awaiting", "later", "declined", "failed"]
+
+
+@dataclass(frozen=True)
+class Acted:
+    """How a write step stands. `awaiting` waits for a person, `later` for the world; both are looked at again."""
+
+    state: State
+    receipt: Receipt | None = None
+    service: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What all writes of a workspace share."""
+
+    workbench: Workbench
+    queue: Queue
+    ledger: Ledger
+    clock: Clock
+    policy: Policy
+    workspace: str
+    timezone: ZoneInfo
+
+
+class Acting:
+    """Brings each write of a run as far as it may go now. `proposals` are those that people are asked about next."""
+
+    def __init__(self, desk: Desk, run_log: RunLog, turn: Turn) -> None:
+        self.proposals: list[Proposal] = []
+        self._desk = desk
+        self._log = run_log
+        self._turn = turn
+        self._sender = Sender(desk.workbench, desk.ledger)
+
+    async def perform(self, wanted: Wanted) -> Acted:
+        """Takes a write up where it stands: in the ledger, in the queue, or nowhere yet. Raises the typed errors."""
+        last = await self._desk.queue.of_step(self._log.run, wanted.step.id)
+        effect = await self._desk.ledger.get(effect_key(self._log.run, wanted.step.id))
+        if effect is not None and effect.state != "retry":
+            return await self._begun(wanted, effect, last)
+        if last is not None and not (effect is not None and last.id == effect.approval):
+            return await self._asked(wanted, last, effect)
+        return await self._new(wanted, last, effect)
+
+    async def _begun(self, wanted: Wanted, effect: Effect, last: Approval | None) -> Acted:
+        """A write that was sent, or may have been."""
+        if effect.state in ("intent", "unknown"):
+            request = wanted.verb.model_validate(effect.args)
+            if self._desk.workbench.repeat(effect.service, effect.verb) == "blind":
+                return await self._blind(wanted, effect, last, request)
+            effect = await self._sender.find_out(effect, request)
+        return await self._told(effect)
+
+    async def _blind(self, wanted: Wanted, effect: Effect, last: Approval | None, request: Write) -> Acted:
+        """Nobody can ask the service whether it happened: a person looks, and says whether it is sent again."""
+        asked = last if last is not None and last.id != effect.approval else None
+        if asked is None:
+            await self._desk.ledger.settle(effect.key, "unknown", error=effect.error or AGAIN)
+            change = effect.change.model_copy(update={"warnings": (*effect.change.warnings, AGAIN)})
+            return self._propose(wanted, effect.service, effect.args, change, last, (AGAIN,))
+        if asked.state == "requested":
+            return Acted("awaiting", service=effect.service)
+        allowed = permits(asked, asked.proposal, self._desk.clock.now())
+        if allowed and await self._desk.ledger.attempt(effect.key, effect.attempt, asked.id):
+            again = effect.model_copy(update={"attempt": effect.attempt + 1, "approval": asked.id})
+            return await self._told(await self._sender.send(again, request))
+        return Acted("failed", service=effect.service, reason=effect.error or AGAIN)
+
+    async def _asked(self, wanted: Wanted, last: Approval, effect: Effect | None) -> Acted:
+        """A write that people were asked about, and that was not sent since."""
+        proposal = last.proposal
+        if last.state in ("rejected", "expired") or (last.state == "withdrawn" and last.edited is None):
+            return Acted("declined", service=proposal.service, reason=f"Nothing was done: {settled(last)}.")
+        args = proposal.args if last.edited is None else last.edited
+        request = wanted.verb.model_validate(args)
+        change = await self._desk.workbench.preview(proposal.service, request)
+        now = self._desk.clock.now()
+        same = proposal.model_copy(update={"change": change})
+        if last.edited is not None:
+            return self._propose(wanted, proposal.service, _dumped(request), change, last, (EDITED,))
+        if same.digest != proposal.digest:
+            return self._propose(wanted, proposal.service, args, change, last, (CHANGED,))
+        if last.state == "requested":
+            return Acted("awaiting", service=proposal.service)
+        if not permits(last, same, now):
+            return Acted("declined", service=proposal.service, reason="Nothing was done: the approval had expired.")
+        return await self._do(wanted, proposal.service, args, change, last, effect)
+
+    async def _new(self, wanted: Wanted, last: Approval | None, effect: Effect | None) -> Acted:
+        """A write that nobody was asked about: the rules decide."""
+        service = _only(wanted)
+        request = wanted.verb.model_validate(wanted.shown)
+        args = _dumped(request)
+        change = await self._desk.workbench.preview(service, request)
+        verdict = self._judged(wanted, service, args, change)
+        if verdict.decision == "allow":
+            return await self._do(wanted, service, args, change, None, effect)
+        if verdict.decision == "shadow":
+            return Acted("done", self._shadow(wanted, service, change), service)
+        return self._propose(wanted, service, args, change, last, verdict=verdict)
+
+    async def _do(
+        self,
+        wanted: Wanted,
+        service: str,
+        args: Mapping[str, Any],
+        change: Change,
+        approval: Approval | None,
+        effect: Effect | None,
+    ) -> Acted:
+        if wanted.lost:
+            return Acted("declined", service=service, reason=wanted.lost)
+        if any(value is None for value in wanted.late.values()):
+            return Acted("awaiting", service=service)
+        request = wanted.verb.model_validate(_filled(args, wanted.late))
+        if (reason := await self._desk.workbench.blocked(service, request, change)) is not None:
+            return Acted("later", service=service, reason=reason)
+        intent = Effect(
+            key=effect_key(self._log.run, wanted.step.id),
+            run=self._log.run,
+            step=wanted.step.id,
+            service=service,
+            verb=wanted.verb.name,
+            title=_title(wanted),
+            digest=approval.proposal.digest if approval else digest([dict(args)]),
+            args=_dumped(request),
+            change=change,
+            approval=approval.id if approval else None,
+            by=tuple(one.by for one in approval.decisions if one.choice == "approve") if approval else (),
+            requester=self._turn.actor,
+            at=self._desk.clock.now(),
+        )
+        if effect is None:
+            there = await self._desk.ledger.intend(intent)
+            if there != intent:
+                return await self._begun(wanted, there, approval)
+        else:
+            if not await self._desk.ledger.attempt(intent.key, effect.attempt, intent.approval, intent):
+                return await self.perform(wanted)
+            intent = intent.model_copy(update={"attempt": effect.attempt + 1})
+        sent = await self._sender.send(intent, request)
+        if sent.state == "unknown":
+            return await self._begun(wanted, sent, approval)
+        return await self._told(sent)
+
+    async def _told(self, effect: Effect) -> Acted:
+        """What the ledger says of a write, told once in the run's log if it is done."""
+        if effect.state not in ("done", "undone"):
+            return Acted("failed", service=effect.service, reason=effect.error)
+        receipt = receipt_of(effect, effect.at)
+        if not self._log.has("receipt.added", effect.key):
+            await self._log.emit(
+                "receipt.added",
+                id=effect.key,
+                step=effect.step,
+                verified=not effect.error,
+                **receipt.model_dump(mode="json", exclude={"dry", "effect"}),
+            )
+        return Acted("done", receipt, effect.service)
+
+    def _judged(self, wanted: Wanted, service: str, args: Mapping[str, Any], change: Change) -> Verdict:
+        asked = ask_of(
+            wanted.verb,
+            service=service,
+            args=dict(args),
+            change=change,
+            taint=wanted.taint,
+            requester=self._turn.actor,
+            channel=self._turn.channel,
+            workspace=self._desk.workspace,
+            at=self._desk.clock.now().astimezone(self._desk.timezone),
+            explicit=not wanted.taint.existence,
+        )
+        return judge(asked, self._desk.policy)
+
+    def _propose(
+        self,
+        wanted: Wanted,
+        service: str,
+        args: Mapping[str, Any],
+        change: Change,
+        last: Approval | None,
+        why: tuple[str, ...] = (),
+        verdict: Verdict | None = None,
+    ) -> Acted:
+        """Asks people, unless the rules forbid it outright."""
+        verdict = verdict or self._judged(wanted, service, args, change)
+        if verdict.decision == "deny":
+            return Acted("declined", service=service, reason=" ".join(verdict.why))
+        now, revision = self._desk.clock.now(), last.proposal.revision + 1 if last else 1
+        self.proposals.append(
+            Proposal(
+                id=proposal_id(self._log.run, wanted.step.id, revision),
+                workspace=self._desk.workspace,
+                run=self._log.run,
+                step=wanted.step.id,
+                revision=revision,
+                title=_title(wanted),
+                service=service,
+                verb=wanted.verb.name,
+                args=dict(args),
+                change=change,
+                risk=verdict.risk,
+                why=(*why, *verdict.why),
+                sources=(*wanted.taint.decisive, *wanted.taint.content),
+                requester=self._turn.actor,
+                deciders=verdict.deciders,
+                barred=verdict.barred,
+                needed=verdict.needed,
+                at=now,
+                expires_at=now + verdict.expires_in,
+            )
+        )
+        return Acted("awaiting", service=service)
+
+    def _shadow(self, wanted: Wanted, service: str, change: Change) -> Receipt:
+        target = change.target
+        return Receipt(
+            service=service,
+            ref=target.ref or "dry run",
+            url=target.url,
+            at=self._desk.clock.now(),
+            title=target.title or _title(wanted),
+            effect=effect_key(self._log.run, wanted.step.id),
+            verb=wanted.verb.name,
+            said="Dry run: nothing was sent.",
+            before=change.before,
+            after=change.after,
+            dry=True,
+        )
+
+
+def receipt_of(effect: Effect, at: datetime) -> Receipt:
+    """What came of a write, as people and later steps see it. Raises StepFailed unless it is done."""
+    landed, change = effect.landed, effect.change
+    if landed is None or effect.state not in ("done", "undone"):
+        raise StepFailed(f"{effect.title} is not done, so that there is no receipt.", service=effect.service)
+    undone = effect.state == "undone"
+    return Receipt(
+        service=effect.service,
+        ref=landed.ref,
+        url=landed.url,
+        at=at,
+        title=landed.title or effect.title,
+        effect=effect.key,
+        verb=effect.verb,
+        approved_by=effect.by,
+        said=" ".join(filter(None, (landed.said, effect.error))),
+        before=change.before,
+        after=landed.state or change.after,
+        undo="" if undone else change.undo,
+        undo_until=at + change.undo_for if change.undo and change.undo_for else None,
+    )
+
+
+def _only(wanted: Wanted) -> str:
+    if not wanted.services:
+        raise StepFailed(f"No connected service serves {wanted.verb.name}.", remedy="Connect one with `deus connect`.")
+    if len(wanted.services) > 1:
+        raise StepFailed(f"{' and '.join(wanted.services)} could do this.", remedy="Say which one it shall be.")
+    return wanted.services[0]
+
+
+def _title(wanted: Wanted) -> str:
+    return wanted.step.title or wanted.verb.name
+
+
+def _dumped(request: Write) -> dict[str, Any]:
+    return request.model_dump(mode="json", exclude_none=True)
+
+
+def _filled(value: Any, late: Mapping[str, Any]) -> Any:
+    """The arguments with what other writes brought in the places that were kept for it."""
+    if isinstance(value, str):
+        return late.get(value, value)
+    if isinstance(value, list | tuple):
+        return [_filled(part, late) for part in value]
+    if isinstance(value, Mapping):
+        return {key: _filled(part, late) for key, part in value.items()}
+    return value

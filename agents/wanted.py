@@ -1,0 +1,71 @@
+"""A write as a step of the plan asks for it: its arguments, what they wait for, what they depend on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.errors import NothingFound, PlanRefused
+from agents.plan import REFERENCE, Plan, Step, references, resolve
+from agents.ports import StepResult
+from agents.taint import Taint, trace
+from tools.kit.tool import Verb, Write
+
+# The fields of a receipt that another write may quote before it is there.
+QUOTABLE = frozenset({"url", "ref", "title"})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One write, ready to be judged.
+
+    In `shown` the results of other writes still stand as `$create[0].url`; `late` says what each of these is, or None
+    while that write is not done. `lost` is the reason why one of them will never be.
+    """
+
+    step: Step
+    verb: type[Write]
+    services: tuple[str, ...]
+    shown: Mapping[str, Any]
+    taint: Taint
+    late: Mapping[str, Any] = field(default_factory=dict)
+    lost: str = ""
+
+
+def wanted_of(
+    step: Step,
+    verb: type[Write],
+    plan: Plan,
+    results: Mapping[str, StepResult],
+    known: Mapping[str, type[Verb]],
+    services: Sequence[str],
+) -> Wanted:
+    """What a step wants. Raises PlanRefused where it quotes another write in a place that must be shown beforehand,
+    NothingFound where what it needs was not found."""
+    writes = {one.id for one in plan.steps if issubclass(known[one.verb], Write)}
+    shown = resolve(step.args, {name: result.nouns for name, result in results.items() if name not in writes})
+    missing = [name for name, spec in verb.model_fields.items() if spec.is_required() and name not in shown]
+    if missing:
+        raise NothingFound(f"Nothing was found for {', '.join(missing)}.")
+    late: dict[str, Any] = {}
+    lost = ""
+    for name, value in step.args.items():
+        for reference in references(value):
+            match = REFERENCE.match(reference)
+            if match is None or match["step"] not in writes:
+                continue
+            if name not in verb.body or match["path"].rpartition(".")[2] not in QUOTABLE:
+                raise PlanRefused(f"Step {step.id}: {name} cannot come from another change; it must be shown before.")
+            result = results.get(match["step"])
+            late[reference] = _brought(reference, result)
+            if result is not None and result.state in ("failed", "skipped"):
+                lost = f"“{plan.step(match['step']).title or match['step']}”, which it refers to, was not done."
+    return Wanted(step, verb, tuple(services), shown, trace(step, plan, verb, results), late, lost)
+
+
+def _brought(reference: str, result: StepResult | None) -> Any:
+    """What a reference stands for, or None while the write is not done."""
+    if result is None or result.state != "done":
+        return None
+    return resolve({"value": reference}, {result.id: result.nouns}).get("value")
