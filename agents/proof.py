@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from agents.answer import compose, numbered
@@ -77,22 +78,14 @@ def unsupported(said: Mentions, facts: Facts) -> str | None:
     """The first thing that a text mentions and the evidence does not bear out, in words; None if all is there."""
     if said.unsafe:
         return f"it would load or open {said.unsafe!r}"
-    for link in said.links:
-        if not facts.has_link(link):
-            return f"the link {link} is not in its evidence"
-    for ref in said.refs:
-        if not facts.has_ref(ref):
-            return f"{ref} is not in its evidence"
-    for quoted in said.quotes:
-        if not facts.has_words(quoted):
-            return f"nothing in its evidence says {quoted[:60]!r}"
-    for moment in said.times:
-        if not facts.has_time(moment):
-            return f"the time {moment.text!r} is not in its evidence"
-    for number in said.numbers:
-        if not facts.has_number(number):
-            return f"the figure {number.text!r} is not in its evidence"
-    return None
+    checks: Iterable[tuple[bool, str]] = chain(
+        ((facts.has_link(link), f"the link {link} is not in its evidence") for link in said.links),
+        ((facts.has_ref(ref), f"{ref} is not in its evidence") for ref in said.refs),
+        ((facts.has_words(quoted), f"nothing in its evidence says {quoted[:60]!r}") for quoted in said.quotes),
+        ((facts.has_time(moment), f"the time {moment.text!r} is not in its evidence") for moment in said.times),
+        ((facts.has_number(n, said), f"the figure {n.text!r} is not borne out by its evidence") for n in said.numbers),
+    )
+    return next((problem for borne_out, problem in checks if not borne_out), None)
 
 
 def _ordered(finding: Finding | None, evidence: Mapping[str, Evidence]) -> Finding | None:

@@ -7,18 +7,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
 from itertools import combinations
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from agents.answer_format import link
-from agents.proof_mentions import WORDS, Moment, Number
+from agents.proof_fields import PEOPLE
+from agents.proof_figures import NOT_STATED, Figures
+from agents.proof_mentions import Mentions, Moment, Number, reads
 from agents.record import Evidence
 
 _ISO = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
-_INSIDE = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?")
 # So many times of a record at most, that a long list of them makes no duration true.
 _MOST_TIMES = 12
 _SPANS = {
@@ -27,22 +27,20 @@ _SPANS = {
     "hour": timedelta(hours=1),
     "minute": timedelta(minutes=1),
 }
-_SPELLED = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
-# What is kept to be drawn, or by the hour, states nothing by itself.
-_NOT_STATED = frozenset({"chart", "recent"})
 # The words by which a duration says from which time of a record it counts.
 _SINCE = {"overdue": "due", "open for": "at", "waiting for": "at", "waited": "at"}
-_PERCENTAGE = re.compile(r"percent|pct|rollout")
-_PERCENT_IN_TEXT = re.compile(r"(\d+(?:\.\d+)?)\s?%")
+_SOURCES = re.compile(r"\s*(?:services?|sources?|tools?|places?|records?)\b")
+_THING = re.compile(r"[\s*_]*(?!(?:after|and|at|before|from|in|of|on|or|to|by|is|was)\b)[^\W\d_]")
+_PEOPLE = frozenset({"person", "customer"})
 
 
 @dataclass(frozen=True)
 class Facts:
     """Everything that some evidence states. Times are local to the reader's zone."""
 
-    values: frozenset[float]
-    percentages: frozenset[float]
+    figures: Figures
     counts: frozenset[int]
+    sources: frozenset[int]
     sizes: Mapping[tuple[str, str], int]
     moments: tuple[datetime, ...]
     durations: Mapping[tuple[str, int], frozenset[tuple[str, str]]]
@@ -69,24 +67,38 @@ class Facts:
 
     def has_time(self, moment: Moment) -> bool:
         """Whether some time of the records reads so, to the precision in which it is written."""
-        return any(_reads(stamp, moment) for stamp in self.moments)
+        return any(reads(stamp, moment) for stamp in self.moments)
 
-    def has_number(self, number: Number) -> bool:
-        """Whether a figure is among the values (rounded as written), a percentage, a count or a duration."""
-        if number.percent:
-            shares = any(_rounds(value * 100, number) for value in self.values)
-            return shares or any(_rounds(value, number) for value in self.percentages)
-        if number.unit and number.digits == 0:
-            pairs = self.durations.get((number.unit, int(number.value)), frozenset())
-            bound = [key for words, key in _SINCE.items() if words in f"{number.before} {number.near}"]
-            if any((key, "now") in pairs for key in bound) or (pairs and not bound):
-                return True
-        whole = number.digits == 0 and not number.unit
-        if whole and (sizes := self._sizes_near(number.near)) is not None:
-            return int(number.value) in sizes
-        if any(_rounds(value, number) for value in self.values):
+    def has_number(self, number: Number, said: Mentions) -> bool:
+        """Whether a figure is how many there are of what it names, a duration, or what a fitting field holds."""
+        whole = number.digits == 0 and not (number.percent or number.money or number.sign)
+        if number.unit and whole and not self.figures.spans(number, said) and self._lasts(number, said):
             return True
-        return whole and int(number.value) in self.counts
+        if whole and not number.unit:
+            sizes = self._sizes_near(number.near)
+            if sizes is not None:
+                return int(number.value) in sizes
+        borne = self.figures.bear(number, said)
+        if borne is not None:
+            return borne
+        return whole and not number.unit and int(number.value) in self._counted(number.near)
+
+    def _counted(self, near: str) -> frozenset[int]:
+        """How many there are of what stands behind a figure, if that is a thing that can be counted."""
+        if _SOURCES.match(near):
+            return self.sources
+        if not _THING.match(near) or (
+            PEOPLE.match(near) and any(kind not in _PEOPLE for _, kind in self.sizes if kind)
+        ):
+            return frozenset()
+        return self.counts
+
+    def _lasts(self, number: Number, said: Mentions) -> bool:
+        """Whether two times of a record lie so far apart: those that the words around the duration name."""
+        pairs = self.durations.get((number.unit, int(number.value)), frozenset())
+        around = f"{said.readable[max(0, number.start - 40) : number.start]} {number.near}"
+        bound = [key for words, key in _SINCE.items() if words in around]
+        return any((key, "now") in pairs for key in bound) if bound else bool(pairs)
 
     def _sizes_near(self, near: str) -> set[int] | None:
         """How many there are of what the words after a figure name, a group or a kind; None where they name neither."""
@@ -94,7 +106,9 @@ class Facts:
         kinds = {kind for _, kind in self.sizes if kind and _names(kind.replace("_", " "), near)}
         if groups:
             sizes = {kind: size for (group, kind), size in self.sizes.items() if group in groups}
-            return {0, *(size for kind, size in sizes.items() if kind in kinds or not kinds)}
+            # A group's artefacts belong to its issues, which are what is counted where there are any.
+            of = kinds or ({"issue"} if any(group and kind == "issue" for group, kind in self.sizes) else {""})
+            return {sum(size for kind, size in sizes.items() if kind in of)}
         if kinds and any(group for group, _ in self.sizes):
             return {size for (group, kind), size in self.sizes.items() if kind in kinds}
         return None
@@ -103,49 +117,47 @@ class Facts:
 def gather(evidence: Sequence[Evidence], zone: ZoneInfo, now: datetime) -> Facts:
     """The facts of some pieces of evidence. Where a computation is cited, the points of series are its sources only."""
     computed = any(item.service == "deus" for item in evidence)
-    values: set[float] = set()
-    percentages: set[float] = set()
+    figures = Figures(zone)
     moments = {now.astimezone(zone)}
     durations: dict[tuple[str, int], set[tuple[str, str]]] = defaultdict(set)
     words: list[str] = []
     links: set[str] = set()
-    counts = {0, len(evidence), *(len(item.content) for item in evidence)}
     for item in evidence:
         words += [item.ref or "", item.title, item.excerpt]
         moments.add(item.at.astimezone(zone))
         links |= {link(url) for url in [item.url or "", *_urls(item.content)] if url}
-        skipped = _NOT_STATED | ({"points"} if computed else frozenset())
+        skipped = NOT_STATED | ({"points"} if computed else frozenset())
         for record in item.content:
+            figures.add(record, skipped)
             stamps: list[tuple[str, datetime]] = [("now", now.astimezone(zone))]
             for key, leaf in _leaves(record, "", skipped):
-                if isinstance(leaf, bool) or leaf is None:
-                    continue
-                if isinstance(leaf, int | float):
-                    (percentages if _PERCENTAGE.search(key) else values).add(float(leaf))
-                    values.add(float(leaf))
+                if isinstance(leaf, int | float) or leaf is None:
                     continue
                 text = str(leaf)
                 words.append(text)
                 if _ISO.match(text):
                     stamps.append((key, _local(text, zone)))
-                elif not text.startswith(("http://", "https://")):
-                    values |= {float(found.replace(",", "")) for found in _INSIDE.findall(text)[:400]}
-                    values |= {float(WORDS[found.lower()]) for found in _SPELLED.findall(text)}
-                    percentages |= {float(found) for found in _PERCENT_IN_TEXT.findall(text)[:100]}
             moments |= {stamp for _, stamp in stamps}
             for (key, one), (other, two) in combinations(stamps[:_MOST_TIMES], 2):
                 for name, length in _SPANS.items():
-                    durations[name, round(abs(two - one) / length)].add((other, key))
+                    count = round(abs(two - one) / length)
+                    # Less than half of a unit is none, which is only said of the shortest.
+                    if count or name == "minute":
+                        durations[name, count].add((other, key))
         for _, leaf in _leaves(item.asked, "", frozenset()):
             words.append(str(leaf))
             if _ISO.match(str(leaf)):
                 moments.add(_local(str(leaf), zone))
-    counts |= {len({(item.service, item.ref) for item in evidence}), len({item.service for item in evidence})}
+    sizes = _sizes([record for item in evidence for record in item.content])
+    counts = {len(item.content) for item in evidence if item.service == "deus" or not computed}
+    if len({group for group, _ in sizes if group}) > 1:
+        # Of what is sorted into groups, a group of which nothing is there has none.
+        counts.add(0)
     return Facts(
-        values=frozenset(values),
-        percentages=frozenset(percentages),
+        figures=figures,
         counts=frozenset(counts),
-        sizes=_sizes([record for item in evidence for record in item.content]),
+        sources=frozenset({len(evidence), len({item.service for item in evidence})}),
+        sizes=sizes,
         moments=tuple(moments),
         durations={key: frozenset(found) for key, found in durations.items()},
         words="\n".join(words),
@@ -200,22 +212,3 @@ def _urls(value: Any) -> Iterator[str]:
 def _local(text: str, zone: ZoneInfo) -> datetime:
     stamp = datetime.fromisoformat(text)
     return stamp.astimezone(zone) if stamp.tzinfo else stamp.replace(tzinfo=zone)
-
-
-def _rounds(value: float, number: Number) -> bool:
-    """Whether a value, its sign dropped, is written as this figure: within half a unit of its last place."""
-    tolerance = Decimal(1).scaleb(-number.digits) / 2
-    return abs(Decimal(repr(abs(value))) - number.value) <= tolerance + Decimal("1e-9")
-
-
-def _reads(stamp: datetime, moment: Moment) -> bool:
-    if moment.weekday is not None and stamp.weekday() != moment.weekday:
-        return False
-    for name in ("year", "month", "day"):
-        written = getattr(moment, name)
-        if written is not None and getattr(stamp, name) != written:
-            return False
-    if moment.hour is None:
-        return True
-    written_minutes = moment.hour * 60 + (moment.minute or 0)
-    return abs(stamp.hour * 60 + stamp.minute - written_minutes) <= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 _SMALL = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -41,8 +42,8 @@ _WORD = re.compile(rf"\b({'|'.join(WORDS)})\b(?:[ -](week|day|hour|minute)s?\b)?
 class Number:
     """A figure as written, its sign dropped. `digits` counts decimals; `unit` is the unit of time behind it, if any.
 
-    `near` are the words that follow, up to the next figure or the end of that part of the sentence, `before` a few
-    characters that precede it.
+    `near` are the words that follow, up to the next figure or the end of that part of the sentence; `start` and `end`
+    are its place in the readable text. `sign` is 1 or -1 where one is written, `money` the sign of a currency.
     """
 
     text: str
@@ -51,7 +52,10 @@ class Number:
     percent: bool = False
     unit: str = ""
     near: str = ""
-    before: str = ""
+    start: int = 0
+    end: int = 0
+    sign: int = 0
+    money: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Mentions:
-    """All checkable statements of a text."""
+    """All checkable statements of a text; `readable` is its own words, in lower case, without links and quotations."""
 
     numbers: tuple[Number, ...] = ()
     times: tuple[Moment, ...] = ()
@@ -77,6 +81,7 @@ class Mentions:
     links: tuple[str, ...] = field(default=())
     unsafe: str = ""
     quotes: tuple[str, ...] = ()
+    readable: str = ""
 
     def empty(self) -> bool:
         return not (self.numbers or self.times or self.refs or self.links or self.unsafe or self.quotes)
@@ -101,12 +106,19 @@ def mentions(text: str) -> Mentions:
     rest = take(_MARKS, rest)
     quotes: list[str] = []
     rest = take(_QUOTE, take(_CODE, rest, quotes), quotes)
-    rest = take(_REF, rest.replace("\\", ""), refs)
+    readable = re.sub(r"\s", " ", rest.replace("\\", "").replace("\u2060", ""))
+
+    def ref(match: re.Match[str]) -> str:
+        refs.append(match.group(0))
+        return _blank(match)
+
+    # From here on what is taken leaves its room, so that figures keep their place in the readable text.
+    rest = _REF.sub(ref, readable)
 
     def iso(match: re.Match[str]) -> str:
         year, month, day, hour, minute = (int(part) if part else None for part in match.groups())
         times.append(Moment(match.group(0), year, month, day, hour, minute))
-        return " "
+        return _blank(match)
 
     def named(match: re.Match[str]) -> str:
         weekday, day, month, year, hour, minute = match.groups()
@@ -114,20 +126,34 @@ def mentions(text: str) -> Mentions:
         times.append(
             Moment(match.group(0), _int(year), MONTHS[month], int(day), _int(hour), _int(minute), named_day),
         )
-        return " "
+        return _blank(match)
 
     def clock(match: re.Match[str]) -> str:
         times.append(Moment(match.group(0), hour=int(match.group(1)), minute=int(match.group(2))))
-        return " "
+        return _blank(match)
 
     rest = _CLOCK.sub(clock, _DAY.sub(named, _ISO.sub(iso, rest)))
     numbers = [_number(match, rest) for match in _NUMBER.finditer(rest)]
     numbers += [
-        Number(m.group(0), Decimal(WORDS[m.group(1).lower()]), 0, unit=m.group(2) or "", near=_near(rest, m.end()))
+        Number(
+            m.group(0),
+            Decimal(WORDS[m.group(1).lower()]),
+            0,
+            unit=(m.group(2) or "").lower(),
+            near=_near(rest, m.end()),
+            start=m.start(),
+            end=m.end(),
+        )
         for m in _WORD.finditer(rest)
     ]
     return Mentions(
-        tuple(numbers), tuple(times), tuple(refs), tuple(links), unsafe(shown), tuple(_said(one) for one in quotes)
+        tuple(numbers),
+        tuple(times),
+        tuple(refs),
+        tuple(links),
+        unsafe(shown),
+        tuple(_said(one) for one in quotes),
+        readable.lower(),
     )
 
 
@@ -151,13 +177,40 @@ def _near(text: str, end: int) -> str:
     return re.split(r"[\d.;:(,]", text[end : end + 60].lower(), maxsplit=1)[0]
 
 
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match.group(0))
+
+
 def _number(match: re.Match[str], text: str) -> Number:
     digits = match["digits"].replace(",", "").replace(" ", "")
     part = match["part"] or ""
-    percent = match["percent"] is not None
-    unit, near = match["unit"] or "", _near(text, match.end())
-    before = text[max(0, match.start() - 16) : match.start()].lower()
-    return Number(match.group(0).strip(), Decimal(digits + part), max(0, len(part) - 1), percent, unit, near, before)
+    written = match.group(0)
+    return Number(
+        written.strip(),
+        Decimal(digits + part),
+        max(0, len(part) - 1),
+        percent=match["percent"] is not None,
+        unit=match["unit"] or "",
+        near=_near(text, match.end()),
+        start=match.start(),
+        end=match.end("percent") if match["percent"] else match.end("part") if part else match.end("digits"),
+        sign=1 if written.startswith("+") else -1 if written[0] in "-−" else 0,
+        money=text[match.start() - 1] if match.start() and text[match.start() - 1] in "$€£" else "",
+    )
+
+
+def reads(stamp: datetime, moment: Moment) -> bool:
+    """Whether a time, local to the reader, is this moment to the precision in which it is written."""
+    if moment.weekday is not None and stamp.weekday() != moment.weekday:
+        return False
+    for name in ("year", "month", "day"):
+        written = getattr(moment, name)
+        if written is not None and getattr(stamp, name) != written:
+            return False
+    if moment.hour is None:
+        return True
+    written_minutes = moment.hour * 60 + (moment.minute or 0)
+    return abs(stamp.hour * 60 + stamp.minute - written_minutes) <= 1
 
 
 def _int(text: str | None) -> int | None:

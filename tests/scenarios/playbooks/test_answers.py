@@ -6,13 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents.evidence import digest
 from agents.proof import judge
 from agents.record import Claim
-from tests.scenarios.playbooks.alterations import altered
+from tests.scenarios.playbooks.alterations import altered, misplaced
 from tests.scenarios.playbooks.company import OpenCompany, company_of
 
 BLOCKERS = {"iss-290", "iss-295", "iss-301", "pr-476", "msg-71", "msg-72"}
@@ -149,6 +150,26 @@ def test_evidence_is_what_claims_cite_and_hashes_to_what_is_stored(company: Open
 def test_an_altered_claim_does_not_pass_the_gate(
     company: OpenCompany, record_property: Callable[[str, object], None]
 ) -> None:
+    tried, slipped = _lied(company, lambda claim, _: altered(claim.text))
+    record_property("altered claims", f"{dict(tried)}, slipped {len(slipped)}")
+    assert slipped == []
+    assert tried.total() >= 500
+
+
+def test_a_true_figure_in_a_wrong_place_does_not_pass_the_gate(
+    company: OpenCompany, record_property: Callable[[str, object], None]
+) -> None:
+    tried, slipped = _lied(company, lambda claim, records: misplaced(claim.text, records))
+    record_property("misplaced figures", f"{dict(tried)}, slipped {len(slipped)}")
+    assert slipped == []
+    assert set(tried) == {"swap", "other field", "sign", "unit"}
+    assert tried.total() >= 400
+
+
+def _lied(
+    company: OpenCompany, lies: Callable[[Claim, list[dict[str, Any]]], Iterator[tuple[str, str]]]
+) -> tuple[Counter[str], list[tuple[str, str]]]:
+    """How many lies of which sort were told, and those that the gate let stand; every claim itself must stand."""
     zone, now = company.world.company.timezone, company.world.now
     tried: Counter[str] = Counter()
     slipped: list[tuple[str, str]] = []
@@ -158,16 +179,11 @@ def test_an_altered_claim_does_not_pass_the_gate(
         evidence = {item["id"]: company.evidence(run, item["id"]) for item in document["evidence"]}
         for claim in (Claim.model_validate(one) for one in document["claims"]):
             assert judge(claim, evidence, zone, now).outcome == "stands"
-            for what, text in altered(claim.text):
+            for what, text in lies(claim, [record for e in claim.evidence for record in evidence[e].content]):
                 tried[what] += 1
                 if judge(claim.model_copy(update={"text": text}), evidence, zone, now).outcome == "stands":
                     slipped.append((what, text))
-    said = "\n".join(f"{what}: {text}" for what, text in slipped)
-    record_property("altered claims", f"{dict(tried)}, slipped {len(slipped)}")
-    # A figure that the same evidence states of something else cannot be told from the right one.
-    assert len(slipped) <= 0.015 * tried.total(), said
-    assert {what for what, _ in slipped} <= {"figure"}, said
-    assert tried.total() >= 500
+    return tried, slipped
 
 
 def test_further_questions_build_on_the_answer_before(company: OpenCompany) -> None:

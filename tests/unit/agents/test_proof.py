@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agents.proof import judge, prove
@@ -75,6 +75,12 @@ def test_what_the_evidence_says_stands(text: str) -> None:
         "Seen first on Tue 10 Nov.",
         "Seen first at 12:19.",
         "Since 8 days.",
+        "1,512 people met it.",
+        "690 events since Mon 9 Nov.",
+        "690% of people met it.",
+        "$690 were lost.",
+        "2,041 people met it.",
+        "It was 0.216 people.",
         "Eleven people wrote.",
         "It says `error 999`.",
         "It says “code 12345”.",
@@ -86,6 +92,78 @@ def test_what_the_evidence_says_stands(text: str) -> None:
 )
 def test_what_it_does_not_say_is_dropped(text: str) -> None:
     assert judge(Claim(text=text, kind="fact", evidence=("e1",)), {"e1": ERROR}, NEW_YORK, AT).outcome == "dropped"
+
+
+REPORT = Evidence(
+    id="e1",
+    run="r",
+    step="s",
+    number=1,
+    service="deus",
+    verb="analyze.report",
+    title="Deus",
+    at=AT,
+    sha256="0" * 64,
+    content=(
+        {
+            "kind": "report_line",
+            "ref": "report:Sign-ups",
+            "label": "Sign-ups",
+            "last": 1904.0,
+            "before": 2436.0,
+            "change": -0.2184,
+        },
+        {
+            "kind": "report_line",
+            "ref": "report:Revenue",
+            "label": "Revenue",
+            "unit": "usd",
+            "last": 106330.0,
+            "before": 105252.0,
+            "change": 0.0102,
+        },
+        {
+            "kind": "annotation",
+            "title": "Rate limit",
+            "body": "The limit goes from 60 to 120 a minute for 15% of them.",
+        },
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sign-ups fell by 21.8%.",
+        "There were 1,904 sign-ups, down from 2,436.",
+        "Sign-ups: 1,904 after 2,436 (−21.8%); revenue: $106,330 after $105,252 (+1.0%).",
+        "Revenue rose to $106,330 from $105,252.",
+        "The rate limit goes from 60 to 120 a minute.",
+        "The limit concerns 15% of them.",
+    ],
+)
+def test_a_figure_stands_in_its_own_place(text: str) -> None:
+    assert judge(Claim(text=text, kind="fact", evidence=("e1",)), {"e1": REPORT}, NEW_YORK, AT).outcome == "stands"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sign-ups rose by 21.8%.",
+        "Sign-ups +21.8%.",
+        "Sign-ups fell by 1.0%.",
+        "Revenue −21.8%.",
+        "Sign-ups: 2,436 after 1,904.",
+        "There were 2,436 sign-ups, down from 1,904.",
+        "There were $1,904 sign-ups.",
+        "Revenue: €106,330 after €105,252.",
+        "Revenue: 1,904 after 2,436.",
+        "The rate limit goes from 120 to 60 a minute.",
+        "The limit concerns 60% of them.",
+    ],
+)
+def test_a_true_figure_does_not_stand_in_anothers_place(text: str) -> None:
+    assert judge(Claim(text=text, kind="fact", evidence=("e1",)), {"e1": REPORT}, NEW_YORK, AT).outcome == "dropped"
 
 
 def test_evidence_that_does_not_exist_drops_a_claim() -> None:
@@ -133,11 +211,14 @@ def test_an_answer_of_which_nothing_stands_abstains() -> None:
 
 
 @given(st.integers(min_value=13, max_value=10**6))
+@example(690)
+@example(1512)
+@example(2041)
 def test_an_altered_figure_is_never_shown(number: int) -> None:
     claim = Claim(text=f"{number:,} people met it.", kind="fact", evidence=("e1",))
     stands = judge(claim, {"e1": ERROR}, NEW_YORK, AT).outcome == "stands"
-    # The evidence's own figures, and those inside its texts: users, count, the id in its ref and URL.
-    assert stands == (number in {690, 1512, 2041})
+    # The evidence holds 1512 events, and 2041 in its ref and URL, but those are no people.
+    assert stands == (number == 690)
 
 
 @given(st.text(max_size=300))
