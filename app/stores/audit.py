@@ -14,6 +14,7 @@ from app.stores.schema import audit, audit_head
 
 GATHERED = "audit entries"
 PAGE = 500
+HEAD = sa.select(audit_head.c.n, audit_head.c.hash).with_for_update()
 
 
 def gather(connection: AsyncConnection) -> None:
@@ -31,17 +32,13 @@ async def append(connection: AsyncConnection, entries: Sequence[AuditEntry]) -> 
 
 
 async def settle(connection: AsyncConnection) -> None:
-    """Chains the entries that the transaction gathered. The update of the head makes writers wait for each other."""
+    """Chains the entries that the transaction gathered. The lock of the head makes writers wait for each other; the
+    database moves it along with each row, and refuses one that does not follow it."""
     entries: list[AuditEntry] = connection.info.pop(GATHERED, [])
     if not entries:
         return
-    taken = await connection.execute(
-        audit_head.update().values(n=audit_head.c.n + len(entries)).returning(audit_head.c.n, audit_head.c.hash)
-    )
-    head = taken.one()
-    rows = chained(entries, head.n - len(entries), head.hash)
-    await connection.execute(audit.insert(), [vars(row) for row in rows])
-    await connection.execute(audit_head.update().values(hash=rows[-1].hash, at=rows[-1].at))
+    head = (await connection.execute(HEAD)).one()
+    await connection.execute(audit.insert(), [vars(row) for row in chained(entries, head.n, head.hash)])
 
 
 class AuditLog:

@@ -5,22 +5,39 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from agents.audit import Anchor, AuditEntry, AuditRow
+from agents.ports import Turn
 from app.stores import audit as audit_table
 from app.stores.audit import AuditLog
 from app.stores.database import Database
+from app.stores.live import Live
 from app.stores.migrations import migrate
 from app.stores.postgres import Postgres
+from app.stores.runs import StoredRuns
 from app.stores.schema import audit, audit_head
 from app.stores.sqlite import SQLite
-from tests.contracts.test_store import store, turn
 from tests.postgres import fresh_database, server
-from tests.scenarios.engine.script import NOW
+
+NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
+
+
+class StillClock:
+    def now(self) -> datetime:
+        return NOW
+
+
+def store(database: Database) -> StoredRuns:
+    return StoredRuns(database, Live(), StillClock(), lambda connection, run, n: None)
+
+
+def turn(text: str) -> Turn:
+    return Turn(text, "ann", "test", "c1", NOW)
 
 
 @pytest.fixture(scope="session")
@@ -109,10 +126,15 @@ async def test_a_transaction_that_fails_leaves_no_row(database: Database) -> Non
     assert await AuditLog(database).verify() == (1, None)
 
 
-@pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit", "DELETE FROM audit_head"])
+FORGED = "INSERT INTO audit VALUES (3, 'now', 'noted', 'eve', NULL, '{}', 'x', 'y')"
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit", "DELETE FROM audit_head", FORGED]
+)
 async def test_the_database_refuses_to_change_the_log(database: Database, statement: str) -> None:
     await write(database, "a", "b")
-    with pytest.raises(sa.exc.DBAPIError, match="append-only"):
+    with pytest.raises(sa.exc.DBAPIError, match=r"append-only|does not follow the head"):
         async with database.write() as connection:
             await connection.execute(sa.text(statement))
     assert await AuditLog(database).verify() == (2, None)

@@ -42,14 +42,24 @@ sa.Table(
     sa.Index("consents_service", "service", "at"),
 )
 
+# The database itself moves the head along with each row, and takes only the row that follows it.
 REFUSAL = "the audit log is append-only"
+BROKEN = "the row does not follow the head of the audit chain"
+FOLLOWS = "EXISTS (SELECT 1 FROM audit_head WHERE n = new.n - 1 AND hash = new.previous)"
+ADVANCE = "UPDATE audit_head SET n = new.n, hash = new.hash, at = new.at"
 SQLITE = (
+    f"CREATE TRIGGER audit_follows BEFORE INSERT ON audit WHEN NOT {FOLLOWS} "
+    f"BEGIN SELECT RAISE(ABORT, '{BROKEN}'); END",
+    f"CREATE TRIGGER audit_advances AFTER INSERT ON audit BEGIN {ADVANCE}; END",
     f"CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
     f"CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
     f"CREATE TRIGGER audit_head_stays BEFORE DELETE ON audit_head BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
 )
 POSTGRES = (
     f"CREATE FUNCTION audit_refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{REFUSAL}'; END $$",
+    "CREATE FUNCTION audit_follows() RETURNS trigger LANGUAGE plpgsql AS "
+    f"$$ BEGIN IF NOT {FOLLOWS} THEN RAISE EXCEPTION '{BROKEN}'; END IF; {ADVANCE}; RETURN new; END $$",
+    "CREATE TRIGGER audit_follows BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION audit_follows()",
     "CREATE TRIGGER audit_keeps BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refuses()",
     "CREATE TRIGGER audit_stays BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_refuses()",
     "CREATE TRIGGER audit_head_stays BEFORE DELETE ON audit_head FOR EACH ROW EXECUTE FUNCTION audit_refuses()",
