@@ -29,6 +29,7 @@ from agents.planners.glossary import gloss, language
 from agents.planners.intent import Decision, IntentMatcher, Thresholds, judge
 from agents.planners.slots.change import Change
 from agents.planners.slots.fill import Slots, fill
+from agents.planners.slots.names import namesake
 from agents.planners.slots.vocabulary import Match, Vocabulary
 from app.embedding import MiniLMEmbedder
 from bench.bound import shared_data
@@ -111,9 +112,10 @@ def blind() -> list[Bound]:
     for intent, sentences in document["sentences"].items():
         for sentence in sentences:
             began, worked = time.perf_counter(), time.process_time()
-            vector = vectors.embedder.embed_now([gloss(sentence["q"])])[0]
-            verdict = matcher.decide(sentence["q"], vector)
             slots = fill(sentence["q"], now=now, timezone=document["timezone"], vocabulary=vocabulary)
+            asked = namesake(sentence["q"], slots.person)
+            vector = vectors.embedder.embed_now([gloss(asked)])[0]
+            verdict = matcher.decide(asked, vector)
             tally.milliseconds.append((time.perf_counter() - began) * 1000)
             tally.worked.append((time.process_time() - worked) * 1000)
             tally.add(intent, sentence, verdict.decision, [name for name, _ in verdict.nearest])

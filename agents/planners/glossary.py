@@ -1,6 +1,6 @@
-"""German and Spanish words of the trade, in English: enough for the English encoder to see what a sentence is about.
+"""German, Spanish, Portuguese and French words of the trade, in English.
 
-No translation: word for word, without grammar.
+Enough for the English encoder to see what a sentence is about. No translation: word for word, without grammar.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agents.planners.glossary_romance import FRENCH, FRENCH_SIGNS, PORTUGUESE, PORTUGUESE_SIGNS, ROMANCE_PHRASES
 from agents.planners.glossary_words import ENGLISH_SIGNS, GERMAN, GERMAN_SIGNS, PHRASES, SPANISH, SPANISH_SIGNS
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -19,13 +20,19 @@ _DAY_PART = re.compile(
 
 
 def language(text: str) -> str:
-    """The likeliest of `en`, `de`, `es`, by small words, umlauts and inverted marks; else English."""
+    """The likeliest of `en`, `de`, `es`, `pt`, `fr`, by small words and by letters of their own; else English."""
     lowered = text.casefold()
     words = _WORD.findall(re.sub(r"\d\s?[ap]m\b", "", lowered))
     german = sum(word in GERMAN_SIGNS for word in words) + (2 if re.search("[äöüß]", lowered) else 0)
     spanish = sum(word in SPANISH_SIGNS for word in words) + (3 if re.search("[¿¡ñ]", lowered) else 0)
     spanish += 1 if re.search("[áéíóú]", lowered) else 0
     english = sum(word in ENGLISH_SIGNS for word in words)
+    portuguese = sum(word in PORTUGUESE_SIGNS for word in words) + (3 if re.search("[ãõ]", lowered) else 0)
+    portuguese += 1 if re.search("[áéíóúâêôç]", lowered) else 0
+    french = sum(word in FRENCH_SIGNS for word in words) + (2 if re.search("[èêàœûîùç]", lowered) else 0)
+    # One small word is no sign: "um" and "des" are German as well.
+    if max(portuguese, french) > max(german, spanish, english, 1):
+        return "pt" if portuguese >= french else "fr"
     if max(german, spanish) == 0 or english >= max(german, spanish):
         return _unsigned_language(words) if english == 0 else "en"
     return "de" if german >= spanish else "es"
@@ -48,7 +55,7 @@ class Glossed:
 
 
 def gloss(text: str) -> str:
-    """The sentence with the German or Spanish words that are known put into English; unchanged where it is English."""
+    """The sentence with the foreign words that are known put into English; unchanged where it is English."""
     return aligned(text).text
 
 
@@ -62,13 +69,21 @@ def aligned(text: str) -> Glossed:
     length = 0
     for match in _PIECES[found].finditer(text):
         piece = match[0]
-        english = PHRASES[found].get(bare(piece)) or (_TABLES[found].look_up(piece) if match["word"] else piece)
+        english = _PHRASES[found].get(bare(piece).replace("’", "'"))
+        if english is None:
+            english = _TABLES[found].look_up(piece) if match["word"] else piece
         english = english.replace("¿", "").replace("¡", "")
         out.append(english)
         if not piece.isspace():
             parts.append((length, length + len(english), match.start(), match.end()))
         length += len(english)
     return Glossed("".join(out), text, tuple(parts))
+
+
+def meaning(word: str, tongue: str) -> str:
+    """A word of one of the languages in English, part by part ("ont-elles" → "have they"); itself where unknown."""
+    table = _TABLES.get(tongue)
+    return " ".join(table.look_up(part) for part in _WORD.findall(word)) if table else word
 
 
 def bare(word: str) -> str:
@@ -101,17 +116,26 @@ class _Glossary:
         return word
 
 
-_TABLES = {"de": _Glossary(GERMAN), "es": _Glossary(SPANISH)}
+_TABLES = {
+    "de": _Glossary(GERMAN),
+    "es": _Glossary(SPANISH),
+    "pt": _Glossary(PORTUGUESE),
+    "fr": _Glossary(FRENCH),
+}
+_PHRASES = PHRASES | ROMANCE_PHRASES
 
 
 def _pieces(phrases: Iterable[str]) -> re.Pattern[str]:
-    accented = {"a": "[aáä]", "e": "[eé]", "i": "[ií]", "o": "[oóö]", "u": "[uúü]", "n": "[nñ]", " ": r"\s+"}
+    accented = {
+        "a": "[aáäàâã]", "e": "[eéèêë]", "i": "[iíîï]", "o": "[oóöôõ]", "u": "[uúüùû]", "n": "[nñ]", "c": "[cç]",
+        "'": "['’]", " ": r"\s+",
+    }  # fmt: skip
     longest_first = sorted(phrases, key=len, reverse=True)
     known = "|".join("".join(accented.get(char, char) for char in phrase) for phrase in longest_first)
-    return re.compile(rf"\b(?:{known})\b|(?P<word>[^\W\d_]+)|\s+|.", re.IGNORECASE | re.DOTALL)
+    return re.compile(rf"\b(?:{known})(?:\b|(?<=['’]))|(?P<word>[^\W\d_]+)|\s+|.", re.IGNORECASE | re.DOTALL)
 
 
-_PIECES = {name: _pieces(phrases) for name, phrases in PHRASES.items()}
+_PIECES = {name: _pieces(phrases) for name, phrases in _PHRASES.items()}
 
 
 def _unsigned_language(words: list[str]) -> str:

@@ -19,6 +19,7 @@ from agents.planners.playbook_file import Playbook
 from agents.planners.situation_slots import filled
 from agents.planners.slots import metric as metric_slot
 from agents.planners.slots.fill import Slots, fill, phrases_to_embed
+from agents.planners.slots.names import namesake
 from agents.planners.slots.vocabulary import Vocabulary
 from agents.planners.unknown import unknown_milestone
 from agents.ports import Embedder, PlanHeader, Situation, StepResult
@@ -66,7 +67,7 @@ class PlaybookPlanner:
                     "I am not sure what to change in what I said before: I know no such person, time, number, segment "
                     "or record. Can you say it as a whole question?"
                 )
-            name = await self.choose(situation.turn.text)
+            name = await self.choose(namesake(situation.turn.text, said.person))
             values = filled(situation, said)
             if values["metric"]:
                 values["where"] = selection(situation.turn.text, situation.metrics[values["metric"]])

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from agents.planners.glossary import Glossed, bare
 from agents.planners.slots.vocabulary import Match
 
+# The colleague of whom the playbooks' example sentences speak.
+COLLEAGUE = "Sarah"
 _LEGAL = frozenset(
     [
         "inc",
@@ -50,6 +52,14 @@ def find_person(glossed: Glossed, people: Sequence[str]) -> Match | None:
                 found.append((score, hit.start(), person, hit.span()))
                 break
     return _best(glossed, found)
+
+
+def namesake(text: str, person: Match | None) -> str:
+    """The sentence as it would be of the colleague in the examples: which of them is meant changes no intent."""
+    if person is None or not person.sure or not person.text:
+        return text
+    suffix = "'s" if re.search(r"['’]s?$", person.text) else ""
+    return text.replace(person.text, COLLEAGUE + suffix)
 
 
 def find_customer(glossed: Glossed, customers: Sequence[str]) -> Match | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from agents.planners.glossary import bare
+from agents.planners.glossary import bare, language, meaning
 
 _STOP_WORDS = (
     "a an the and or but of to in on at for by with from into about around after before since until between over "
@@ -38,25 +38,50 @@ _STOP_WORDS = (
     "decisiones guia estado arregla corrige repara crea abre tarea escala pasa paso "
 )
 _STOP = frozenset(_STOP_WORDS.split())
+# What stays without sense even where a sentence says "about …": there the words of the trade are what it is about.
+_EMPTY_TEXT = (
+    "a an the and or but of to in on at for by with from about is are was were be been do does did has have had "
+    "what who which how where when i we you he she it they me us him her them my our your his its their this that "
+    "these those there here some any all please last next week weeks month months today yesterday tomorrow der die "
+    "das den dem des ein eine einen einem einer und oder von vom zu zum zur im unser unsere unserem el la las los "
+    "un una unos unas y o de del al en con nuestro nuestra"
+)
+_EMPTY = frozenset(_EMPTY_TEXT.split())
+_ABOUT = re.compile(
+    r"\b(?:about|regarding|concerning|über|sobre|acerca de|respecto a|a respeito d[eao]s?|à propos d(?:es?|u)|"
+    r"au sujet d(?:es?|u))\s+(?P<rest>(?!(?:an?|half|\d+)\b[^?]*\b(?:hours?|days?|weeks?|percent|ago)\b|\d).+)",
+    re.IGNORECASE | re.DOTALL,
+)
 _LIGHT = frozenset(["new", "the", "my", "our"])
 _WORD = re.compile(r"#?[^\W_]+(?:[-./'’][^\W_]+)*")
 _TITLE = re.compile(r"^[^:]{3,60}:\s+(?P<rest>.{3,})$", re.DOTALL)
 
 
 def find(text: str, taken: Iterable[str] = ()) -> str | None:
-    """The remaining words in their order and spelling, or all that follows a colon; None where nothing remains."""
+    """The remaining words in their order and spelling, or all that follows a colon; None where nothing remains.
+
+    After "about" the words of the trade remain too: a document "about escalating bugs" is about just that.
+    """
     titled = _TITLE.match(text.strip())
     if titled:
         return titled["rest"].strip().rstrip(".")
     rest = text
     for phrase in sorted(filter(None, taken), key=len, reverse=True):
         rest = re.sub(rf"(?<!\w){re.escape(phrase)}(?:['’]s)?(?!\w)", " ", rest, flags=re.IGNORECASE)
-    kept = [word for word in _WORD.findall(rest) if not _is_stop(word)]
+    tongue = language(text)
+    about = _ABOUT.search(rest)
+    kept = [word for word in _WORD.findall(about["rest"]) if not _is_in(_EMPTY, word, tongue)] if about else []
+    if not any(not _is_in(_STOP, word, tongue) for word in kept) and len(kept) < 2:
+        kept = [word for word in _WORD.findall(rest) if not _is_in(_STOP, word, tongue)]
     while kept and kept[0].lower() in _LIGHT:
         kept.pop(0)
     return " ".join(kept) or None
 
 
-def _is_stop(word: str) -> bool:
+def _is_in(words: frozenset[str], word: str, tongue: str) -> bool:
+    """Whether a word is one of those, by itself or by what it means."""
     folded = bare(word).replace("’", "'").removesuffix("'s")
-    return folded in _STOP or (len(folded) == 1 and not folded.isdigit())
+    if folded in words or (len(folded) == 1 and not folded.isdigit()):
+        return True
+    english = meaning(word, tongue).lower().split() if tongue in ("pt", "fr") else []
+    return bool(english) and all(part in words for part in english)

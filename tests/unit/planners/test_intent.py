@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import yaml
 
-from agents.planners.glossary import gloss
+from agents.planners.glossary import aligned, gloss
 from agents.planners.intent import Decision, IntentMatcher, Thresholds, judge
+from agents.planners.slots.names import find_person, namesake
 from app.embedding import MiniLMEmbedder
 
 WORLD_QUESTIONS = {
@@ -38,6 +39,32 @@ WORLD_QUESTIONS = {
 @pytest.mark.parametrize(("question", "intent"), WORLD_QUESTIONS.items())
 def test_questions_of_the_worlds(question: str, intent: str, matcher: IntentMatcher, embedder: MiniLMEmbedder) -> None:
     assert matcher.decide(question, embedder.embed_now([gloss(question)])[0]).intent == intent
+
+
+@pytest.mark.parametrize(
+    ("question", "intent"),
+    [
+        ("What should Yusuf work on?", "my_work"),
+        ("which reviews wait for Yusuf", "my_work"),
+        ("What is Yusuf working on?", "status"),
+        ("Find the document about escalating bugs", "find_documents"),
+        ("is there a doc about fixing flaky tests", "find_documents"),
+        ("Escalate the critical bugs", "escalate_bugs"),
+        ("Por que os cadastros caíram 20% na semana passada?", "metric_change"),
+        ("O que está bloqueando o marco de autenticação?", "blockers"),
+        ("Encontre documentos sobre preços", "find_documents"),
+        ("Pourquoi les inscriptions ont-elles chuté de 20 % la semaine dernière ?", "metric_change"),
+        ("Sur quoi dois-je travailler aujourd'hui ?", "my_work"),
+        ("Que livrons-nous cette semaine ?", "shipping"),
+        ("Quelle heure est-il à Tokyo ?", None),
+        ("Quem vai ganhar a Copa do Mundo?", None),
+    ],
+)
+def test_questions_about_others_about_doing_and_in_other_languages(
+    question: str, intent: str | None, matcher: IntentMatcher, embedder: MiniLMEmbedder
+) -> None:
+    asked = namesake(question, find_person(aligned(question), ["Yusuf Demir"]))
+    assert matcher.decide(asked, embedder.embed_now([gloss(asked)])[0]).intent == intent
 
 
 def test_the_worlds_ask_nothing_else(shared: Path) -> None:

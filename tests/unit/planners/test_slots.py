@@ -160,6 +160,11 @@ def test_refs(text: str, refs: tuple[str, ...]) -> None:
         ("Create an issue: the footer links are dead", "the footer links are dead"),
         ("help", "help"),
         ("what is it?", None),
+        ("Find the document about escalating bugs", "escalating bugs"),
+        ("do we have anything about creating issues", "creating issues"),
+        ("What do we know about it?", None),
+        ("Encontre documentos sobre preços", "preços"),
+        ("Trouve le document à propos des remboursements", "remboursements"),
     ],
 )
 def test_topics(text: str, expected: str | None) -> None:
@@ -172,6 +177,10 @@ def test_topics(text: str, expected: str | None) -> None:
         ("Warum sind die Anmeldungen gefallen?", "de", "why are the signups dropped?"),
         ("¿Por qué cayeron los registros?", "es", "why dropped the signups?"),
         ("why did signups drop since 9am", "en", "why did signups drop since 9am"),
+        ("Por que os cadastros caíram?", "pt", "why the signups dropped?"),
+        ("Pourquoi les inscriptions ont chuté ?", "fr", "why the signups have dropped ?"),
+        ("Qu’est-ce qui bloque l’export ?", "fr", "what blocking the export ?"),
+        ("Bugs abiertos esta semana", "es", "bugs open this week"),
     ],
 )
 def test_glosses(text: str, tongue: str, english: str) -> None:
