@@ -21,18 +21,12 @@ from agents.ports import StepResult
 from agents.record import Frozen
 from tools.kit.analysis import Analysis
 from tools.kit.tool import Verb, Write, verbs
-from tools.nouns import Noun, kinds
+from tools.nouns import Noun, Receipt
 
-# Fields whose text the service issues, in every noun. All other text was written by somebody.
-ISSUED = frozenset({"service", "ref", "url", "sha", "merge_sha", "rollback_of", "effect", "group"})
 # Arguments that look a record up by words.
 SEARCHED = frozenset({"text", "words", "query"})
 # Arguments whose value only members of the company give to a record, wherever it came from.
 SET_BY_MEMBERS = frozenset({"priority", "assignee", "team", "labels", "milestone", "environment", "key", "ref"})
-# Records that nobody outside the company can make; of every other kind a stranger may have made one.
-MADE_BY_MEMBERS = frozenset(
-    {"deployment", "flag", "flag_change", "document", "alert", "incident", "person", "metric", "commit", "receipt"}
-)
 _NUMBERS_AND_TIMES = (bool, int, float, date, datetime, timedelta, AwareDatetime)
 MOST_SOURCES = 8
 MOST_EXCERPT = 240
@@ -138,11 +132,10 @@ def _of_reference(reference: str, plan: Plan, results: Mapping[str, StepResult])
     verb = verbs().get(origin.verb)
     if verb is not None and issubclass(verb, Write) and bound(origin, plan):
         # The receipt of the run's own write: its link and number come from the service.
-        return () if _issued(path, ("receipt",)) else everything
+        return () if _issued(path, (Receipt,)) else everything
     if not bound(origin, plan) or verb is None or issubclass(verb, Analysis):
         return _behind(origin, plan, results) or everything
-    found = {noun.kind for noun in result.nouns} or {verb.returns.kind}
-    if not _issued(path, found):
+    if not _issued(path, {type(noun) for noun in result.nouns} or {verb.returns}):
         return everything
     return () if selected(origin, plan, verb, results, path) else everything
 
@@ -156,7 +149,7 @@ def selected(origin: Step, plan: Plan, verb: type[Verb], results: Mapping[str, S
     if any(_of_value(value, plan, results) for value in origin.args.values()):
         return False
     result = results.get(origin.id, StepResult(origin.id, "waiting"))
-    inside = {noun.kind for noun in result.nouns} <= MADE_BY_MEMBERS and verb.returns.kind in MADE_BY_MEMBERS
+    inside = verb.returns.by_members and all(noun.by_members for noun in result.nouns)
     if any(origin.args.get(name) for name in SEARCHED & set(verb.model_fields)):
         return inside and len(result.nouns) == 1
     chosen = inside or any(origin.args.get(name) for name in SET_BY_MEMBERS & set(verb.model_fields))
@@ -180,14 +173,12 @@ def _behind(origin: Step, plan: Plan, results: Mapping[str, StepResult]) -> tupl
     return tuple(dict.fromkeys((*chosen, *found)))[:MOST_SOURCES]
 
 
-def _issued(path: str, found: Iterable[str]) -> bool:
+def _issued(path: str, found: Iterable[type[Noun]]) -> bool:
     """Whether the end of a path is a field that no one can write words into, in every kind of noun that it may meet."""
     parts = [part for part in path.replace("[", ".[").split(".") if part and not part.startswith("[")]
     if len(parts) != 1:
         return False
-    known = kinds()
-    classes = [known.get(kind, Noun) for kind in found]
-    return all(parts[0] in ISSUED or _wordless(one, parts[0]) for one in classes)
+    return all(parts[0] in noun.issued or _wordless(noun, parts[0]) for noun in found)
 
 
 def _wordless(noun: type[Noun], field: str) -> bool:

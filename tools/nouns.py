@@ -16,11 +16,15 @@ class Noun(BaseModel):
     """One record of one service.
 
     `ref` is what a person would quote and what verbs take back ("acme/portal#482", "ENG-311", "dpl_8f3…");
-    `url` opens the record at its service; `at` is when it began or was created (aware, UTC).
+    `url` opens the record at its service; `at` is when it began or was created (aware, UTC). `issued` names the text
+    fields that the service itself gives out and nobody can write words into; `by_members` says that only members of
+    the company make such records.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str] = "noun"
+    issued: ClassVar[frozenset[str]] = frozenset({"service", "ref", "url"})
+    by_members: ClassVar[bool] = False
 
     service: str
     ref: str
@@ -41,6 +45,8 @@ class Receipt(Noun):
     """
 
     kind: ClassVar[str] = "receipt"
+    issued: ClassVar[frozenset[str]] = Noun.issued | {"effect"}
+    by_members: ClassVar[bool] = True
     effect: str
     verb: str
     approved_by: tuple[str, ...] = ()
@@ -59,6 +65,7 @@ class Person(Noun):
     """A member of the company as one service knows them. `at` is when the account was made, or the epoch if unknown."""
 
     kind: ClassVar[str] = "person"
+    by_members: ClassVar[bool] = True
     name: str
     handle: str = ""
     email: str | None = None
@@ -87,6 +94,7 @@ class PullRequest(Noun):
     """A proposed change of code. `files` is empty until `pulls.get` or `pulls.diff` filled it."""
 
     kind: ClassVar[str] = "pull_request"
+    issued: ClassVar[frozenset[str]] = Noun.issued | {"merge_sha"}
     number: int
     repo: str
     body: str = ""
@@ -111,6 +119,7 @@ class Commit(Noun):
     """One commit of the default branch; `title` is the message's first line. `ref` is the full SHA."""
 
     kind: ClassVar[str] = "commit"
+    by_members: ClassVar[bool] = True
     repo: str
     author: str = ""
     message: str = ""
@@ -137,6 +146,8 @@ class Deployment(Noun):
     """A release of one service (`component`: web, api, worker…) to one environment."""
 
     kind: ClassVar[str] = "deployment"
+    issued: ClassVar[frozenset[str]] = Noun.issued | {"sha", "rollback_of"}
+    by_members: ClassVar[bool] = True
     component: str
     environment: Literal["production", "preview", "staging"]
     state: Literal["success", "failed", "building", "cancelled"]
@@ -220,6 +231,7 @@ class Document(Noun):
     """A page or a file of prose; `content` is empty in search results of services that return only titles."""
 
     kind: ClassVar[str] = "document"
+    by_members: ClassVar[bool] = True
     path: str | None = None
     content: str = ""
     updated_at: AwareDatetime | None = None
@@ -232,6 +244,7 @@ class Alert(Noun):
     """A monitor that fired. `component` is the part of the company's own system that it watches."""
 
     kind: ClassVar[str] = "alert"
+    by_members: ClassVar[bool] = True
     component: str = ""
     severity: Literal["critical", "warning", "info"] = "warning"
     resolved_at: AwareDatetime | None = None
@@ -241,6 +254,7 @@ class Incident(Noun):
     """Something that was broken and how it was mended."""
 
     kind: ClassVar[str] = "incident"
+    by_members: ClassVar[bool] = True
     component: str = ""
     body: str = ""
     resolved_at: AwareDatetime | None = None
@@ -253,6 +267,7 @@ class Flag(Noun):
     """A feature flag as it stands now; `rollout` is the percentage of those whom `where` selects."""
 
     kind: ClassVar[str] = "flag"
+    by_members: ClassVar[bool] = True
     key: str
     rollout: float
     where: Where = Field(default_factory=dict)
@@ -263,6 +278,7 @@ class FlagChange(Noun):
     """A change of a feature flag: rollout percentage before and after, for those whom `where` selects."""
 
     kind: ClassVar[str] = "flag_change"
+    by_members: ClassVar[bool] = True
     key: str
     before: float | None
     after: float | None
