@@ -214,6 +214,8 @@ class Figures:
         text = said.readable
         places: list[tuple[int, int, frozenset[int]]] = []
         for name, owners in self._callings.items():
+            if name not in text:
+                continue
             for match in re.finditer(rf"(?<![\w#]){re.escape(name)}(?!\w)", text):
                 places.append((match.start(), match.end(), owners))
         # A name inside a longer one names nothing.

@@ -10,6 +10,7 @@ import httpx
 
 from app.demo.vendors.vendor import Demo
 from tests.companies import BASE
+from tests.demo.exchanges import noted
 from tests.descriptions import description, problems
 from tools.kit.connector import Connector
 from tools.verbs import (
@@ -49,13 +50,7 @@ async def test_every_exchange_with_the_connector_is_as_described(
 ) -> None:
     spec = description(shared / "vendor" / "specs" / "github" / "rest.api.github.com.json.gz")
     github = await connect("github", each_world)
-    exchanges: list[httpx.Response] = []
-
-    async def note(response: httpx.Response) -> None:
-        await response.aread()
-        exchanges.append(response)
-
-    github.wire._client.event_hooks = {"response": [note]}
+    exchanges = noted(github)
     await github.check()
     found = await github.call(PullsSearch())
     await github.call(PullsSearch(text="form page", author="sarah"))

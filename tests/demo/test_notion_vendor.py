@@ -10,6 +10,7 @@ import pytest
 
 from app.demo.vendors.vendor import Demo
 from tests.companies import BASE
+from tests.demo.exchanges import noted
 from tests.descriptions import description, problems
 from tools.kit.connector import Connector
 from tools.verbs import DocumentsRead, DocumentsSearch
@@ -46,13 +47,7 @@ def plans(tmp_path: Path) -> Path:
 async def test_every_exchange_with_the_connector_is_as_described(connect: Connect, shared: Path, plans: Path) -> None:
     spec = description(shared / "vendor" / "specs" / "notion" / "notion-openapi.json.gz")
     notion = await connect("notion", plans)
-    exchanges: list[httpx.Response] = []
-
-    async def note(response: httpx.Response) -> None:
-        await response.aread()
-        exchanges.append(response)
-
-    notion.wire._client.event_hooks = {"response": [note]}
+    exchanges = noted(notion)
     await notion.check()
     for document in await notion.call(DocumentsSearch(text="plan")):
         await notion.call(DocumentsRead(ref=document.ref))

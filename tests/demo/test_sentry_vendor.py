@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from tests.companies import BASE, demo_of
+from tests.demo.exchanges import noted
 from tests.descriptions import description, problems
 from tools.kit.connector import Connector
 from tools.verbs import ErrorsEvents, ErrorsGet, ErrorsSearch
@@ -25,13 +26,7 @@ async def test_every_exchange_with_the_connector_is_as_described(
 ) -> None:
     spec = description(shared / "vendor" / "specs" / "sentry" / "openapi-derefed.json.gz")
     connector = await connect("sentry", each_world)
-    exchanges: list[httpx.Response] = []
-
-    async def note(response: httpx.Response) -> None:
-        await response.aread()
-        exchanges.append(response)
-
-    connector.wire._client.event_hooks = {"response": [note]}
+    exchanges = noted(connector)
     await connector.check()
     for group in await connector.call(ErrorsSearch(state="unresolved")):
         await connector.call(ErrorsGet(ref=group.ref))

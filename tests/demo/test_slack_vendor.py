@@ -15,6 +15,7 @@ from jsonschema import Draft4Validator  # type: ignore[import-untyped]
 from app.demo.refs import channel_id, user_id
 from tests.companies import demo_of
 from tests.connectors.writing import Fresh
+from tests.demo.exchanges import noted
 from tools.kit.connector import Connector
 from tools.verbs import MessagesSearch, MessagesThread, PeopleFind
 
@@ -37,13 +38,7 @@ async def test_every_exchange_with_the_connector_is_as_described(
 ) -> None:
     spec = load(shared / "vendor" / "specs" / "slack" / "web_openapi_v2.json.gz")
     connector = await connect("slack", each_world)
-    exchanges: list[httpx.Response] = []
-
-    async def note(response: httpx.Response) -> None:
-        await response.aread()
-        exchanges.append(response)
-
-    connector.wire._client.event_hooks = {"response": [note]}
+    exchanges = noted(connector)
     await connector.check()
     messages = await connector.call(MessagesSearch())
     await connector.call(MessagesThread(ref=messages[0].ref))
