@@ -25,10 +25,16 @@ from graphql import (
 
 from app.demo.vendors.linear import schema
 from app.demo.vendors.vendor import Demo
-from tools.linear import ISSUE, ISSUES, PAGE, SIGHT, USERS
+from tools.linear import ISSUE, ISSUES, PAGE, SIGHT, USERS, linking, naming, writing
 
 AUTH = {"Authorization": "demo-linear"}
-DOCUMENTS = {"issues": ISSUES, "issue": ISSUE, "users": USERS, "sight": SIGHT}
+WRITTEN = {
+    f"{module.__name__}.{name}": text
+    for module in (linking, naming, writing)
+    for name, text in vars(module).items()
+    if isinstance(text, str) and text.strip().startswith(("query", "mutation"))
+}
+DOCUMENTS = {"issues": ISSUES, "issue": ISSUE, "users": USERS, "sight": SIGHT, **WRITTEN}
 Client = Callable[[str, Path], httpx.AsyncClient]
 DemoOf = Callable[[Path], Demo]
 

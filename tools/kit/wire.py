@@ -194,9 +194,9 @@ class Wire:
     def _timed_out(self) -> TimedOut:
         return TimedOut(f"{self.service} did not answer within {self.options.timeout:g} s.", service=self.service)
 
-    async def graphql(self, path: str, query: str, variables: Mapping[str, Json]) -> Json:
-        """Sends a GraphQL query and returns its `data`; GraphQL errors become the same typed errors as HTTP's."""
-        answer = await self.post(path, {"query": query, "variables": dict(variables)})
+    async def graphql(self, path: str, query: str, variables: Mapping[str, Json], *, repeat: bool = True) -> Json:
+        """Sends a GraphQL query and returns its `data`; GraphQL errors become the typed errors. `repeat` as in `post`."""
+        answer = await self.post(path, {"query": query, "variables": dict(variables)}, repeat=repeat)
         if not isinstance(answer.data, dict):
             raise Malformed(f"{self.service} answered a GraphQL query without an object.", service=self.service)
         errors = answer.data.get("errors")
@@ -212,6 +212,8 @@ class Wire:
             return self._refused(message)
         if "RATELIMITED" in code:
             return RateLimited(f"{self.service}'s rate limit is used up.", service=self.service)
+        if "INTERNAL" in code:
+            return Unavailable(f"{self.service} failed: {message}", service=self.service)
         if "not found" in message.lower() or "NOT_FOUND" in code:
             return NotFound(f"{self.service}: {message}", service=self.service)
         return BadArgument(f"{self.service}: {message}", service=self.service)

@@ -17,6 +17,7 @@ from tools.kit.instants import stamp
 from tools.kit.paging import by_cursor, first
 from tools.kit.wire import Json, WireOptions
 from tools.kit.words import query_words, says
+from tools.linear.linking import LinkIssue
 from tools.linear.records import IDENTIFIER, OPEN, PRIORITIES, Record, pull_of, state_of
 from tools.linear.writing import ACTIONS
 from tools.nouns import Issue, Person
@@ -76,7 +77,7 @@ class Linear(Connector):
     name = "linear"
     title = "Linear"
     Settings = LinearSettings
-    actions = ACTIONS
+    actions = (*ACTIONS, LinkIssue)
 
     @classmethod
     def wire_options(cls, settings: LinearSettings) -> WireOptions:

@@ -122,7 +122,7 @@ class Desk:
                     new |= {"priority": float(value), "priorityLabel": LABELS[value]}
                 case "stateId":
                     state = _found("WorkflowState", record["team"]["states"].nodes, value)
-                    new |= {"state": state, **_dates(record, state["type"], moment)}
+                    new |= _moved(record, state, moment)
         record.update(new)
         assignee = record["assignee"]
         if assignee and assignee not in record["subscribers"].nodes:
@@ -242,11 +242,14 @@ def _new_id(kind: str, given: str | None, taken: list[str], otherwise: str) -> s
     return given
 
 
-def _dates(record: Record, kind: str, moment: str | None) -> Record:
-    """When an issue was begun and ended, after it came into a state of this kind."""
-    begun = kind in ("started", "completed")
+def _moved(record: Record, state: Record, moment: str | None) -> Record:
+    """An issue's state, and when it was begun and ended, after it came into that state."""
+    if state is record["state"]:
+        return {}
+    kind = state["type"]
     return {
-        "startedAt": record["startedAt"] or moment if begun else None,
+        "state": state,
+        "startedAt": record["startedAt"] or moment if kind in ("started", "completed") else None,
         "completedAt": moment if kind == "completed" else None,
         "canceledAt": moment if kind == "canceled" else None,
     }

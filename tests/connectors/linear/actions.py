@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from tests.actions import Sample
 from tools.kit.action import Change, Landed
 from tools.linear import Linear
+from tools.linear.linking import DETACH, UNRELATE
 from tools.linear.writing import ARCHIVE, DELETE_COMMENT, UPDATE
-from tools.writes import IssuesComment, IssuesCreate, IssuesUpdate
+from tools.writes import IssuesComment, IssuesCreate, IssuesLink, IssuesUpdate
 
 NO_ISSUE = "WEB-99999"
 
@@ -23,6 +24,14 @@ async def archived(linear: Linear, change: Change, landed: Landed) -> None:
 
 async def comment_deleted(linear: Linear, change: Change, landed: Landed) -> None:
     await linear.ask(DELETE_COMMENT, {"id": landed.undo["id"]})
+
+
+async def unrelated(linear: Linear, change: Change, landed: Landed) -> None:
+    await linear.ask(UNRELATE, {"id": landed.undo["id"]})
+
+
+async def detached(linear: Linear, change: Change, landed: Landed) -> None:
+    await linear.ask(DETACH, {"id": landed.undo["id"]})
 
 
 SAMPLES = {
@@ -61,5 +70,19 @@ SAMPLES = {
         IssuesComment(ref="BACK-290", text="It began with **the deployment** of Friday."),
         comment_deleted,
         (IssuesComment(ref=NO_ISSUE, text="A"), IssuesComment(ref="https://elsewhere.test/1", text="A")),
+    ),
+    "issues.link": Sample(
+        IssuesLink(ref="BACK-290", to="WEB-309", relation="blocks"),
+        unrelated,
+        (
+            IssuesLink(ref="BACK-290", to="BACK-290"),
+            IssuesLink(ref="BACK-290", to=NO_ISSUE),
+            IssuesLink(ref="BACK-290", to="the other one"),
+        ),
+    ),
+    "issues.link/url": Sample(
+        IssuesLink(ref="BACK-290", to="https://errors.test/WEB-812", title="The error"),
+        detached,
+        (IssuesLink(ref=NO_ISSUE, to="https://errors.test/1"),),
     ),
 }  # fmt: skip
