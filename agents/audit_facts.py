@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from datetime import datetime
 from typing import Any
 
 from agents.audit import AuditEntry
@@ -45,18 +44,8 @@ def entry_of(event: Event, actor: str) -> AuditEntry | None:
     return AuditEntry(kind, event.at, _who(event.data, actor), event.run, kept)
 
 
-def model_call(
-    *, at: datetime, actor: str, run: str | None, model: str, workflow: str, prompt: str, usage: Mapping[str, Any]
-) -> AuditEntry:
-    """The entry of one call of a model: what it cost, and its prompt's digest, never its words."""
-    spent = {name: usage.get(name) for name in ("tokens_in", "tokens_out", "usd")}
-    data = {"model": model, "workflow": workflow, **spent}
-    return AuditEntry("model.called", at, actor, run, {**shown(data), "prompt": digested(prompt)})
-
-
-# A model is shared by all runs; this takes what its gateway says of a call to the log of the run that it serves.
-ModelCalled = Callable[[str, str, str, Mapping[str, Any]], None]
-current_model_calls: ContextVar[ModelCalled | None] = ContextVar("current_model_calls", default=None)
+# A model is shared by all runs; this takes what its gateway tells of each call to the run that it serves.
+current_model_calls: ContextVar[Callable[..., None] | None] = ContextVar("current_model_calls", default=None)
 
 
 def digested(text: str, begins: int = 0) -> dict[str, Any]:
@@ -133,6 +122,11 @@ def _said(data: Mapping[str, Any]) -> Made:
     return "answer", {"text": said, "claims": len(data.get("claims") or ()), "cited": len(data.get("citations") or ())}
 
 
+def _model(data: Mapping[str, Any]) -> Made:
+    kept = _picked(data, "model", "workflow", "tokens_in", "tokens_out", "usd", "prompt", "chars", "error")
+    return "failure" if data.get("error") else "model.called", kept
+
+
 def _whole(kind: str) -> Callable[[Mapping[str, Any]], Made]:
     """Keeps all that the event says: what Deus was about to write, or wrote, and who said yes."""
     return lambda data: (kind, dict(data))
@@ -149,6 +143,7 @@ FACTS: Mapping[str, Callable[[Mapping[str, Any]], Made]] = {
     "run.finished": _finished,
     "call.started": _called,
     "call.finished": _answered,
+    "model.called": _model,
     "step.finished": _step,
     "message.completed": _said,
     "approval.requested": _whole("proposal"),

@@ -17,6 +17,7 @@ Kind = Literal[
     "step.finished",
     "call.started",
     "call.finished",
+    "model.called",
     "evidence.added",
     "artifact.created",
     "text.delta",
@@ -47,6 +48,7 @@ class Event(BaseModel):
     - plan.updated: revision, steps [{id, title, verb, state (waiting, running, done, failed, skipped), needs, service}]
     - step.started: id, title · step.finished: id, state, summary, ms
     - call.started: id, step, service, verb, args · call.finished: id, step, service, ok, summary, error, ms
+    - model.called: model, workflow, prompt (its sha256), chars, tokens_in, tokens_out, usd, error
     - evidence.added: id, number, title, service, verb, ref, url, excerpt, at
     - artifact.created: id, kind (chart, table, file, diff), title, data, alt
     - text.delta: text · text.reset: {} · message.completed: text (Markdown), claims,

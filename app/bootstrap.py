@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 
 from agents.conversation import Conversations
 from agents.ports import Clock, Memory, Recalled
+from app.anchors import AnchorFile, anchoring
 from app.clock import clock_of
 from app.settings import Settings
+from app.stores.audit import AuditLog
 from app.stores.database import Database
 from app.stores.live import Live
 from app.stores.migrations import migrate
@@ -114,6 +116,7 @@ class Product:
     conversations: Conversations
     toolbox: ConnectedToolbox
     workshop: Workshop
+    audit: AuditLog
 
     async def ready(self) -> None:
         """Waits until questions are taken at once; raises UserMustMend where that will not be."""
@@ -170,9 +173,11 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         client = await stack.enter_async_context(open_client())
         toolbox = ConnectedToolbox(connect(settings.services, client, clock.now))
         runs = StoredRuns(database, live, clock, workshop.dispatch, ready=workshop.ready)
+        if settings.audit_anchor_file is not None:
+            await stack.enter_async_context(anchoring(AnchorFile(settings.audit_anchor_file), AuditLog(database), live))
         stack.push_async_callback(workshop.close)
         workshop.load(lambda: _load(settings, workshop, database, runs, toolbox, clock, stack), at_once=at_once)
-        yield Product(settings, clock, Conversations(runs, workshop.stop), toolbox, workshop)
+        yield Product(settings, clock, Conversations(runs, workshop.stop), toolbox, workshop, AuditLog(database))
 
 
 @contextlib.asynccontextmanager
@@ -184,6 +189,17 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
         await migrate(database)
         embedder = await asyncio.to_thread(_embedder, settings)
         yield await _memory(settings, embedder, database, clock_of(settings.clock), stack)
+
+
+@contextlib.asynccontextmanager
+async def open_audit(settings: Settings) -> AsyncIterator[AuditLog]:
+    """Opens the workspace's audit log alone, beside a running Deus or without one."""
+    database = _database(settings)
+    try:
+        await migrate(database)
+        yield AuditLog(database)
+    finally:
+        await database.close()
 
 
 def _database(settings: Settings) -> Database:

@@ -8,11 +8,13 @@ import logging
 import secrets
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions
 
+from agents.audit_facts import current_model_calls
 from agents.budget import Budget, current_budget
 from agents.document import document
 from agents.drive import Drive, Means
@@ -193,6 +195,7 @@ class Engine:
             return "finished"
         budget = Budget(self._means.limits, await _used(self._runs, run))
         current_budget.set(budget)
+        current_model_calls.set(partial(run_log.note, "model.called"))
         me = asyncio.current_task()
         assert me is not None
 

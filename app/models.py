@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from agents.audit_facts import current_model_calls
 from agents.budget import Budget, current_budget
 from agents.errors import ModelUnusable
 from agents.ports import ModelReply
@@ -83,8 +85,9 @@ class Gateway:
         reserved = self._price(litellm, model, len(system) + len(prompt), most_tokens)
         if budget is not None:
             budget.reserve_model(reserved)
+        tell = current_model_calls.get()
         usage: Usage | None = None
-        written = 0
+        written, failure = 0, None
         try:
             async with asyncio.timeout(self._patience(budget, self._options.first)):
                 pieces = await litellm.acompletion(
@@ -113,14 +116,17 @@ class Gateway:
             if last := calls.end():
                 yield last
         except TimeoutError as error:
+            failure = "does not answer"
             raise ModelUnusable(f"The model {model} does not answer.") from error
         except _failures(litellm) as error:
-            raise ModelUnusable(f"The model {model} cannot be used ({type(error).__name__}).") from error
+            failure = type(error).__name__
+            raise ModelUnusable(f"The model {model} cannot be used ({failure}).") from error
         finally:
+            cost = usage or self._estimate(litellm, model, len(system) + len(prompt), written)
             if budget is not None:
-                budget.settle_model(
-                    reserved, usage or self._estimate(litellm, model, len(system) + len(prompt), written)
-                )
+                budget.settle_model(reserved, cost)
+            if tell is not None:
+                tell(model=model, workflow=workflow, error=failure, **_told(system, prompt, cost))
 
     async def complete(self, system: str, prompt: str, *, workflow: str, most_tokens: int = 1000) -> ModelReply:
         """The model's whole answer."""
@@ -178,6 +184,13 @@ class Gateway:
         """What a call that told no usage must have cost."""
         tokens_in, tokens_out = round(read / CHARACTERS_A_TOKEN), round(written / CHARACTERS_A_TOKEN)
         return Usage(tokens_in=tokens_in, tokens_out=tokens_out, usd=self._cost(litellm, model, tokens_in, tokens_out))
+
+
+def _told(system: str, prompt: str, cost: Usage) -> dict[str, Any]:
+    """What is recorded of a call: its cost, and its words' hash, never the words."""
+    words = f"{system}\n\n{prompt}"
+    known = {"prompt": hashlib.sha256(words.encode("utf-8", "replace")).hexdigest(), "chars": len(words)}
+    return known | cost.model_dump(include={"tokens_in", "tokens_out", "usd"})
 
 
 @cache

@@ -71,6 +71,9 @@ class Settings(BaseModel):
     clock: str | None = Field(
         default=None, description="an ISO time from which the clock runs, or frozen:TIME; for demos and tests"
     )
+    audit_anchor_file: Path | None = Field(
+        default=None, description="a file elsewhere to which the audit chain's head is appended at each run's end"
+    )
     services: Mapping[str, Mapping[str, str]] = Field(default_factory=dict, repr=False, exclude=True)
     unknown: tuple[str, ...] = Field(default=(), exclude=True)
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import ask, connect, demo, ingest, runs, up
+from app.cli import ask, audit, connect, demo, ingest, runs, up
 
 cli = typer.Typer(
     name="deus",
@@ -22,6 +22,7 @@ cli.command("ask")(ask.ask)
 cli.command("ingest")(ingest.ingest)
 cli.command("connect")(connect.connect)
 cli.add_typer(runs.cli, name="runs")
+cli.add_typer(audit.cli, name="audit")
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from agents.event import Event
 
@@ -15,6 +15,8 @@ class Live:
     def __init__(self) -> None:
         self._queues: dict[str, set[asyncio.Queue[Event]]] = {}
         self._text: dict[str, str] = {}
+        # Called after a run has ended in this process.
+        self.on_end: Callable[[], None] | None = None
 
     def publish(self, event: Event) -> None:
         """Hands an event to all who look at its run now."""
@@ -24,6 +26,8 @@ class Live:
             self._text.pop(event.run, None)
         for queue in self._queues.get(event.run, ()):
             queue.put_nowait(event)
+        if event.kind == "run.finished" and self.on_end is not None:
+            self.on_end()
 
     def text(self, run: str) -> str:
         """What has been streamed of the answer, until it is complete."""

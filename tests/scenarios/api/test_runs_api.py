@@ -22,6 +22,8 @@ from app.api.access import api_token
 from app.bootstrap import Product, Workshop
 from app.channels.sign_in import sign_in
 from app.settings import Settings
+from app.stores.audit import AuditLog
+from app.stores.sqlite import SQLite
 from app.toolbox import ConnectedToolbox
 from tests.scenarios.engine.script import ScriptedPlanner, ScriptedToolbox, StillClock, Workspace, deployment, small
 
@@ -38,7 +40,10 @@ async def served(folder: Path, planner: ScriptedPlanner) -> AsyncIterator[tuple[
         server.include_router(run_link.router)
         problem.install(server)
         workshop = Workshop()
-        server.state.product = Product(settings, StillClock(), deus.conversations, ConnectedToolbox({}), workshop)
+        unused = AuditLog(SQLite(folder / "deus.db"))
+        server.state.product = Product(
+            settings, StillClock(), deus.conversations, ConnectedToolbox({}), workshop, unused
+        )
         headers = {"Authorization": f"Bearer {api_token(settings)}"}
         transport = httpx.ASGITransport(server, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:

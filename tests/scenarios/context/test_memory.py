@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from agents.conversation import Conversations
 from app.bootstrap import Product, Workshop
 from app.settings import Settings
+from app.stores.audit import AuditLog
 from app.stores.context import Context
 from app.stores.context_text import ContextText
 from app.stores.context_vectors import EmbeddedIndex, IndexElsewhere, VectorIndex
@@ -67,9 +68,11 @@ def memory_health(folder: Path, context: Context | None) -> str:
     """What /api/health says of the memory."""
     workshop = Workshop()
     workshop.context = context
-    runs = StoredRuns(SQLite(folder / "runs.db"), Live(), StillClock(), workshop.dispatch)
+    database = SQLite(folder / "runs.db")
+    runs = StoredRuns(database, Live(), StillClock(), workshop.dispatch)
     settings = Settings(data_dir=folder, memory=context is not None)
-    product = Product(settings, StillClock(), Conversations(runs, workshop.stop), ConnectedToolbox({}), workshop)
+    conversations = Conversations(runs, workshop.stop)
+    product = Product(settings, StillClock(), conversations, ConnectedToolbox({}), workshop, AuditLog(database))
     return str(product.health()["memory"])
 
 
