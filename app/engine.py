@@ -1,4 +1,4 @@
-"""The durable engine: a run is a chain of short DBOS segments, each one step that drives the LangGraph graph."""
+"""The durable engine: a run is a chain of short segments, each of which drives the LangGraph graph."""
 
 from __future__ import annotations
 
@@ -6,196 +6,203 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import threading
-import time
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions
 
-from agents.audit_facts import current_model_calls
 from agents.budget import Budget, current_budget
 from agents.document import document
 from agents.drive import Drive, Means
 from agents.errors import DeusError
 from agents.evidence import Citations
 from agents.graph import advance, build
-from agents.ports import RunLog, Turn
+from agents.ports import Turn
 from agents.record import Usage
+from app.segments import Segments, on_loop
 from app.stores.checkpoints import open_checkpoints
-from app.stores.database import Database
-from app.stores.runs import StoredRuns
-from app.stores.sqlite import SQLite, prepare
-from app.worker import claimed, is_orphan
+from app.stores.custody import Custody
+from app.stores.database import Database, is_outage
+from app.stores.events import Superseded
+from app.stores.run_log import Claim, StoredRunLog
+from app.stores.runs import UNDER_WAY, StoredRuns
+from app.stores.schema import runs as runs_table
+from app.stores.workers import Workers
+from app.watch import Sweep, Watch
+from app.worker import Worker
 
 log = logging.getLogger(__name__)
 
-# Segments are short and their state carries its own version, so any version of the code may take any of them up.
-APPLICATION_VERSION = "1"
-QUEUE = "runs"
-SEGMENT = "run_segment"
-# How many seconds an orderly shutdown waits for what is nearly done.
-SHUTDOWN = 2.0
+# Who waits in a chat goes before a program, and that before what no one waits for. Lower goes first.
+PRIORITIES = {"api": 20, "schedule": 30}
+CHAT = 10
+# How often, and how many seconds apart at most, a drive is tried again while the database cannot be reached.
+TRIES = 40
+LONGEST_PAUSE = 5.0
+# How many seconds pass until a run looks again at what it waits for in the world, such as checks that run.
+LOOK_AGAIN = 20.0
+# How many seconds a segment waits before it looks again whether the run's earlier segment has ended.
+GLANCE = 0.1
 
 
 class Engine:
     """Takes queued segments up and drives them in this process, on the event loop that started it.
 
-    DBOS is one per process, and so is an Engine that has been started. `worker` names this process among those that
-    share a database; a process that comes back under its name takes up what it left. On one SQLite file the first
-    process has the name for itself, and takes up what a companion that died has left, too.
+    Processes that share a database share the work; what one leaves that ends, or that gives no sign of life for
+    `takeover` seconds, others go on with. DBOS is one per process, and so is an Engine that has been started.
+    `concurrency` is the most runs driven here at once, `at_once` that of all processes together. A run of which
+    nothing is written for `silence` seconds is noticed and taken up again.
     """
 
     def __init__(
-        self, database: Database, *, worker: str = "deus-1", concurrency: int = 16, polling: float = 0.1
+        self,
+        database: Database,
+        *,
+        worker: str = "deus",
+        concurrency: int = 16,
+        at_once: int | None = None,
+        polling: float = 0.1,
+        takeover: float = 15.0,
+        silence: float = 300.0,
     ) -> None:
+        self.worker = Worker.here(worker)
         self._database = database
-        self._worker = self._name = worker
-        self._concurrency = concurrency
-        self._polling = polling
+        self._silence = silence
+        self._workers = Workers(database, self.worker, takeover)
+        self._segments = Segments(database, self.worker.id, concurrency=concurrency, at_once=at_once, polling=polling)
         self._launching: asyncio.Future[None] | None = None
-        self._dbos: DBOS | None = None
-        self._client: DBOSClient | None = None
-        self._engine: sa.Engine | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._watch: Watch | None = None
         self._driving: dict[str, asyncio.Task[str]] = {}
         self._stack = contextlib.AsyncExitStack()
 
-    async def start(self, runs: StoredRuns, means: Means) -> None:
-        """Opens the checkpoints and the queue, and takes up what an earlier process left unfinished."""
+    async def start(self, runs: StoredRuns, means: Means, sweeps: Sequence[Sweep] = ()) -> None:
+        """Opens the checkpoints and the queue, and takes up what processes that have ended left unfinished.
+
+        `sweeps` are called again and again, by one of the workers at a time.
+        """
         self._runs = runs
         self._means = means
-        self._loop = asyncio.get_running_loop()
-        if isinstance(self._database, SQLite):
-            lock = self._database.path.with_name("engine.lock")
-            self._name = self._stack.enter_context(claimed(self._worker, lock))
+        self._custody = Custody(self._database, means.clock, runs.continue_run)
         self._graph = build(await self._stack.enter_async_context(open_checkpoints(self._database)))
-        self._launching = asyncio.ensure_future(asyncio.to_thread(self._launch))
+        await self._workers.beat()
+        drive = on_loop(asyncio.get_running_loop(), self._drive_alone)
+        self._launching = asyncio.ensure_future(asyncio.to_thread(self._segments.launch, drive))
         # Whoever gives up waiting does not stop the thread: closing waits for it.
         await asyncio.shield(self._launching)
+        self._watch = Watch(
+            self._workers,
+            self._segments,
+            self._custody,
+            silence=self._silence,
+            given_up=self._drop_lost,
+            sweeps=sweeps,
+        )
+        await self._watch.look()
+        self._watching = asyncio.create_task(self._watch.go_on(), name="watch over workers")
 
     async def close(self) -> None:
-        """Stops taking segments up. Those under way are left as they are, to be taken up at the next start."""
+        """Stops taking segments up, and hands those that are under way to the others at once, or to the next start."""
         if self._launching is not None:
             await asyncio.wait([self._launching])
-        if self._dbos is not None:
-            await asyncio.to_thread(self._stop_taking, self._dbos)
-        for task in list(self._driving.values()):
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+        if self._launching is not None and self._launching.exception() is None:
+            await asyncio.to_thread(self._segments.stop_taking, lambda: set(self._driving))
+            await asyncio.to_thread(self._hand_over)
+        under_way = list(self._driving.values())
+        for task in under_way:
             task.cancel("closing")
-        if self._engine is not None:
-            await asyncio.to_thread(self._destroy)
+        if under_way:
+            await asyncio.wait(under_way, timeout=5.0)
+        if self._launching is not None:
+            await asyncio.to_thread(self._segments.destroy)
+            await self._workers.leave()
         await self._stack.aclose()
 
-    def dispatch(self, connection: sa.Connection, run: str, n: int) -> None:
-        """Queues the segment `n` of a run within the connection's transaction."""
-        assert self._client is not None, "the engine has not been started"
-        options: EnqueueOptions = {
-            "workflow_name": SEGMENT,
-            "queue_name": QUEUE,
-            "workflow_id": f"{run}:{n}",
-            "queue_partition_key": run,
-            "app_version": APPLICATION_VERSION,
-        }
-        self._client.enqueue_in_transaction(connection, options, run, n)
+    def dispatch(self, connection: sa.Connection, run: str, n: int, delay: float = 0.0) -> None:
+        """Queues the segment `n` of a run within the connection's transaction, to begin after `delay` seconds."""
+        channel = connection.scalar(sa.select(runs_table.c.channel).where(runs_table.c.run == run))
+        self._segments.enqueue(connection, run, n, priority=PRIORITIES.get(channel or "", CHAT), delay=delay)
 
     async def stop(self, run: str) -> None:
         """Ends a run that this process drives and that was asked to stop. Another process sees it by itself."""
-        task = self._driving.get(run)
-        if task is not None:
-            task.cancel("stopped")
+        for segment, task in list(self._driving.items()):
+            if segment.rpartition(":")[0] == run:
+                task.cancel("stopped")
 
-    def _launch(self) -> None:
-        self._engine = sa.create_engine(self._database.url, pool_size=4)
-        if isinstance(self._database, SQLite):
-            # DBOS leaves SQLite in its rollback journal, which is several times slower.
-            sa.event.listen(self._engine, "connect", prepare)
-            sa.event.listen(self._engine, "connect", _immediate)
-        serializer = DBOSPortableJSONSerializer()
-        config: DBOSConfig = {
-            "name": "deus",
-            "system_database_url": self._database.url,
-            "system_database_engine": self._engine,
-            "application_version": APPLICATION_VERSION,
-            "executor_id": self._name,
-            "serializer": serializer,
-            "enable_otlp": False,
-            "log_level": "WARNING",
-            "console_log_level": "WARNING",
+    def health(self) -> dict[str, Any]:
+        """How the work stands, for people and monitors: who works, how many runs are driven here, which are stuck."""
+        watch = self._watch
+        return {
+            "worker": self.worker.id,
+            "workers": len(watch.living) if watch else 0,
+            "driving": len(self._driving),
+            "taken_over": watch.taken_over if watch else 0,
+            "stuck": list(watch.stuck) if watch else [],
         }
-        self._dbos = DBOS(config=config)
 
-        async def run_segment(run: str, n: int) -> dict[str, Any]:
-            return await DBOS.run_step_async({"name": "drive"}, self._drive_on_own_loop, run, n)
+    def _hand_over(self) -> None:
+        self._segments.put_back(list(self._segments.held(self.worker.id)))
 
-        DBOS.workflow(name=SEGMENT)(run_segment)
-        DBOS.migrate(self._database.url)
-        self._client = DBOSClient(
-            system_database_engine=self._engine, serializer=serializer, application_name=config["name"]
-        )
-        # Before launch, for DBOS looks for new queues only once a second.
-        self._client.register_queue(
-            QUEUE,
-            partition_concurrency=1,
-            worker_concurrency=self._concurrency,
-            polling_interval_sec=self._polling,
-        )
-        DBOS.launch()
-        if self._name == self._worker:
-            pending = DBOS.list_workflows(status="PENDING", queue_name=QUEUE, load_input=False, load_output=False)
-            left = [one.workflow_id for one in pending if is_orphan(one.executor_id or "", self._worker)]
-            if left:
-                DBOS.resume_workflows(left, queue_name=QUEUE)
+    async def _drop_lost(self) -> None:
+        """This worker was given up while it lay still: it lets go of what others have taken over."""
+        if not self._driving:
+            return
+        mine = await asyncio.to_thread(self._segments.held, self.worker.id)
+        for segment, task in list(self._driving.items()):
+            if segment not in mine:
+                task.cancel("lost")
 
-    def _stop_taking(self, dbos: DBOS) -> None:
-        """Ends the thread that takes segments up, and lets those that are done be recorded as done.
-
-        DBOS' own shutdown stops its event loop first, on which a segment that is just being taken up would be lost.
-        """
-        for stop in dbos.background_thread_stop_events:
-            stop.set()
-        for thread in threading.enumerate():
-            if thread.name == f"queue-worker-{QUEUE}":
-                thread.join(SHUTDOWN)
-        until = time.monotonic() + SHUTDOWN
-        while time.monotonic() < until:
-            pending = DBOS.list_workflows(status="PENDING", executor_id=self._name, load_input=False, load_output=False)
-            if all(one.workflow_id.rpartition(":")[0] in self._driving for one in pending):
-                return
-            time.sleep(0.02)
-
-    def _destroy(self) -> None:
-        # It would warn of each segment that is left to the next start, which is what closing means.
-        logging.getLogger("dbos").setLevel(logging.ERROR)
-        DBOS.destroy(destroy_registry=True)
-        if self._client is not None:
-            self._client.destroy()
-        if self._engine is not None:
-            self._engine.dispose()
-
-    async def _drive_on_own_loop(self, run: str, n: int) -> dict[str, Any]:
-        """DBOS runs workflows on a loop of its own choice; the stores and connectors belong to ours."""
-        future = asyncio.run_coroutine_threadsafe(self._drive_alone(run), self._loop)
-        return {"status": await asyncio.wrap_future(future)}
-
-    async def _drive_alone(self, run: str) -> str:
-        task = asyncio.create_task(self.drive(run), name=f"drive {run}")
-        self._driving[run] = task
+    async def _drive_alone(self, run: str, n: int) -> str:
+        """Drives a segment as the only one in this process that does."""
+        segment = f"{run}:{n}"
+        older = self._driving.get(segment)
+        task = asyncio.create_task(self._drive_safely(run, n, older), name=f"drive {segment}")
+        self._driving[segment] = task
         try:
             return await task
         finally:
-            self._driving.pop(run, None)
+            if self._driving.get(segment) is task:
+                del self._driving[segment]
 
-    async def drive(self, run: str) -> str:
-        """Drives a run to its end and returns its status. Only here does an unexpected exception end a run."""
+    async def _drive_safely(self, run: str, n: int, older: asyncio.Task[str] | None) -> str:
+        if older is not None:
+            # It lost the segment while it lay still; the segment has come back here.
+            older.cancel("lost")
+            await asyncio.wait([older])
+        while n > 1 and await asyncio.to_thread(self._segments.others, run, n):  # noqa: ASYNC110 - in other processes
+            await asyncio.sleep(GLANCE)
+        tries = 0
+        while True:
+            try:
+                return await self.drive(run, n, patient=tries < TRIES)
+            except Superseded:
+                if await asyncio.to_thread(self._segments.owner, run, n) != self.worker.id:
+                    return "superseded"
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                log.warning("run %s waits for the database: %s", run, error)
+            tries += 1
+            await asyncio.sleep(min(LONGEST_PAUSE, 0.2 * tries))
+
+    async def drive(self, run: str, n: int = 1, *, patient: bool = True) -> str:
+        """Drives a run's segment to the run's end, or to where it waits, and returns how the run stands then.
+
+        Only here does an unexpected exception end a run. Raises Superseded where another worker has taken the run, and,
+        while `patient`, what the database raises when it cannot be reached.
+        """
         turn = await self._runs.turn(run)
         if turn is None:
             return "deleted"
-        run_log = await self._runs.open_log(run, turn.conversation)
-        if run_log.has("run.finished"):
-            return "finished"
+        claim = await self._custody.claim(run, n)
+        if claim is None:
+            return "over"
+        run_log = await self._runs.open_log(run, turn.conversation, claim)
         budget = Budget(self._means.limits, await _used(self._runs, run))
         current_budget.set(budget)
-        current_model_calls.set(partial(run_log.note, "model.called"))
         me = asyncio.current_task()
         assert me is not None
 
@@ -207,16 +214,24 @@ class Engine:
         try:
             if await self._runs.stopped_by(run) is not None:
                 raise asyncio.CancelledError("stopped")
-            status = await self._advance(run_log, turn, budget)
-        except asyncio.CancelledError:
-            if await self._runs.stopped_by(run) is None:
+            standing = await self._advance(run_log, turn, budget, claim)
+            if standing in UNDER_WAY:
+                return standing
+            status = standing
+        except asyncio.CancelledError as cancelled:
+            if "lost" in cancelled.args or await self._runs.stopped_by(run) is None:
                 raise
             while me.uncancel() > 0:
                 pass
             status = "stopped"
-        except Exception as failure:  # noqa: BLE001 - the top of a run
+        except Exception as failure:
+            if _is_superseded(failure):
+                raise Superseded(run) from failure
+            if patient and is_outage(failure):
+                raise
             error = _sentence(run, failure)
         run_log.on_stop = None
+        await self._withdraw(run, status)
         usage = budget.usage().model_dump(mode="json")
         await run_log.emit("run.finished", status=status, error=error, usage=usage)
         if status == "answered":
@@ -231,19 +246,45 @@ class Engine:
         except Exception:
             log.exception("run %s could not be remembered", run)
 
-    async def _advance(self, run_log: RunLog, turn: Turn, budget: Budget) -> str:
-        if run_log.has("plan.updated") or run_log.has("usage.updated"):
-            await run_log.emit("run.resumed", reason="the process that drove this run had ended")
+    async def _advance(self, run_log: StoredRunLog, turn: Turn, budget: Budget, claim: Claim) -> str:
+        begun = run_log.has("plan.updated") or run_log.has("usage.updated")
+        if begun and not run_log.ends_with("run.resumed"):
+            ended, waited = "the process that drove this run had ended", "what this run waited for has come"
+            await run_log.emit("run.resumed", reason=waited if run_log.has("approval.requested") else ended)
         citations = Citations(run_log.run, await run_log.evidence())
         stored = await run_log.results()
         async with asyncio.TaskGroup() as group:
             drive = Drive(self._means, run_log, turn, budget=budget, citations=citations, stored=stored, group=group)
-            return await advance(self._graph, drive)
+            advanced = await advance(self._graph, drive)
+        return advanced.status or await self._wait(run_log.run, drive, advanced.draft)
+
+    async def _wait(self, run: str, drive: Drive, draft: Mapping[str, Any]) -> str:
+        """Asks the people whom the run waits for, now that the graph has said all it had to say."""
+        desk = self._means.desk
+        if desk is None or drive.acting is None:
+            raise RuntimeError(f"Run {run} waits without a desk at which anybody could decide.")
+        if await desk.queue.request(run, drive.acting.proposals, draft):
+            return "awaiting_approval"
+        later = [result for result in drive.waiting().values() if result.state == "later"]
+        if later:
+            await self._runs.look_again(run, LOOK_AGAIN)
+        return "running"
+
+    async def _withdraw(self, run: str, status: str) -> None:
+        """Takes back what a run that ends before its time still asks of people."""
+        if self._means.desk is not None and status in ("stopped", "failed"):
+            await self._means.desk.queue.withdraw_all(run)
 
 
 async def _used(runs: StoredRuns, run: str) -> Usage | None:
     spent = [event.data["usage"] for event in await runs.events(run) if event.kind == "usage.updated"]
     return Usage.model_validate(spent[-1]) if spent else None
+
+
+def _is_superseded(failure: BaseException) -> bool:
+    if isinstance(failure, BaseExceptionGroup):
+        return any(_is_superseded(one) for one in failure.exceptions)
+    return isinstance(failure, Superseded)
 
 
 def _sentence(run: str, failure: BaseException) -> str:
@@ -255,7 +296,3 @@ def _sentence(run: str, failure: BaseException) -> str:
     mark = secrets.token_hex(4)
     log.error("run %s failed, error %s", run, mark, exc_info=failure)
     return f"Something inside Deus went wrong; this run could not be finished. The log has it as error {mark}."
-
-
-def _immediate(connection: Any, record: object) -> None:
-    connection.isolation_level = "IMMEDIATE"

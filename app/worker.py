@@ -1,45 +1,59 @@
-"""The name under which a process works, so that no two on one SQLite file take each other's runs up."""
+"""This process among those that share a database: its name, and how another one sees that it has ended."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
+import platform
+import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows has none; there every process counts as the only one.
-    fcntl = None  # type: ignore[assignment]
+PROC = Path("/proc")
 
 
-@contextlib.contextmanager
-def claimed(worker: str, lock: Path) -> Iterator[str]:
-    """The name to work under: `worker` for the first process that holds the lock, with its process id for the others.
+@dataclass(frozen=True)
+class Worker:
+    """One start of one process. `place` is where its process id counts; `born` tells it from a later one of that id."""
 
-    A process that starts takes up what was left under its own name: the first one what a dead predecessor left, the
-    others nothing.
-    """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                yield f"{worker}.{os.getpid()}"
-                return
-        yield worker
+    id: str
+    place: str
+    pid: int
+    born: str
+
+    @classmethod
+    def here(cls, name: str) -> Worker:
+        """This process, under an id that no start had before."""
+        pid = os.getpid()
+        return cls(f"{name[:64]}.{pid}.{secrets.token_hex(6)}", place(), pid, born(pid))
+
+    def has_ended(self) -> bool:
+        """Whether it is certain, from here, that the process is gone; False of one at another place."""
+        if self.place != place():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return born(self.pid) != self.born
 
 
-def is_orphan(name: str, worker: str) -> bool:
-    """Whether the name is one of the `worker`'s companions on this machine, and that process has ended."""
-    number = name.removeprefix(f"{worker}.")
-    if number == name or not number.isdecimal():
-        return False
+def place() -> str:
+    """What has to be equal for a process id to mean the same: the boot of the machine, and the space of process ids."""
     try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+        boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}/{os.readlink(PROC / 'self/ns/pid')}"
+    except OSError:
+        return platform.node()
+
+
+def born(pid: int) -> str:
+    """When a process began, as the kernel counts; empty where it does not tell."""
+    try:
+        stat = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    # The name of the program stands in brackets and may hold anything; the time is field 22.
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in ("Z", "X") else fields[19]

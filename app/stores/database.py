@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
 
 # What a database puts around the words that it found in a text.
 MARKS = ("\x02", "\x03")
+
+
+class Seconds(sa.sql.functions.GenericFunction[float]):
+    """The database's own time in seconds since 1970: one clock for all processes that share it."""
+
+    type = sa.Float(53)
+    name = "deus_seconds"
+    inherit_cache = True
+
+
+@compiles(Seconds, "sqlite")
+def _sqlite_seconds(element: Seconds, compiler: Any, **_: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(Seconds, "postgresql")
+def _postgres_seconds(element: Seconds, compiler: Any, **_: Any) -> str:
+    return "extract(epoch from clock_timestamp())::double precision"
 
 
 class Database(Protocol):
@@ -35,3 +54,15 @@ class Database(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the error is that the database could not be reached, or was busy, rather than what it was asked."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(is_outage(one) for one in error.exceptions)
+    if isinstance(error, sa.exc.DBAPIError):
+        return error.connection_invalidated or (error.orig is not None and is_outage(error.orig))
+    names = {f"{one.__module__.partition('.')[0]}.{one.__name__}" for one in type(error).__mro__}
+    if "sqlite3.OperationalError" in names:
+        return any(word in str(error) for word in ("locked", "busy", "unable to open"))
+    return bool(names & {"psycopg.OperationalError", "psycopg.InterfaceError", "psycopg_pool.PoolTimeout"})

@@ -12,25 +12,38 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agents.audit_facts import entry_of
 from agents.event import Event, Kind
 from app.stores import audit
+from app.stores.database import Seconds
 from app.stores.schema import events, runs
 
 
+class Superseded(Exception):
+    """Another worker drives the run by now: what this one would write is no longer taken."""
+
+
 async def append(
-    connection: AsyncConnection, run: str, at: datetime, added: Sequence[tuple[Kind, Mapping[str, Any]]]
+    connection: AsyncConnection,
+    run: str,
+    at: datetime,
+    added: Sequence[tuple[Kind, Mapping[str, Any]]],
+    epoch: int | None = None,
 ) -> tuple[list[Event], str | None]:
     """Adds events to a run's log within a transaction; returns them numbered, and who has asked the run to stop.
 
-    What they tell of goes into the audit log with the same transaction.
+    What they tell of goes into the audit log with the same transaction. Whoever drives the run gives the epoch of its
+    claim; Superseded is raised if that is no longer the newest.
 
     The update of the run's row makes concurrent writers wait for each other, on every database.
     """
+    mine = runs.c.run == run if epoch is None else sa.and_(runs.c.run == run, runs.c.epoch == epoch)
     taken = await connection.execute(
         runs.update()
-        .where(runs.c.run == run)
-        .values(last_seq=runs.c.last_seq + len(added))
+        .where(mine)
+        .values(last_seq=runs.c.last_seq + len(added), active_at=Seconds())
         .returning(runs.c.last_seq, runs.c.stopped_by, runs.c.actor)
     )
-    row = taken.one()
+    row = taken.one_or_none()
+    if row is None:
+        raise Superseded(f"Run {run} is driven elsewhere by now, or it is gone.")
     first = row.last_seq - len(added) + 1
     made = [Event(run=run, seq=first + i, at=at, kind=kind, data=dict(data)) for i, (kind, data) in enumerate(added)]
     if made:

@@ -21,6 +21,24 @@ _Added = tuple[Kind, dict[str, Any]]
 _Row = tuple[sa.Table, dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Claim:
+    """The right to drive a run's segment: good until somebody claims the run anew, who gets the next epoch.
+
+    `generation` counts how often the run was begun anew from its plan; each time its checkpoints start over.
+    """
+
+    run: str
+    segment: int
+    epoch: int
+    generation: int = 0
+
+    @property
+    def thread(self) -> str:
+        """The name of the run's checkpoints."""
+        return f"{self.run}~{self.generation}" if self.generation else self.run
+
+
 @dataclass
 class _Change:
     """What one caller wants committed; `done`, if somebody waits, gets the event."""
@@ -32,10 +50,20 @@ class _Change:
 
 class StoredRunLog:
     """Appends to a run's log. What several steps append at once goes into one transaction: while one is under way the
-    next gathers. After a failure to store nothing more is taken: a log with a gap would be worse than none."""
+    next gathers. After a failure to store nothing more is taken: a log with a gap would be worse than none.
+
+    With a claim it takes only what the run's newest driver appends: the others get Superseded.
+    """
 
     def __init__(
-        self, database: Database, live: Live, clock: Clock, run: str, conversation: str, stored: Sequence[Event]
+        self,
+        database: Database,
+        live: Live,
+        clock: Clock,
+        run: str,
+        conversation: str,
+        stored: Sequence[Event],
+        claim: Claim | None = None,
     ) -> None:
         self.run = run
         self.on_stop: Callable[[str], None] | None = None
@@ -44,7 +72,9 @@ class StoredRunLog:
         self._clock = clock
         self._conversation = conversation
         self._seq = stored[-1].seq if stored else 0
-        self._seen = {(event.kind, event.data.get("id")) for event in stored} | {(event.kind, None) for event in stored}
+        self._claim = claim
+        self._seen = seen(stored)
+        self._last: str | None = stored[-1].kind if stored else None
         self._evidence: dict[str, str] = {}
         self._waiting: list[_Change] = []
         self._committing: asyncio.Task[None] | None = None
@@ -110,11 +140,16 @@ class StoredRunLog:
         """Whether such an event is in the log."""
         return (kind, id) in self._seen
 
+    def ends_with(self, kind: Kind) -> bool:
+        """Whether the last event, as far as this driver knows, is of that kind."""
+        return self._last == kind
+
     def _enqueue(self, change: _Change) -> None:
         if self._broken is not None:
             raise self._broken
         if change.event is not None:
             self._seen |= {(change.event[0], change.event[1].get("id")), (change.event[0], None)}
+            self._last = change.event[0]
         self._waiting.append(change)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all(), name=f"log {self.run}")
@@ -145,12 +180,12 @@ class StoredRunLog:
             for table, row in (row for change in batch for row in change.rows):
                 await connection.execute(_insert(table, row))
             added = [change.event for change in batch if change.event is not None]
-            made, stopped_by = await event_table.append(connection, self.run, self._clock.now(), added)
+            epoch = self._claim.epoch if self._claim else None
+            made, stopped_by = await event_table.append(connection, self.run, self._clock.now(), added, epoch)
             for event in made:
                 if event.kind == "run.finished":
-                    await connection.execute(
-                        runs.update().where(runs.c.run == self.run).values(status=event.data["status"])
-                    )
+                    over = {"status": event.data["status"]} | ({"ended": self._claim.segment} if self._claim else {})
+                    await connection.execute(runs.update().where(runs.c.run == self.run).values(**over))
                     await connection.execute(
                         conversations.update()
                         .where(conversations.c.id == self._conversation)
@@ -164,6 +199,21 @@ class StoredRunLog:
         return made
 
 
+def seen(stored: Sequence[Event]) -> set[tuple[str, str | None]]:
+    """The kinds, and the kinds with ids, that stand in a log. What a later run.resumed took back does not."""
+    found: set[tuple[str, str | None]] = set()
+    for event in stored:
+        if event.kind == "run.resumed":
+            found.discard(("run.finished", None))
+            if "dropped" in event.data:
+                gone = {("step.finished", step) for step in event.data["dropped"]}
+                found = {one for one in found - gone if one[0] not in ANSWERED}
+        found |= {(event.kind, event.data.get("id")), (event.kind, None)}
+    return found
+
+
+# What a run that is tried again says anew.
+ANSWERED = ("message.completed", "artifact.created")
 SHOWN = ("id", "number", "step", "title", "service", "verb", "ref", "url", "excerpt", "at", "parent", "sha256")
 
 

@@ -23,13 +23,13 @@ from app.stores import events as event_table
 from app.stores.context_text import forget_runs
 from app.stores.database import Database
 from app.stores.live import Live
-from app.stores.run_log import StoredRunLog
+from app.stores.run_log import Claim, StoredRunLog
 from app.stores.schema import conversations, events, evidence, results, runs
 
 # The states of a run that has not ended.
 UNDER_WAY = ("running", "awaiting_approval")
-# Puts the segment `n` of a run into the queue, within the transaction of the connection.
-Dispatch = Callable[[sa.Connection, str, int], None]
+# Puts the segment `n` of a run into the queue, within the transaction of the connection; it begins after some seconds.
+Dispatch = Callable[[sa.Connection, str, int, float], None]
 
 
 class StoredRuns:
@@ -99,16 +99,21 @@ class StoredRuns:
                 await connection.execute(conversations.insert().values(**named))
             await connection.execute(runs.insert().values(**row))
             await event_table.append(connection, run, now, [("run.started", started)])
-            await connection.run_sync(lambda sync: self._dispatch(sync, run, 1))
+            await connection.run_sync(lambda sync: self._dispatch(sync, run, 1, 0.0))
         return run
 
-    async def continue_run(self, connection: AsyncConnection, run: str) -> None:
-        """Queues the next segment of a run within the connection's transaction."""
+    async def continue_run(self, connection: AsyncConnection, run: str, delay_seconds: float = 0.0) -> None:
+        """Queues the next segment of a run within the connection's transaction, to begin after so many seconds."""
         taken = await connection.execute(
             runs.update().where(runs.c.run == run).values(segment=runs.c.segment + 1).returning(runs.c.segment)
         )
         n = taken.scalar_one()
-        await connection.run_sync(lambda sync: self._dispatch(sync, run, n))
+        await connection.run_sync(lambda sync: self._dispatch(sync, run, n, delay_seconds))
+
+    async def look_again(self, run: str, seconds: float) -> None:
+        """Lets a run go on after a while, to look at what it waits for in the world."""
+        async with self._database.write() as connection:
+            await self.continue_run(connection, run, seconds)
 
     async def follow(self, run: str, after: int = 0) -> AsyncGenerator[Event, None]:
         """The stored events after `after`, then those that happen, until run.finished."""
@@ -172,10 +177,10 @@ class StoredRuns:
             return None
         return Turn(row.question, row.actor, row.channel, row.conversation, row.at, row.message_id)
 
-    async def open_log(self, run: str, conversation: str) -> StoredRunLog:
-        """The log of a run for whoever drives it."""
+    async def open_log(self, run: str, conversation: str, claim: Claim | None = None) -> StoredRunLog:
+        """The log of a run; whoever drives it brings the claim."""
         stored = await self.events(run)
-        return StoredRunLog(self._database, self._live, self._clock, run, conversation, stored)
+        return StoredRunLog(self._database, self._live, self._clock, run, conversation, stored, claim)
 
     async def evidence(self, run: str) -> Sequence[Evidence]:
         """All evidence of a run, in the order of its numbers."""

@@ -51,8 +51,37 @@ runs = sa.Table(
     sa.Column("last_seq", sa.Integer, nullable=False),
     sa.Column("stopped_by", sa.String(256)),
     sa.Column("segment", sa.Integer, nullable=False, default=1),
+    # Who drives the run has the newest epoch; only with it may the log be written by a drive.
+    sa.Column("epoch", sa.Integer, nullable=False, default=0),
+    # The last segment with which the run came to an end; 0 before its first end.
+    sa.Column("ended", sa.Integer, nullable=False, default=0),
+    # How often the run was begun anew from its plan: each time its checkpoints start over.
+    sa.Column("generation", sa.Integer, nullable=False, default=0),
+    # How often the run was found silent and taken up again.
+    sa.Column("stuck", sa.Integer, nullable=False, default=0),
+    # When something was last written of it, in seconds by the database's clock.
+    sa.Column("active_at", sa.Float(53), nullable=False, default=0.0),
+    sa.Column("forked_from", sa.String(64)),
     sa.Index("runs_conversation", "conversation", "at"),
     sa.Index("runs_at", "at"),
+)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", sa.String(96), primary_key=True),
+    sa.Column("place", sa.String(256), nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("born", sa.String(32), nullable=False),
+    sa.Column("beat", sa.Float(53), nullable=False),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("holder", sa.String(96), nullable=False),
+    sa.Column("until", sa.Float(53), nullable=False),
 )
 
 events = sa.Table(

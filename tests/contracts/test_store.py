@@ -52,7 +52,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 
 def store(database: Database, live: Live | None = None, dispatched: list[str] | None = None) -> StoredRuns:
-    def dispatch(connection: sa.Connection, run: str, n: int) -> None:
+    def dispatch(connection: sa.Connection, run: str, n: int, delay: float) -> None:
         if dispatched is not None:
             dispatched.append(f"{run}:{n}")
 
@@ -93,7 +93,7 @@ async def test_a_turn_is_kept_with_the_products_time_and_queued(database: Databa
 async def test_a_dispatch_that_fails_leaves_no_run(database: Database) -> None:
     await migrate(database)
 
-    def refuse(connection: sa.Connection, run: str, n: int) -> None:
+    def refuse(connection: sa.Connection, run: str, n: int, delay: float) -> None:
         raise RuntimeError("the queue is closed")
 
     runs = StoredRuns(database, Live(), StillClock(), refuse)
