@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.planners.intent_features import Terms, WordSpace, terms
+from agents.planners.intent_features import Terms, TermWeights, WordSpace, terms
 from agents.planners.logistic import Features, Logistic
 
 Vectors = NDArray[np.float32]
@@ -56,6 +57,19 @@ class Verdict:
         return self.nearest[0][0] if self.decision is Decision.ACCEPT else None
 
 
+class Fit(Protocol):
+    """How a matcher comes about: learned anew, or found where one was kept."""
+
+    def __call__(
+        self,
+        examples: Mapping[str, Sequence[str]],
+        vectors: Mapping[str, Vectors],
+        *,
+        negatives: Sequence[str],
+        negative_vectors: Vectors,
+    ) -> IntentMatcher: ...
+
+
 class IntentMatcher:
     """A logistic regression over sentence vectors and tf-idf words, with what no playbook offers as a class of its own.
 
@@ -97,6 +111,31 @@ class IntentMatcher:
         model = Logistic.fit(features, labels, classes=len(groups), penalty=penalty)
         return cls(intents, words, model, thresholds or Thresholds())
 
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All that was learned, as arrays of numbers and of text; `restored` makes the same matcher of it."""
+        found: dict[str, NDArray[Any]] = {
+            "intents": np.array(self.intents),
+            "scales": np.array([self._words.word_scale, self._words.letter_scale]),
+            "dense": self._model.dense,
+            "sparse": self._model.sparse,
+            "bias": self._model.bias,
+        }
+        for name, weights in (("words", self._words.words), ("letters", self._words.letters)):
+            terms = sorted(weights.index, key=lambda term: weights.index[term])
+            found |= {name: np.array(terms), f"{name}_idf": np.array([weights.idf[term] for term in terms])}
+        return found
+
+    @classmethod
+    def restored(cls, state: Mapping[str, NDArray[Any]], thresholds: Thresholds | None = None) -> IntentMatcher:
+        """The matcher whose `state` that is. Raises KeyError or ValueError for what is none."""
+        words, letters = (_weights(state[name], state[f"{name}_idf"]) for name in ("words", "letters"))
+        word_scale, letter_scale = map(float, state["scales"])
+        space = WordSpace(words, letters, word_scale, letter_scale)
+        model = Logistic(state["dense"], state["sparse"], state["bias"])
+        if model.sparse.shape != (space.width, len(state["intents"]) + 1):
+            raise ValueError("the weights are not those of the words")
+        return cls(tuple(map(str, state["intents"])), space, model, thresholds or Thresholds())
+
     def probabilities(self, texts: Sequence[str], vectors: Vectors) -> NDArray[np.float64]:
         """Shape (texts, intents + 1), rows summing to one; the last column is out of scope."""
         return self._model.probabilities(_features(self._words, [terms(text) for text in texts], vectors))
@@ -114,6 +153,11 @@ class IntentMatcher:
     def _ranked(self, row: NDArray[np.float64]) -> list[tuple[str, float]]:
         scored = zip(self.intents, map(float, row), strict=False)
         return sorted(scored, key=lambda item: -item[1])
+
+
+def _weights(terms: NDArray[Any], idf: NDArray[Any]) -> TermWeights:
+    listed = terms.tolist()
+    return TermWeights({term: n for n, term in enumerate(listed)}, dict(zip(listed, idf.tolist(), strict=True)))
 
 
 def judge(ranked: Sequence[tuple[str, float]], thresholds: Thresholds) -> Verdict:

@@ -14,7 +14,7 @@ from agents.errors import NotUnderstood
 from agents.plan import Plan, Step
 from agents.planners.followup import cut_short, follow_up, selection
 from agents.planners.glossary import gloss
-from agents.planners.intent import Decision, IntentMatcher, Verdict
+from agents.planners.intent import Decision, Fit, IntentMatcher, Verdict
 from agents.planners.playbook_file import Playbook
 from agents.planners.situation_slots import filled
 from agents.planners.slots import metric as metric_slot
@@ -28,10 +28,18 @@ from agents.ports import Embedder, PlanHeader, Situation, StepResult
 class PlaybookPlanner:
     """Chooses among playbooks; says so where none fits or two fit alike, and asks for what a playbook lacks."""
 
-    def __init__(self, playbooks: Mapping[str, Playbook], out_of_scope: Sequence[str], embedder: Embedder) -> None:
+    def __init__(
+        self,
+        playbooks: Mapping[str, Playbook],
+        out_of_scope: Sequence[str],
+        embedder: Embedder,
+        *,
+        fit: Fit = IntentMatcher.fit,
+    ) -> None:
         self.playbooks = playbooks
         self._out_of_scope = tuple(out_of_scope)
         self._embedder = embedder
+        self._fit = fit
         self._matcher: IntentMatcher | None = None
         self._learning = asyncio.Lock()
         self._metric_vectors: dict[str, NDArray[np.float32]] = {}
@@ -47,7 +55,7 @@ class PlaybookPlanner:
                 }
                 negative_vectors = await self._embedder.embed([gloss(one) for one in self._out_of_scope])
                 self._matcher = await asyncio.to_thread(
-                    IntentMatcher.fit,
+                    self._fit,
                     examples,
                     vectors,
                     negatives=self._out_of_scope,
