@@ -11,6 +11,7 @@ import httpx
 from app.demo.vendors.vendor import Demo
 from tests.companies import BASE
 from tests.demo.exchanges import noted
+from tests.demo.small_world import small_world
 from tests.descriptions import description, problems
 from tools.kit.connector import Connector
 from tools.verbs import (
@@ -29,20 +30,15 @@ Connect = Callable[..., Awaitable[Connector]]
 Client = Callable[[str, Path], httpx.AsyncClient]
 DemoOf = Callable[[Path], Demo]
 
-FUTURE = """
-name: future
-seed: 1
-now: 2026-11-18T15:00:00Z
-days: 28
-company: {name: Acme, domain: acme.test, repo: acme/portal, timezone: UTC}
-people: [{id: sarah, name: Sarah Chen, email: sarah@acme.test, role: engineer}]
-streams: [{event: signed_up, per_day: 100}]
-artefacts:
+FUTURE = small_world(
+    "future",
+    """
   - {id: pr-1, kind: pull_request, at: -2d, merged: +1d, author: sarah, reviewers: [], review: null, checks: success,
      state: merged, title: Not merged yet, body: "", files: [{path: a.ts, patch: "@@ -1,1 +1,1 @@"}]}
   - {id: pr-2, kind: pull_request, at: +1h, merged: null, author: sarah, reviewers: [], review: null, checks: pending,
      state: open, title: Not opened yet, body: "", files: []}
-"""
+""",
+)
 
 
 async def test_every_exchange_with_the_connector_is_as_described(

@@ -11,6 +11,7 @@ import pytest
 from app.demo.vendors.vendor import Demo
 from tests.companies import BASE
 from tests.demo.exchanges import noted
+from tests.demo.small_world import small_world
 from tests.descriptions import description, problems
 from tools.kit.connector import Connector
 from tools.verbs import DocumentsRead, DocumentsSearch
@@ -21,20 +22,15 @@ Connect = Callable[..., Awaitable[Connector]]
 Client = Callable[[str, Path], httpx.AsyncClient]
 DemoOf = Callable[[Path], Demo]
 
-PLANS = """
-name: plans
-seed: 1
-now: 2026-11-18T15:00:00Z
-days: 28
-company: {name: Acme, domain: acme.test, repo: acme/portal, timezone: UTC}
-people: [{id: sarah, name: Sarah Chen, email: sarah@acme.test, role: engineer}]
-streams: [{event: signed_up, per_day: 100}]
-artefacts:
+PLANS = small_world(
+    "plans",
+    """
   - {id: doc-1, kind: document, at: -9d, title: Plan one, text: "One.\\n\\nSee doc-2."}
   - {id: doc-2, kind: document, at: -8d, title: Plan two, text: "Two."}
   - {id: doc-3, kind: document, at: -7d, title: Other, text: "Three."}
   - {id: doc-4, kind: document, at: +1d, title: Plan to come, text: "Not yet."}
-"""
+""",
+)
 
 
 @pytest.fixture
