@@ -280,10 +280,12 @@ async def _planning(
     from agents.answer import PlaybookWriter
     from agents.planners.playbook import PlaybookPlanner
     from agents.planners.playbook_file import read
+    from app.intent_cache import CachedFit
     from prompts.library import out_of_scope, playbooks, prompt
 
     books = await asyncio.to_thread(lambda: read(playbooks()))
-    planner, writer = PlaybookPlanner(books, out_of_scope(), embedder), PlaybookWriter(books)
+    fit = CachedFit(settings.cache_dir.expanduser() / "matcher.npz")
+    planner, writer = PlaybookPlanner(books, out_of_scope(), embedder, fit=fit), PlaybookWriter(books)
     await planner.learn()
     if settings.model is None:
         return planner, writer
