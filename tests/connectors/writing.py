@@ -59,8 +59,9 @@ class _Noting(httpx.AsyncBaseTransport):
 async def there_and_back(fresh: Fresh, request: Write) -> tuple[Change, Landed]:
     """Shown, done, read back, taken back twice: what every write has in common. Gives the change and what landed."""
     action, act = fresh.action(request), fresh.connector.act
+    before = len(fresh.sent())
     change = await act(action.preview(request))
-    assert fresh.sent() == [], "a preview changes nothing"
+    assert len(fresh.sent()) == before, "a preview changes nothing"
     assert await act(action.preview(request)) == change, "and is the same again"
     landed = await act(action.do(request, change, KEY))
     now = await act(action.state(change, landed))
