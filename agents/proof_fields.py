@@ -142,6 +142,9 @@ def score(figure: Field, number: Number, said: Mentions) -> float:
     """How well the words around a figure say that it is this field, against the others that it can be."""
     ahead = _ahead(number, said)
     key = "before" if figure.name.endswith("before") else figure.name.replace("rest_interval", "interval")
+    if key.startswith("interval.") and figure.value < 0 and not number.sign:
+        # Of a fall without its sign, the smaller end is said first.
+        key = "interval.1" if key == "interval.0" else "interval.0"
     behind_it, ahead_of_it = _BEHIND.get(key), _AHEAD.get(key)
     named = (
         (behind_it is not None and re.match(behind_it, number.near) is not None)
