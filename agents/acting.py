@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from agents.approval import Approval, Proposal, permits, proposal_id, settled
-from agents.effect import Effect, Ledger, effect_key
+from agents.effect import Effect, Ledger, effect_key, receipt_of
 from agents.errors import StepFailed
 from agents.evidence import digest
 from agents.policy import Policy, Verdict, ask_of, judge
 from agents.ports import Clock, Queue, RunLog, Turn, Workbench
 from agents.sending import Sender
+from agents.undoing import Undoing
 from agents.wanted import Wanted
 from tools.kit.action import Change
 from tools.kit.tool import Write
@@ -44,6 +44,7 @@ class Desk:
     workbench: Workbench
     queue: Queue
     ledger: Ledger
+    undoing: Undoing
     clock: Clock
     policy: Policy
     workspace: str
@@ -69,6 +70,15 @@ class Acting:
         if last is not None and not (effect is not None and last.id == effect.approval):
             return await self._asked(wanted, last, effect)
         return await self._new(wanted, last, effect)
+
+    async def to_undo(self, key: str | None) -> Sequence[Effect]:
+        """What “undo that” means here: the last run's changes, latest first, or the one that is named."""
+        found = await self._desk.undoing.last(self._turn.conversation, self._log.run)
+        return [effect for effect in found if key in (None, effect.key)]
+
+    async def undo(self, key: str) -> Receipt:
+        """Takes one write back for whoever asks here. Raises NotUndone, or what the service says."""
+        return await self._desk.undoing.undo(key, self._turn.actor, self._turn.channel, self._log.run)
 
     async def _begun(self, wanted: Wanted, effect: Effect, last: Approval | None) -> Acted:
         """A write that was sent, or may have been."""
@@ -256,29 +266,6 @@ class Acting:
             after=change.after,
             dry=True,
         )
-
-
-def receipt_of(effect: Effect, at: datetime) -> Receipt:
-    """What came of a write, as people and later steps see it. Raises StepFailed unless it is done."""
-    landed, change = effect.landed, effect.change
-    if landed is None or effect.state not in ("done", "undone"):
-        raise StepFailed(f"{effect.title} is not done, so that there is no receipt.", service=effect.service)
-    undone = effect.state == "undone"
-    return Receipt(
-        service=effect.service,
-        ref=landed.ref,
-        url=landed.url,
-        at=at,
-        title=landed.title or effect.title,
-        effect=effect.key,
-        verb=effect.verb,
-        approved_by=effect.by,
-        said=" ".join(filter(None, (landed.said, effect.error))),
-        before=change.before,
-        after=landed.state or change.after,
-        undo="" if undone else change.undo,
-        undo_until=at + change.undo_for if change.undo and change.undo_for else None,
-    )
 
 
 def _only(wanted: Wanted) -> str:

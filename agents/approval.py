@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, ValidationError
 
 from agents.errors import PersonMustDecide
 from agents.record import Frozen
 from tools.kit.action import Change
+from tools.kit.errors import BadArgument
+from tools.kit.tool import Write, verbs
 
 State = Literal["requested", "approved", "rejected", "expired", "withdrawn"]
 Choice = Literal["approve", "reject"]
@@ -157,10 +159,21 @@ def end(approval: Approval, state: Literal["expired", "withdrawn"], at: datetime
 
 
 def edit(approval: Approval, args: Mapping[str, Any], by: str, at: datetime) -> Approval:
-    """The record withdrawn in favour of other arguments, which are proposed anew. Raises NotDecided."""
+    """The record withdrawn in favour of other arguments, which are proposed anew.
+
+    Raises NotDecided, and BadArgument for arguments that the verb does not take; the record then stays as it is.
+    """
+    try:
+        given = verbs(Write)[approval.proposal.verb].model_validate(dict(args))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "an argument"
+        raise BadArgument(f"{approval.proposal.verb} cannot take {name}: {first['msg']}.") from None
     if not may_decide(approval.proposal, by) and by != approval.proposal.requester:
         raise NotDecided(f"{by} may not change this; {who_may(approval.proposal)} may.")
-    return end(approval, "withdrawn", at).model_copy(update={"edited": dict(args)})
+    return end(approval, "withdrawn", at).model_copy(
+        update={"edited": given.model_dump(mode="json", exclude_none=True)}
+    )
 
 
 def may_decide(proposal: Proposal, actor: str) -> bool:

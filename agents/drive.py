@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from agents.acting import Acting, Desk
 from agents.answer import numbered
 from agents.budget import Budget, Limits
 from agents.errors import NotUnderstood
@@ -33,6 +34,7 @@ from agents.record import Answer
 from agents.vocabulary import Vocabulary
 
 MOST_REVISIONS = 3
+DRAFT = ("text", "claims", "citations")
 
 
 class Archive(Protocol):
@@ -56,6 +58,7 @@ class Means:
     clock: Clock
     company: Company
     limits: Limits
+    desk: Desk | None = None
 
 
 class Drive:
@@ -79,6 +82,7 @@ class Drive:
         self._citations = citations
         self._situation: Situation | None = None
         self._calls = (0, 0, 0, 0)
+        self.acting = Acting(means.desk, run_log, turn) if means.desk is not None else None
         self._execution = Execution(
             run_log=run_log,
             toolbox=means.toolbox,
@@ -90,6 +94,7 @@ class Drive:
             question=turn.text,
             stored=stored,
             group=group,
+            acting=self.acting,
         )
 
     async def recall(self) -> list[dict[str, Any]]:
@@ -113,6 +118,19 @@ class Drive:
         results = await self._execution.finish()
         await self._spent()
         return results
+
+    def waiting(self) -> dict[str, StepResult]:
+        """The steps of the plan that wait for a person or for the world."""
+        return self._execution.waiting()
+
+    async def present(self, plan: Plan, recalled: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What is known while the plan waits, proven as an answer is: {text, claims, citations}."""
+        proven = await self._proven(await self.answer(plan, recalled))
+        for artifact in proven.artifacts:
+            if not self.log.has("artifact.created", str(artifact["id"])):
+                self.log.note("artifact.created", **artifact)
+        await self.log.flush()
+        return {name: value for name, value in self._said(proven).items() if name in DRAFT}
 
     async def review(self, plan: Plan, recalled: Sequence[Mapping[str, Any]]) -> Plan:
         """The plan, with further steps where evidence is missing and budget is left."""
@@ -138,15 +156,17 @@ class Drive:
 
     async def prove(self, answer: Answer) -> str:
         """Lets the gate judge the answer, says what stands, and returns the run's status."""
-        proven = await asyncio.to_thread(
-            prove, answer, list(self._citations), self._means.company.timezone, self.turn.at
-        )
+        proven = await self._proven(answer)
         for artifact in proven.artifacts:
             if not self.log.has("artifact.created", str(artifact["id"])):
                 self.log.note("artifact.created", **artifact)
         await self._spent()
         await self._say(proven)
         return "abstained" if proven.abstained else "answered"
+
+    async def _proven(self, answer: Answer) -> Answer:
+        zone = self._means.company.timezone
+        return await asyncio.to_thread(prove, answer, list(self._citations), zone, self.turn.at)
 
     async def decline(self, error: NotUnderstood) -> str:
         """Says that the question was not understood, with what can be done instead."""
@@ -159,16 +179,19 @@ class Drive:
             return
         for piece in pieces(answer.text):
             await self.log.emit("text.delta", text=piece)
+        await self.log.emit("message.completed", **self._said(answer))
+
+    def _said(self, answer: Answer) -> dict[str, Any]:
+        """An answer as message.completed carries it."""
         numbers = numbered(self._citations, answer.claims)
-        await self.log.emit(
-            "message.completed",
-            text=answer.text,
-            claims=[claim.model_dump(mode="json") for claim in answer.claims],
-            citations=[{"number": number, "evidence": item} for item, number in numbers.items()],
-            suggestions=list(answer.suggestions),
-            notes=list(answer.notes),
-            finding=answer.finding.model_dump(mode="json") if answer.finding else None,
-        )
+        return {
+            "text": answer.text,
+            "claims": [claim.model_dump(mode="json") for claim in answer.claims],
+            "citations": [{"number": number, "evidence": item} for item, number in numbers.items()],
+            "suggestions": list(answer.suggestions),
+            "notes": list(answer.notes),
+            "finding": answer.finding.model_dump(mode="json") if answer.finding else None,
+        }
 
     async def _take(self, plan: Plan, coming: AsyncIterator[PlanHeader | Step], revision: int) -> Plan:
         """The plan with the steps that come, each begun at once; it is `revision` from its first new step on."""

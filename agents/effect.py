@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from pydantic import AwareDatetime
 
+from agents.errors import StepFailed
 from agents.record import Frozen
 from tools.kit.action import Change, Landed
+from tools.nouns import Receipt
 
 # intent: it may have been sent · done: the service says so · failed: the service refused, nothing happened ·
 # unknown: nobody can tell, a person looks · undone: taken back · retry: it failed, and somebody wants it tried again.
@@ -36,6 +39,7 @@ class Effect(Frozen):
     at: AwareDatetime
     landed: Landed | None = None
     error: str = ""
+    undone_by: str = ""
 
 
 class Ledger(Protocol):
@@ -51,7 +55,9 @@ class Ledger(Protocol):
         very repetition is used up; `intent` replaces what failed before."""
         ...
 
-    async def settle(self, key: str, state: EffectState, *, landed: Landed | None = None, error: str = "") -> Effect:
+    async def settle(
+        self, key: str, state: EffectState, *, landed: Landed | None = None, error: str = "", undone_by: str = ""
+    ) -> Effect:
         """Records what became of an effect. One that is done stays done, but for being undone."""
         ...
 
@@ -67,3 +73,26 @@ class Ledger(Protocol):
 def effect_key(run: str, step: str, what: str = "do") -> str:
     """The key under which a step's write is sent: the same after every restart (40 hexadecimal digits)."""
     return hashlib.sha256(f"{run}\0{step}\0{what}".encode()).hexdigest()[:40]
+
+
+def receipt_of(effect: Effect, at: datetime) -> Receipt:
+    """What came of a write, as people and later steps see it. Raises StepFailed unless it is done."""
+    landed, change = effect.landed, effect.change
+    if landed is None or effect.state not in ("done", "undone"):
+        raise StepFailed(f"{effect.title} is not done, so that there is no receipt.", service=effect.service)
+    undone = effect.state == "undone"
+    return Receipt(
+        service=effect.service,
+        ref=landed.ref,
+        url=landed.url,
+        at=at,
+        title=landed.title or effect.title,
+        effect=effect.key,
+        verb=effect.verb,
+        approved_by=effect.by,
+        said=" ".join(filter(None, (landed.said, effect.error))),
+        before=change.before,
+        after=landed.state or change.after,
+        undo="" if undone else change.undo,
+        undo_until=at + change.undo_for if change.undo and change.undo_for else None,
+    )

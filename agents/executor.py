@@ -16,22 +16,20 @@ from pydantic import ValidationError
 
 from agents.acting import Acting
 from agents.budget import Budget
-from agents.errors import BudgetSpent, DeusError, NothingFound, PlanRefused, StepFailed
+from agents.errors import BudgetSpent, DeusError, NothingFound, PlanRefused
 from agents.evidence import Citations, EvidenceSearch, counted, digest, search
 from agents.evidence_title import evidence_title
 from agents.plan import Plan, Step, check_step, resolve
 from agents.ports import Clock, Reply, RunLog, StepResult, Toolbox
 from agents.record import Evidence
 from agents.resolver import chosen, merged, not_connected
-from agents.wanted import wanted_of
+from agents.undoing import UndoWrite
+from agents.write_steps import OPEN, WriteSteps
 from tools.kit.analysis import Analysis, Frame
 from tools.kit.tool import Verb, Write, verbs
 from tools.nouns import load
 
 log = logging.getLogger(__name__)
-
-# The states of a step that is taken up again: it waits for a person, for the world, or for such a step.
-OPEN = frozenset({"awaiting", "later", "waiting"})
 
 Likeness = Callable[[str, Sequence[str]], Sequence[float]]
 
@@ -75,7 +73,7 @@ class Execution:
         self._question = question
         self._stored = stored
         self._group = group
-        self._acting = acting
+        self._writes = WriteSteps(acting, toolbox, citations, run_log)
         self._known: dict[str, type[Verb]] = {**verbs(), **toolbox.verbs()}
         self._steps: dict[str, Step] = {}
         self._keys: dict[str, str] = {}
@@ -215,7 +213,8 @@ class Execution:
     async def _perform(self, step: Step) -> StepResult:
         verb = self._known[step.verb]
         if issubclass(verb, Write):
-            return await self._write(step, verb)
+            self._budget.reserve_tool()
+            return await self._writes.perform(step, verb, self._plan_so_far(), self.results, self._known)
         values = resolve(step.args, {name: result.nouns for name, result in self.results.items()})
         missing = [n for n, spec in verb.model_fields.items() if spec.is_required() and n not in values]
         if missing:
@@ -225,6 +224,8 @@ class Execution:
         request = verb.model_validate(values)
         if isinstance(request, EvidenceSearch):
             return self._search(step, request)
+        if isinstance(request, UndoWrite):
+            return await self._writes.undo(step, request, self._plan_so_far(), self.results)
         services = chosen(step.verb, self._toolbox.services(step.verb))
         if not services:
             why = f"No connected service serves {step.verb}."
@@ -240,31 +241,6 @@ class Execution:
         verb = self._known.get(step.verb)
         is_write = verb is not None and issubclass(verb, Write)
         return not is_write and any(need in self.results and self.results[need].state in OPEN for need in step.uses())
-
-    async def _write(self, step: Step, verb: type[Write]) -> StepResult:
-        if self._acting is None:
-            raise StepFailed("Nothing can be changed from here.", remedy="Ask in a running Deus.")
-        self._budget.reserve_tool()
-        wanted = wanted_of(
-            step, verb, self._plan_so_far(), self.results, self._known, self._toolbox.services(step.verb)
-        )
-        acted = await self._acting.perform(wanted)
-        evidence: tuple[str, ...] = ()
-        if acted.receipt is not None:
-            item = self._citations.record(
-                step=step.id,
-                service=acted.service,
-                verb=step.verb,
-                title=f"{self._toolbox.title(acted.service)}: {acted.receipt.said or acted.receipt.title}",
-                at=self._clock.now(),
-                nouns=(acted.receipt,),
-                asked={"args": dict(wanted.shown)},
-            )
-            self._log.add_evidence(item)
-            evidence = (item.id,)
-        state = "skipped" if acted.state == "declined" else acted.state
-        nouns = (acted.receipt,) if acted.receipt is not None else ()
-        return StepResult(step.id, state, nouns, evidence, error=acted.reason or None)
 
     def _plan_so_far(self) -> Plan:
         return self._plan.model_copy(update={"steps": tuple(self._steps.values())})

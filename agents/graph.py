@@ -1,7 +1,11 @@
-"""The run as a LangGraph graph: recall → plan → execute → review → answer → prove. Nodes and edges, nothing else."""
+"""The run as a LangGraph graph: recall → plan → execute → review → answer → prove. Nodes and edges, nothing else.
+
+A plan with writes may have to wait: execute → present → wait → execute, where `wait` is an interrupt and nothing else.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
@@ -10,6 +14,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
+from langgraph.types import Command, interrupt
 
 from agents.drive import Drive
 from agents.errors import NotUnderstood
@@ -25,6 +30,8 @@ class State(TypedDict, total=False):
     v: int
     recalled: list[dict[str, Any]]
     plan: dict[str, Any]
+    waits: bool
+    draft: dict[str, Any]
     revised: bool
     answer: dict[str, Any]
     status: str
@@ -53,7 +60,19 @@ async def plan(state: State, runtime: Runtime[Context]) -> State:
 
 
 async def execute(state: State, runtime: Runtime[Context]) -> State:
-    await runtime.context.drive.execute(Plan.model_validate(state["plan"]))
+    drive = runtime.context.drive
+    await drive.execute(Plan.model_validate(state["plan"]))
+    return {"waits": bool(drive.waiting())}
+
+
+async def present(state: State, runtime: Runtime[Context]) -> State:
+    plan = Plan.model_validate(state["plan"])
+    return {"draft": await runtime.context.drive.present(plan, state["recalled"])}
+
+
+async def wait(state: State) -> State:
+    # Nothing else may stand here: the node runs again from its top when the run goes on.
+    interrupt("a person or the world")
     return {}
 
 
@@ -76,6 +95,10 @@ def _planned(state: State) -> Literal["execute", "__end__"]:
     return "__end__" if "status" in state else "execute"
 
 
+def _executed(state: State) -> Literal["present", "review"]:
+    return "present" if state.get("waits") else "review"
+
+
 def _reviewed(state: State) -> Literal["execute", "answer"]:
     return "execute" if state["revised"] else "answer"
 
@@ -86,26 +109,43 @@ def build(checkpointer: BaseCheckpointSaver[Any]) -> Graph:
     graph.add_node("recall", recall)
     graph.add_node("plan", plan)
     graph.add_node("execute", execute)
+    graph.add_node("present", present)
+    graph.add_node("wait", wait)
     graph.add_node("review", review)
     graph.add_node("answer", answer)
     graph.add_node("prove", prove)
     graph.add_edge(START, "recall")
     graph.add_edge("recall", "plan")
     graph.add_conditional_edges("plan", _planned, ["execute", END])
-    graph.add_edge("execute", "review")
+    graph.add_conditional_edges("execute", _executed, ["present", "review"])
+    graph.add_edge("present", "wait")
+    graph.add_edge("wait", "execute")
     graph.add_conditional_edges("review", _reviewed, ["execute", "answer"])
     graph.add_edge("answer", "prove")
     graph.add_edge("prove", END)
     return graph.compile(checkpointer=checkpointer)
 
 
-async def advance(graph: Graph, drive: Drive) -> str:
-    """Runs the graph from its start, or from its last checkpoint, to its end; returns the run's status."""
+@dataclass(frozen=True)
+class Advanced:
+    """How far a run has come: its status if it ended, what is known so far if it waits."""
+
+    status: str | None
+    draft: Mapping[str, Any]
+
+
+async def advance(graph: Graph, drive: Drive) -> Advanced:
+    """Runs the graph from its start, its last checkpoint or what it waited for, to its end or to where it waits."""
     config: RunnableConfig = {"configurable": {"thread_id": drive.log.run}, "recursion_limit": 50}
     begun = await graph.aget_state(config)
     # Just after a crash between the input's checkpoint and the first step `next` is empty too, but `tasks` is not.
     if begun.created_at is not None and not begun.tasks and "status" in begun.values:
-        return str(begun.values["status"])
-    start: State | None = None if begun.tasks else {"v": STATE_VERSION}
+        return Advanced(str(begun.values["status"]), {})
+    start: State | Command[Any] | None = None if begun.tasks else {"v": STATE_VERSION}
+    waited = [one.id for task in begun.tasks for one in task.interrupts]
+    if waited:
+        start = Command(resume=dict.fromkeys(waited, True))
     ended = await graph.ainvoke(start, config, context=Context(drive), durability="sync")
-    return str(ended["status"])
+    if "__interrupt__" in ended:
+        return Advanced(None, ended["draft"])
+    return Advanced(str(ended["status"]), {})

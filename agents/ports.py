@@ -105,6 +105,10 @@ class Queue(Protocol):
         """The records of a run, oldest first."""
         ...
 
+    async def withdraw_all(self, run: str) -> None:
+        """Takes back what is still open of a run that ends; nobody can decide it any more."""
+        ...
+
 
 class RunLog(Protocol):
     """The numbered events of one run, and its evidence.

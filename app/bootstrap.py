@@ -11,13 +11,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from agents.acting import Desk
+from agents.approvals import Approvals
 from agents.conversation import Conversations
+from agents.policy import Policy
 from agents.ports import Clock, Memory, Recalled
+from agents.undoing import Undoing
 from app.anchors import AnchorFile, anchoring
 from app.clock import clock_of
 from app.settings import Settings
+from app.stores.approvals import StoredApprovals
 from app.stores.audit import AuditLog
+from app.stores.context_text import ContextText
 from app.stores.database import Database
+from app.stores.effects import StoredLedger
 from app.stores.live import Live
 from app.stores.migrations import migrate
 from app.stores.runs import StoredRuns
@@ -88,10 +95,10 @@ class Workshop:
         error = self._loading.exception()
         return "ready" if error is None else str(error) if isinstance(error, DeusError) else "failed; see the log"
 
-    def dispatch(self, connection: sa.Connection, run: str, n: int) -> None:
+    def dispatch(self, connection: sa.Connection, run: str, n: int, delay: float = 0.0) -> None:
         """Queues a run's segment; `ready` has been awaited."""
         assert self.engine is not None
-        self.engine.dispatch(connection, run, n)
+        self.engine.dispatch(connection, run, n, delay)
 
     async def stop(self, run: str) -> None:
         """Ends a run that is driven here."""
@@ -114,6 +121,7 @@ class Product:
     settings: Settings
     clock: Clock
     conversations: Conversations
+    approvals: Approvals
     toolbox: ConnectedToolbox
     workshop: Workshop
     audit: AuditLog
@@ -173,11 +181,17 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         client = await stack.enter_async_context(open_client())
         toolbox = ConnectedToolbox(connect(settings.services, client, clock.now))
         runs = StoredRuns(database, live, clock, workshop.dispatch, ready=workshop.ready)
+        stored, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database)
+        undoing = Undoing(toolbox, ledger, stored, clock)
+        approvals = Approvals(stored, ledger, undoing, clock, workshop.ready)
+        workspace, zone = await ContextText(database).workspace(), ZoneInfo(settings.timezone)
+        desk = Desk(toolbox, stored, ledger, undoing, clock, Policy(), workspace, zone)
         if settings.audit_anchor_file is not None:
             await stack.enter_async_context(anchoring(AnchorFile(settings.audit_anchor_file), AuditLog(database), live))
         stack.push_async_callback(workshop.close)
-        workshop.load(lambda: _load(settings, workshop, database, runs, toolbox, clock, stack), at_once=at_once)
-        yield Product(settings, clock, Conversations(runs, workshop.stop), toolbox, workshop, AuditLog(database))
+        workshop.load(lambda: _load(settings, workshop, database, runs, toolbox, desk, clock, stack), at_once=at_once)
+        conversations = Conversations(runs, workshop.stop)
+        yield Product(settings, clock, conversations, approvals, toolbox, workshop, AuditLog(database))
 
 
 @contextlib.asynccontextmanager
@@ -218,6 +232,7 @@ async def _load(
     database: Database,
     runs: StoredRuns,
     toolbox: ConnectedToolbox,
+    desk: Desk,
     clock: Clock,
     stack: contextlib.AsyncExitStack,
 ) -> None:
@@ -236,7 +251,7 @@ async def _load(
         planner, writer = await _planning(settings, toolbox, embedder, stack)
     company = _company(settings, embedder)
     await engine.start(
-        runs, _means(settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock)
+        runs, _means(settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock, desk)
     )
 
 
@@ -259,7 +274,6 @@ async def _memory(
 ) -> Context:
     from app.embedding_cache import CachedEmbedder
     from app.stores.context import Context
-    from app.stores.context_text import ContextText
     from app.stores.context_vectors import EmbeddedIndex, ServedIndex, VectorIndex
 
     text = ContextText(database)
@@ -326,6 +340,7 @@ def _means(
     runs: StoredRuns,
     vocabulary: Any,
     clock: Clock,
+    desk: Desk,
 ) -> Means:
     from agents.budget import Limits
     from agents.drive import Means
@@ -342,4 +357,5 @@ def _means(
         limits=Limits(
             settings.budget_usd, settings.budget_model_calls, settings.budget_tool_calls, settings.budget_seconds
         ),
+        desk=desk,
     )

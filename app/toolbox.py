@@ -16,6 +16,7 @@ from pydantic import ValidationError
 import tools.analysis
 from agents.evidence import EvidenceSearch
 from agents.ports import Reply
+from agents.undoing import UndoWrite
 from tools.catalog import connectors
 from tools.kit.action import Action, Change, Landed, Repeat
 from tools.kit.analysis import Analysis
@@ -51,7 +52,7 @@ class ConnectedToolbox:
         """
         known = verbs()
         served = {name: known[name] for name in self._served}
-        return {**served, **self.learn(), EvidenceSearch.name: EvidenceSearch}
+        return {**served, **self.learn(), EvidenceSearch.name: EvidenceSearch, UndoWrite.name: UndoWrite}
 
     def learn(self) -> Mapping[str, type[Verb]]:
         """The computed verbs: every Analysis that a module of tools.analysis defines."""

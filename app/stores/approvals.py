@@ -90,6 +90,15 @@ class StoredApprovals:
         now = self._clock.now()
         return await self._change(approval, lambda there: end(there, "withdrawn", now), by, channel)
 
+    async def withdraw_all(self, run: str) -> None:
+        """Takes back what is still open of a run that ends; the run is not continued."""
+        made: list[Event] = []
+        async with self._database.write() as connection:
+            await _lock_run(connection, run)
+            for one in await self._open_of(connection, run):
+                made += await self._resolve(connection, end(one, "withdrawn", self._clock.now()), "", "deus")
+        self._publish(made)
+
     async def expire_due(self) -> list[Approval]:
         """Ends every proposal whose time has run out, and lets its run go on without it."""
         now = self._clock.now()
@@ -107,6 +116,12 @@ class StoredApprovals:
             self._publish(made)
             ended.append(after)
         return ended
+
+    async def undone(self, run: str, data: Mapping[str, Any]) -> None:
+        """Appends undo.finished to a run's log."""
+        async with self._database.write() as connection:
+            made, _ = await event_table.append(connection, run, self._clock.now(), [("undo.finished", data)])
+        self._publish(made)
 
     async def _change(self, approval: str, how: Callable[[Approval], Approval], by: str, channel: str) -> Approval:
         async with self._database.write() as connection:

@@ -54,7 +54,9 @@ class StoredLedger:
             await _put(connection, (intent or there).model_copy(update=taken))
         return True
 
-    async def settle(self, key: str, state: EffectState, *, landed: Landed | None = None, error: str = "") -> Effect:
+    async def settle(
+        self, key: str, state: EffectState, *, landed: Landed | None = None, error: str = "", undone_by: str = ""
+    ) -> Effect:
         """Records what became of an effect. Raises LookupError for an unknown key.
 
         One that is done stays done, but for being undone, whatever a sender that comes late has to say.
@@ -65,7 +67,8 @@ class StoredLedger:
                 raise LookupError(f"The ledger has no effect {key}.")
             if state not in FOLLOWS[there.state]:
                 return there
-            changed = there.model_copy(update={"state": state, "landed": landed or there.landed, "error": error})
+            news = {"state": state, "landed": landed or there.landed, "error": error, "undone_by": undone_by}
+            changed = there.model_copy(update=news)
             await _put(connection, changed)
         return changed
 

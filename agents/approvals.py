@@ -1,0 +1,93 @@
+"""The door to what waits for people: every channel lists, shows, decides, changes and takes back through it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from agents.approval import Approval, Choice, Decision
+from agents.effect import Effect, Ledger
+from agents.ports import Clock
+from agents.undoing import Undoing
+from tools.nouns import Receipt
+
+
+class Decisions(Protocol):
+    """The store of approvals, to those who decide."""
+
+    async def get(self, approval: str) -> Approval | None: ...
+
+    async def of_run(self, run: str) -> Sequence[Approval]: ...
+
+    async def listed(self, state: str | None = None, limit: int = 100) -> Sequence[Approval]: ...
+
+    async def decide(self, approval: str, decision: Decision) -> Approval: ...
+
+    async def edit(self, approval: str, args: Mapping[str, Any], by: str, channel: str) -> Approval: ...
+
+    async def withdraw(self, approval: str, by: str, channel: str) -> Approval: ...
+
+
+class Approvals:
+    """What channels do with proposals and receipts. `ready` is awaited before a run is made to go on."""
+
+    def __init__(
+        self,
+        decisions: Decisions,
+        ledger: Ledger,
+        undoing: Undoing,
+        clock: Clock,
+        ready: Callable[[], Awaitable[object]],
+    ) -> None:
+        self._decisions = decisions
+        self._ledger = ledger
+        self._undoing = undoing
+        self._clock = clock
+        self._ready = ready
+
+    async def open(self, limit: int = 100) -> Sequence[Approval]:
+        """What waits for a decision now, newest first."""
+        now = self._clock.now()
+        waiting = await self._decisions.listed("requested", limit)
+        return [one for one in waiting if now < one.proposal.expires_at]
+
+    async def listed(self, state: str | None = None, limit: int = 100) -> Sequence[Approval]:
+        """The last approvals, newest first; those in one state only, if given."""
+        return await self._decisions.listed(state, limit)
+
+    async def get(self, approval: str) -> Approval:
+        """One approval. Raises LookupError for an unknown one."""
+        found = await self._decisions.get(approval)
+        if found is None:
+            raise LookupError(f"There is no approval {approval!r}.")
+        return found
+
+    async def of_run(self, run: str) -> Sequence[Approval]:
+        """The approvals of a run, oldest first."""
+        return await self._decisions.of_run(run)
+
+    async def decide(
+        self, approval: str, choice: Choice, *, by: str, channel: str, digest: str, note: str = ""
+    ) -> Approval:
+        """Says yes or no to what was shown (`digest`); the run goes on. Raises NotDecided where that does not count."""
+        await self._ready()
+        said = Decision(choice=choice, by=by, channel=channel, at=self._clock.now(), digest=digest, note=note)
+        return await self._decisions.decide(approval, said)
+
+    async def edit(self, approval: str, args: Mapping[str, Any], *, by: str, channel: str) -> Approval:
+        """Wants other arguments; they are shown and asked about anew. Raises NotDecided, BadArgument."""
+        await self._ready()
+        return await self._decisions.edit(approval, args, by, channel)
+
+    async def withdraw(self, approval: str, *, by: str, channel: str) -> Approval:
+        """Takes a proposal back; the run goes on without it. Raises NotDecided if it is settled."""
+        await self._ready()
+        return await self._decisions.withdraw(approval, by, channel)
+
+    async def receipts(self, run: str) -> Sequence[Effect]:
+        """What a run has changed, or tried to, in order."""
+        return await self._ledger.of_run(run)
+
+    async def undo(self, effect: str, *, by: str, channel: str) -> Receipt:
+        """Takes a write back. Raises LookupError, NotUndone, or the service's own failure."""
+        return await self._undoing.undo(effect, by, channel)

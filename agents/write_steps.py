@@ -1,0 +1,83 @@
+"""The steps of a plan that change something or take it back; their receipts become evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agents.acting import Acting
+from agents.errors import DeusError, PersonMustDecide, StepFailed
+from agents.evidence import Citations
+from agents.plan import Plan, Step
+from agents.ports import RunLog, StepResult, Toolbox
+from agents.taint import trace
+from agents.undoing import UndoWrite
+from agents.wanted import wanted_of
+from tools.kit.tool import Verb, Write
+from tools.nouns import Receipt
+
+# The states of a step that is taken up again: it waits for a person, for the world, or for such a step.
+OPEN = frozenset({"awaiting", "later", "waiting"})
+
+
+class WriteSteps:
+    """Performs the write steps of one run; without `acting` nothing can be changed."""
+
+    def __init__(self, acting: Acting | None, toolbox: Toolbox, citations: Citations, run_log: RunLog) -> None:
+        self._acting = acting
+        self._toolbox = toolbox
+        self._citations = citations
+        self._log = run_log
+
+    async def perform(
+        self,
+        step: Step,
+        verb: type[Write],
+        plan: Plan,
+        results: Mapping[str, StepResult],
+        known: Mapping[str, type[Verb]],
+    ) -> StepResult:
+        """Brings a write as far as it may go now. Raises the typed errors."""
+        wanted = wanted_of(step, verb, plan, results, known, self._toolbox.services(step.verb))
+        acted = await self._desk().perform(wanted)
+        if acted.receipt is None:
+            state = "skipped" if acted.state == "declined" else acted.state
+            return StepResult(step.id, state, error=acted.reason or None)
+        return self._kept(step, (acted.receipt,), wanted.shown)
+
+    async def undo(self, step: Step, request: UndoWrite, plan: Plan, results: Mapping[str, StepResult]) -> StepResult:
+        """Takes back what the conversation's last run did, or one effect. Raises the typed errors."""
+        if trace(step, plan, UndoWrite, results).existence:
+            raise PersonMustDecide("Something is taken back only if you say so yourself.", remedy="Say “undo that”.")
+        receipts: list[Receipt] = []
+        refused: list[DeusError] = []
+        for effect in await self._desk().to_undo(request.effect):
+            try:
+                receipts.append(await self._desk().undo(effect.key))
+            except DeusError as error:
+                refused.append(error)
+        if refused and not receipts:
+            raise refused[0]
+        if not receipts:
+            raise StepFailed("There is nothing here to take back: nothing was changed in this conversation.")
+        kept = self._kept(step, tuple(receipts), request.model_dump(mode="json"))
+        left = {error.service or f"change {n}": str(error) for n, error in enumerate(refused, start=1)}
+        return StepResult(step.id, "done", kept.nouns, kept.evidence, unchecked=left)
+
+    def _kept(self, step: Step, receipts: tuple[Receipt, ...], asked: Mapping[str, object]) -> StepResult:
+        service = receipts[0].service
+        item = self._citations.record(
+            step=step.id,
+            service=service,
+            verb=step.verb,
+            title=f"{self._toolbox.title(service)}: {receipts[0].said or receipts[0].title}",
+            at=receipts[0].at,
+            nouns=receipts,
+            asked={"args": dict(asked)},
+        )
+        self._log.add_evidence(item)
+        return StepResult(step.id, "done", receipts, (item.id,))
+
+    def _desk(self) -> Acting:
+        if self._acting is None:
+            raise StepFailed("Nothing can be changed from here.", remedy="Ask in a running Deus.")
+        return self._acting
