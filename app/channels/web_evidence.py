@@ -13,6 +13,7 @@ from agents.record import Evidence
 PAGE = 20
 _LONGEST = 600
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
+_REFERENCE = re.compile(r"^\$(?P<id>[A-Za-z]\w*)(?:\.(?P<part>\w+(?:\.\w+)*))?$")
 _HEAD = ("kind", "service", "ref", "url", "title", "at")
 
 
@@ -32,7 +33,7 @@ def evidence_page(evidence: Evidence, offset: int = 0, size: int = PAGE) -> dict
         "at": evidence.at.isoformat(),
         "sha256": evidence.sha256,
         "excerpt": evidence.excerpt,
-        "asked": [[_label(name), _text(value)] for name, value in _arguments(evidence.asked).items()],
+        "asked": [[_label(name), _text(_named(value))] for name, value in _arguments(evidence.asked).items()],
         "requests": [_request(request) for request in requests][:PAGE],
         "unchecked": [[_label(name), _text(why)] for name, why in (evidence.asked.get("unchecked") or {}).items()],
         "records": [_record(record) for record in records],
@@ -50,6 +51,21 @@ def _arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in flat.items()
         if name not in ("requests", "unchecked", "verb") and value not in (None, "", [], {}, ())
     }
+
+
+def _named(value: Any) -> Any:
+    """An argument whose references to earlier steps are words: "$series_1.onset" is "onset of series 1"."""
+    if isinstance(value, str):
+        step = _REFERENCE.match(value)
+        if step is None:
+            return value
+        part = f"{_label(step['part'].replace('.', ' '))} of " if step["part"] else ""
+        return f"{part}{_label(step['id'])}"
+    if isinstance(value, list | tuple):
+        return [_named(one) for one in value if one is not None]
+    if isinstance(value, Mapping):
+        return {name: _named(inner) for name, inner in value.items()}
+    return value
 
 
 def _record(record: Mapping[str, Any]) -> dict[str, Any]:

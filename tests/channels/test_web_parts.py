@@ -82,6 +82,17 @@ def test_long_series_are_thinned_and_keep_their_dips() -> None:
     assert min(y for _, y, *_ in kept) == pytest.approx(0.02, abs=0.01)
 
 
+def test_what_a_computation_took_from_earlier_steps_is_said_in_words() -> None:
+    args = {"series": ["$series_1", None, "$own_table"], "since": "$change.onset", "price": "$5", "metric": "signed_up"}
+    shown = evidence_page(EVIDENCE[0].model_copy(update={"asked": {"args": args, "evidence": ["e1"]}}))
+    assert shown["asked"] == [
+        ["series", "series 1, own table"],
+        ["since", "onset of change"],
+        ["price", "$5"],
+        ["metric", "signed_up"],
+    ]
+
+
 def test_the_evidence_panel_shows_what_was_asked_what_came_back_and_whence() -> None:
     shown = evidence_page(EVIDENCE[0])
     assert shown["asked"] == [["metric", "signed_up"], ["since", "2026-09-23"]]
