@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.demo.company import Company
 from app.demo.refs import slug
 from app.demo.vendors.page import page
 from app.demo.vendors.sentry_issues import HOUR, Problem, iso, project
+from app.demo.vendors.sentry_writing import Staff, change
 from app.demo.vendors.vendor import Demo, Handler
 
 CREDENTIALS: Mapping[str, str] = {"token": "demo-sentry"}
@@ -28,7 +30,7 @@ _SORTS = frozenset({"date", "freq", "inbox", "new", "recommended", "trends", "us
 
 
 def routes(demo: Demo) -> Sequence[BaseRoute]:
-    """The paths of Sentry's API that a reader needs, below /api/0, and the pages that its permalinks open."""
+    """The paths of Sentry's API that are asked here, below /api/0, and the pages that its permalinks open."""
     vendor = _Sentry(demo.company)
     org = "/api/0/organizations/{org}"
     return [
@@ -37,6 +39,9 @@ def routes(demo: Demo) -> Sequence[BaseRoute]:
         Route(f"{org}/issues/", vendor.api(vendor.issues)),
         Route(f"{org}/shortids/{{issue}}/", vendor.api(vendor.short_id)),
         Route(f"{org}/issues/{{issue}}/", vendor.api(vendor.issue)),
+        Route(f"{org}/issues/{{issue}}/", _sending(vendor), methods=["PUT"]),
+        Route("/api/0/projects/{org}/{project}/members/", vendor.api(vendor.members)),
+        Route("/api/0/projects/{org}/{project}/teams/", vendor.api(vendor.teams)),
         Route(f"{org}/issues/{{issue}}/tags/", vendor.api(vendor.tags)),
         Route(f"{org}/issues/{{issue}}/events/", vendor.api(vendor.events)),
         Route(f"{org}/issues/{{issue}}/events/{{event}}/", vendor.api(vendor.event)),
@@ -52,6 +57,7 @@ class _Sentry:
         self.problems = [Problem(company, artefact) for artefact in company.of_kind("error")]
         self.slug = slug(company.facts.name)
         self.project = project(company)
+        self.staff = Staff(company)
 
     def api(self, handler: Handler) -> Handler:
         """Wants the token and the organization, and adds the rate-limit headers."""
@@ -121,6 +127,26 @@ class _Sentry:
         listed = [p.listed(period) for p in matched[offset : offset + limit]]
         return self._paged(request, listed, offset, limit, len(matched))
 
+    def members(self, request: Request) -> Response:
+        return self._of_project(request, self.staff.members())
+
+    def teams(self, request: Request) -> Response:
+        return self._of_project(request, self.staff.listed_teams())
+
+    def _of_project(self, request: Request, records: list[dict[str, Any]]) -> Response:
+        known = request.path_params["project"] in (self.project["id"], self.project["slug"])
+        return JSONResponse(records) if known else _error(404, "The requested resource does not exist")
+
+    def change(self, request: Request, sent: Any) -> Response:
+        """Changes the attributes that are sent, and no others."""
+        problem = self._problem(request.path_params["issue"])
+        if problem is None:
+            return _error(404, "The requested resource does not exist")
+        if not isinstance(sent, dict):
+            return _error(400, "JSON parse error")
+        wrong = change(problem, sent, self.staff)
+        return JSONResponse(wrong, 400) if wrong else JSONResponse(problem.base())
+
     def short_id(self, request: Request) -> Response:
         problem = self._problem(request.path_params["issue"])
         if problem is None or request.path_params["issue"].isdigit():
@@ -143,7 +169,8 @@ class _Sentry:
             {
                 **problem.base(),
                 "activity": [
-                    {"id": "0", "type": "first_seen", "user": None, "data": {}, "dateCreated": iso(problem.first)}
+                    *problem.history,
+                    {"id": "0", "type": "first_seen", "user": None, "data": {}, "dateCreated": iso(problem.first)},
                 ],
                 "seenBy": [],
                 "participants": [],
@@ -264,7 +291,8 @@ class _Sentry:
             ("Issue", problem.short),
             ("Where", f"{a['culprit']}:{a['line'] or ''} {a['function'] or ''}".strip()),
             ("Level", str(a["level"])),
-            ("State", str(a["state"] or "unresolved")),
+            ("State", problem.status),
+            ("Assignee", str((problem.changed.get("assignedTo") or {}).get("name", ""))),
             ("Events", str(sum(problem.hours.values()))),
             ("Users", str(a["users"] or 0)),
             ("First seen", iso(problem.first)),
@@ -301,6 +329,17 @@ class _Sentry:
             url = request.url.include_query_params(cursor=cursor)
             links.append(f'<{url}>; rel="{relation}"; results="{str(results).lower()}"; cursor="{cursor}"')
         return JSONResponse(records, headers={"Link": ", ".join(links)})
+
+
+def _sending(vendor: _Sentry) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            sent = json.loads(await request.body())
+        except ValueError:
+            sent = None
+        return vendor.api(lambda asked: vendor.change(asked, sent))(request)
+
+    return answer
 
 
 def _error(status: int, detail: str) -> Response:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,26 @@ class Problem:
 
     company: Company
     artefact: Artefact
+    changed: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        return str(self.changed.get("status") or self.artefact["state"] or "unresolved")
+
+    def note(self, fields: Mapping[str, Any]) -> None:
+        """Changes fields of the issue, and remembers it among its activity."""
+        before = {"status": self.status, "assignedTo": self.changed.get("assignedTo")}
+        self.changed.update(fields)
+        kinds = {"resolved": "set_resolved", "unresolved": "set_unresolved", "ignored": "set_ignored"}
+        found = [kinds[self.status]] if before["status"] != self.status else []
+        if "assignedTo" in fields and before["assignedTo"] != fields["assignedTo"]:
+            found.append("assigned" if fields["assignedTo"] else "unassigned")
+        for kind in found:
+            self.history.insert(
+                0, {"id": str(len(self.history) + 1), "type": kind, "user": None, "data": {},
+                    "dateCreated": iso(self.company.now)}
+            )  # fmt: skip
 
     @property
     def number(self) -> str:
@@ -99,13 +120,15 @@ class Problem:
         return {
             "id": self.number, "shareId": None, "shortId": self.short, "title": title, "culprit": a["culprit"],
             "permalink": self.company.ref(a.id).url, "logger": None, "level": a["level"],
-            "status": a["state"] or "unresolved", "statusDetails": {}, "substatus": None, "isPublic": False,
+            "status": self.status, "statusDetails": self.changed.get("statusDetails", {}),
+            "substatus": self.changed.get("substatus"), "isPublic": False,
             "platform": "javascript", "priority": {"warning": "low"}.get(str(a["level"]), "high"),
             "priorityLockedAt": None, "seerFixabilityScore": None, "seerAutofixLastTriggered": None,
             "seerExplorerAutofixLastTriggered": None, "project": project(self.company), "type": "error",
             "issueType": "error", "issueCategory": "error",
             "metadata": {"type": kind, "value": value, "filename": a["culprit"],
-            **({"function": a["function"]} if a["function"] else {})}, "numComments": 0, "assignedTo": None,
+            **({"function": a["function"]} if a["function"] else {})}, "numComments": 0,
+            "assignedTo": self.changed.get("assignedTo"),
             "isBookmarked": False, "isSubscribed": False, "subscriptionDetails": None, "hasSeen": True,
             "annotations": [], "isUnhandled": True, "count": str(sum(self.hours.values())),
             "userCount": a["users"] or 0, **seen,
@@ -154,7 +177,7 @@ class Problem:
     def matches(self, query: str) -> bool:
         """Sentry's search syntax: key:value terms, all of which must hold, and the rest as one phrase."""
         a = self.artefact
-        fields = {**self.tags, "is": str(a["state"] or "unresolved"), "issue": self.short,
+        fields = {**self.tags, "is": self.status, "issue": self.short,
                   "firstRelease": self.release or "", "error.type": str(a["title"]).partition(":")[0]}  # fmt: skip
         for negated, key, raw in _TERM.findall(query):
             wanted = [part.strip().strip('"') for part in raw.strip("[]").split(",")]

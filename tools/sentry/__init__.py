@@ -16,6 +16,7 @@ from tools.kit.errors import NotFound
 from tools.kit.paging import by_link, first
 from tools.kit.wire import Answer, WireOptions
 from tools.nouns import ErrorEvent, ErrorGroup, utc
+from tools.sentry.writing import ACTIONS
 from tools.verbs import ErrorsEvents, ErrorsGet, ErrorsSearch
 
 Level = Literal["fatal", "error", "warning", "info"]
@@ -39,8 +40,8 @@ class SentrySettings(ServiceSettings):
         default="https://sentry.io/api/0", description="the API's address; your own host if you run Sentry yourself"
     )
     token: SecretStr = Field(
-        description="an internal integration's token with org:read, project:read and event:read "
-        "(Settings → Developer Settings → Internal Integration)"
+        description="an internal integration's token with org:read, project:read and event:read, and to resolve and "
+        "assign errors event:write (Settings → Developer Settings → Internal Integration)"
     )
     organization: str = Field(default="", description="the organization's slug; the token's only one if left out")
 
@@ -51,6 +52,7 @@ class Sentry(Connector):
     name = "sentry"
     title = "Sentry"
     Settings = SentrySettings
+    actions = ACTIONS
 
     @classmethod
     def wire_options(cls, settings: SentrySettings) -> WireOptions:
@@ -62,14 +64,14 @@ class Sentry(Connector):
         )
 
     async def check(self) -> Sight:
-        organization = await self._organization()
+        organization = await self.organization()
         projects = (await self.wire.get(f"{organization}projects/")).data
         return Sight(organization.split("/")[1], tuple(f"project {project['slug']}" for project in projects))
 
     @serves(ErrorsSearch)
     async def search(self, ask: ErrorsSearch) -> Sequence[ErrorGroup]:
         """Sentry ranks by users concerned; words are matched here, as Sentry only finds whole phrases."""
-        organization = await self._organization()
+        organization = await self.organization()
         until = ask.until or self.now()
         since = ask.since or until - PERIOD
         wanted = {"is": None if ask.state == "all" else ask.state, "level": ask.level, "release": ask.release}
@@ -87,8 +89,8 @@ class Sentry(Connector):
 
     @serves(ErrorsGet)
     async def get(self, ask: ErrorsGet) -> Sequence[ErrorGroup]:
-        organization = await self._organization()
-        issue = await self._find(organization, ask.ref)
+        organization = await self.organization()
+        issue = await self.find(organization, ask.ref)
         async with asyncio.TaskGroup() as group:
             detail = group.create_task(self._detail(organization, issue))
             hours = group.create_task(self._hours(organization, [issue], self.now() - RECENT, self.now()))
@@ -99,13 +101,13 @@ class Sentry(Connector):
 
     @serves(ErrorsEvents)
     async def events(self, ask: ErrorsEvents) -> Sequence[ErrorEvent]:
-        organization = await self._organization()
-        issue = await self._find(organization, ask.ref)
+        organization = await self.organization()
+        issue = await self.find(organization, ask.ref)
         path = f"{organization}issues/{issue['id']}/events/"
         pages = by_link(self.wire, path, {"full": "true", "per_page": min(ask.limit, 100)})
         return [_event(record, issue) for record in await first(_records(pages), ask.limit)]
 
-    async def _organization(self) -> str:
+    async def organization(self) -> str:
         """The path below which the organization's records are."""
         slug = self.settings.organization
         if not slug:
@@ -115,7 +117,7 @@ class Sentry(Connector):
             slug = seen[0]["slug"]
         return f"organizations/{quote(slug, safe='')}/"
 
-    async def _find(self, organization: str, ref: str) -> Any:
+    async def find(self, organization: str, ref: str) -> Any:
         """An issue by its short id (PORTAL-2041) or its number."""
         if ref.isdigit():
             return (await self.wire.get(f"{organization}issues/{ref}/")).data
