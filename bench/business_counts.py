@@ -26,10 +26,31 @@ class Setting:
     growth: float = 0.001
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What lies behind generated counts, a value a day.
+
+    `mean` is the expectation without noise, odd days and change; `variance` the level's, relative to the squared mean;
+    `oddness` multiplies odd days.
+    """
+
+    mean: Floats
+    variance: Floats
+    oddness: Floats
+
+
 def generate(
     setting: Setting, dice: np.random.Generator, *, factor: float = 1.0, last_days: float = 7.0, step_hours: int = 24
 ) -> tuple[Floats, datetime]:
-    """Counts in buckets of `step_hours` over 120 days, the last `last_days` multiplied by the factor; and the end.
+    """As `generate_told`, without what was drawn."""
+    counts, end, _ = generate_told(setting, dice, factor=factor, last_days=last_days, step_hours=step_hours)
+    return counts, end
+
+
+def generate_told(
+    setting: Setting, dice: np.random.Generator, *, factor: float = 1.0, last_days: float = 7.0, step_hours: int = 24
+) -> tuple[Floats, datetime, Drawn]:
+    """Counts in buckets of `step_hours` over 120 days, the last `last_days` changed; the end; what was drawn.
 
     Odd days, anywhere, are multiplied by 0.5 or by 1.8; growth is drawn from ± the setting's, a day.
     """
@@ -45,13 +66,15 @@ def generate(
     variance = np.maximum(setting.dispersion - 1, 1e-6) / mean
     level = np.exp(noise * np.sqrt(np.log1p(variance)) - np.log1p(variance) / 2)
     odd = dice.choice(DAYS, setting.odd_days, replace=False)
-    level[odd] *= dice.choice([0.5, 1.8], setting.odd_days)
+    oddness = np.ones(DAYS)
+    oddness[odd] = dice.choice([0.5, 1.8], setting.odd_days)
+    level *= oddness
     slots = 24 // step_hours
     shape = _HOURS.reshape(slots, step_hours).sum(1) / _HOURS.sum()
     rate = ((mean * level)[:, None] * shape[None, :]).ravel()
     changed = np.arange(len(rate)) >= round((DAYS - last_days) * slots)
     counts = dice.poisson(rate * np.where(changed, factor, 1.0)).astype(np.float64)
-    return counts, START + timedelta(days=DAYS)
+    return counts, START + timedelta(days=DAYS), Drawn(mean, variance, oddness)
 
 
 def grid_of(counts: Floats) -> Grid:

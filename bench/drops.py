@@ -4,7 +4,8 @@
 doubled) that may lie anywhere, the judged week included. The question is always "did the last seven days change?".
 A false alarm is any verdict but "nothing" and "cannot tell". The naive rule (week over week more than 10%) stands
 beside. Only where the power for a fifth is a half or more may the verdict be "nothing", unless the impression of
-the questioner is itself explained and ruled out (an earlier peak, say).
+the questioner is itself explained and ruled out (an earlier peak, say). Beside the share of drops dated within a day
+stands what can be reached at all on the same series (bench/drops_ceiling.py).
 """
 
 import sys
@@ -14,7 +15,8 @@ from datetime import timedelta
 import numpy as np
 
 from bench.bound import Bounds
-from bench.business_counts import DAYS, START, ZONE, Setting, generate
+from bench.business_counts import DAYS, START, ZONE, Setting, generate, generate_told
+from bench.drops_ceiling import ceiling
 from tools.analysis.calendar import Floats, Period
 from tools.analysis.change import Change, assess
 
@@ -80,11 +82,24 @@ def print_drops(bounds: Bounds, runs: int) -> None:
         if volume >= 500:
             bounds.at_least(f"{name}: found", rate, 0.99)
             bounds.at_least(f"{name}: dated within a day", days, 0.95)
+            print_ceiling(name, Setting(volume, dispersion), 0.8, runs, 200 + number)
         else:
             print(f"{name}: found {rate:.3f}, dated within a day {days:.3f}")
         bounds.at_least(f"{name}: 95% intervals cover", inside, 0.93)
         bounds.at_most(f"{name}: 95% intervals cover", inside, 0.99)
         bounds.at_most(f"{name}: denied under half power", told, 0)
+
+
+def print_ceiling(name: str, setting: Setting, factor: float, runs: int, seed: int) -> None:
+    """What can be reached at all in dating these same series."""
+    dice = np.random.default_rng(seed)
+    near: dict[str, list[bool]] = {"the day": [], "the day and the size": []}
+    for _ in range(runs):
+        counts, _, drawn = generate_told(setting, dice, factor=factor)
+        for untold, size in zip(near, (factor, None), strict=True):
+            near[untold].append(abs(ceiling(counts, drawn, setting, size) - (DAYS - 7)) <= 1)
+    for untold, hits in near.items():
+        print(f"{name}: ceiling, told all but {untold}: {np.mean(hits):.3f}")
 
 
 def print_hours(bounds: Bounds, runs: int) -> None:
@@ -108,7 +123,7 @@ def main(arguments: Sequence[str]) -> int:
     quick = "--quick" in arguments
     bounds = Bounds()
     print_nulls(bounds, 60 if quick else 300)
-    print_drops(bounds, 30 if quick else 100)
+    print_drops(bounds, 30 if quick else 200)
     print_hours(bounds, 15 if quick else 40)
     return bounds.exit_code()
 

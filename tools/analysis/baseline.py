@@ -61,12 +61,12 @@ class Baseline:
 
     def mean(self, rows: Rows) -> Floats:
         """Expected counts of rows."""
-        design = _design(rows.ordinals, self.origin)
-        return np.asarray(rows.exposure * np.exp(np.clip(design @ self.coefficients, -30, 30)), dtype=np.float64)
+        matrix = design(rows.ordinals, self.origin)
+        return np.asarray(rows.exposure * np.exp(np.clip(matrix @ self.coefficients, -30, 30)), dtype=np.float64)
 
     def error(self, rows: Rows, weights: Floats) -> float:
         """Standard error of the weighted sum of the rows' expectation, from having learned it on finite history."""
-        gradient = _design(rows.ordinals, self.origin).T @ (weights * self.mean(rows))
+        gradient = design(rows.ordinals, self.origin).T @ (weights * self.mean(rows))
         spread = float(gradient @ self.covariance @ gradient)
         return float(np.sqrt(max(0.0, spread) * self.stretch(self.days)))
 
@@ -93,27 +93,27 @@ def fit_baseline(
     usable = rows.exposure > 0.02
     rows = Rows(rows.counts[usable], rows.exposure[usable], rows.ordinals[usable])
     origin = int(rows.ordinals[-1])
-    design = _design(rows.ordinals, origin)
+    matrix = design(rows.ordinals, origin)
     penalty = _penalty(trend)
     beta = _start(rows)
     day_variance = 0.0
-    covariance = np.eye(design.shape[1])
+    covariance = np.eye(matrix.shape[1])
     for turn in range(14):
-        mean = rows.exposure * np.exp(np.clip(design @ beta, -30, 30))
+        mean = rows.exposure * np.exp(np.clip(matrix @ beta, -30, 30))
         deviation = np.sqrt(mean + day_variance * mean**2)
         residual = (rows.counts - mean) / deviation
         # The first turns judge by Huber weights, which have one answer; the later ones let odd days go entirely.
         robust = _huber(residual) if turn < 5 else _bisquare(residual)
         weight = robust * mean**2 / deviation**2
-        working = design @ beta + (rows.counts - mean) / np.maximum(mean, 1e-9)
-        working = np.where(mean > 1e-9, working, design @ beta)
-        gram = design.T @ (weight[:, None] * design) + np.diag(penalty)
+        working = matrix @ beta + (rows.counts - mean) / np.maximum(mean, 1e-9)
+        working = np.where(mean > 1e-9, working, matrix @ beta)
+        gram = matrix.T @ (weight[:, None] * matrix) + np.diag(penalty)
         covariance = np.linalg.inv(gram)
-        beta = covariance @ (design.T @ (weight * working))
-        mean = rows.exposure * np.exp(np.clip(design @ beta, -30, 30))
+        beta = covariance @ (matrix.T @ (weight * working))
+        mean = rows.exposure * np.exp(np.clip(matrix @ beta, -30, 30))
         day_variance = _day_variance(rows.counts, mean, len(beta) - (not trend))
     residual = (rows.counts - mean) / np.sqrt(mean + day_variance * mean**2)
-    all_rows = np.exp(np.clip(_design(grid.ordinals, origin) @ beta, -30, 30))
+    all_rows = np.exp(np.clip(design(grid.ordinals, origin) @ beta, -30, 30))
     expected = all_rows * shape[grid.weekdays, grid.slots]
     return Baseline(
         grid=grid,
@@ -167,7 +167,7 @@ def _rows(counts: Floats, grid: Grid, mask: Flags, shape: Floats) -> Rows:
     )
 
 
-def _design(ordinals: Ints, origin: int) -> Floats:
+def design(ordinals: Ints, origin: int) -> Floats:
     """Level, seven weekday deviations, weeks since the origin."""
     weekday = (ordinals + 6) % 7
     columns = [np.ones(len(ordinals)), *(np.where(weekday == d, 1.0, 0.0) for d in range(7)), (ordinals - origin) / 7.0]

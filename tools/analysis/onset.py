@@ -9,6 +9,7 @@ import numpy as np
 
 from tools.analysis.baseline import Baseline, fit_baseline
 from tools.analysis.calendar import DAY, HOUR, Flags, Floats, Grid, Holiday, Ints, Period
+from tools.analysis.dating import freed, nearest
 from tools.analysis.windows import Windows
 
 # What a window with an end must gain, in nats, over a step without one: one more free time.
@@ -88,10 +89,14 @@ def onset(
     enough = len(np.unique(grid.ordinals[learned])) >= 10
     starts = [learned, known] if enough else [known]
     best: tuple[float, Windows, tuple[int, int, float, float]] | None = None
+    before: tuple[Windows, Baseline] | None = None
     for mask in starts:
         learn = mask
         for _ in range(2):
-            windows = Windows.of(values, fit_baseline(values, grid, learn, off), known, off)
+            baseline = fit_baseline(values, grid, learn, off)
+            windows = Windows.of(values, baseline, known, off)
+            if enough and before is None:
+                before = windows, baseline
             chosen = _choose(windows, search, direction, may_recover)
             if chosen is None:
                 return None
@@ -104,7 +109,17 @@ def onset(
             learn = known & ~touched
             if len(np.unique(grid.ordinals[learn])) < 7:
                 break
-    return None if best is None else _describe(best[1], best[2], grid, search, direction)
+    if best is None:
+        return None
+    _, windows, chosen = best
+    candidates = windows.candidates(search)
+    candidates = candidates[candidates < chosen[1]]
+    gains, factors = windows.steps(candidates, chosen[1], -1 if chosen[2] < 1 else 1)
+    if before is not None:
+        gains = freed(*before, learned, candidates, chosen[1], factors)
+    place = nearest(windows.epochs[candidates], gains, step)
+    dated = (int(candidates[place]), chosen[1], float(factors[place]), chosen[3])
+    return _describe(windows, dated, grid, candidates, gains, direction)
 
 
 def _choose(
@@ -125,13 +140,15 @@ def _choose(
 
 
 def _describe(
-    windows: Windows, chosen: tuple[int, int, float, float], grid: Grid, search: Period, direction: int
+    windows: Windows,
+    chosen: tuple[int, int, float, float],
+    grid: Grid,
+    candidates: Ints,
+    gains: Floats,
+    direction: int,
 ) -> Onset:
     first, last, factor, gain = chosen
     sign = -1 if factor < 1 else 1
-    candidates = windows.candidates(search)
-    candidates = candidates[candidates < last]
-    gains, _ = windows.steps(candidates, last, sign)
     profile, interval = _profile(windows, candidates, gains, grid)
     recovered: datetime | None = None
     recovered_profile: Profile | None = None

@@ -28,6 +28,58 @@ _COARSE = 700
 
 
 @dataclass(frozen=True)
+class Days:
+    """Some days, and what of them lies in each of some windows (rows are windows, columns days).
+
+    `total` and `expected` are the days' counts and expectation, `inside` and `inside_expected` those in the window.
+    Methods take what moves the days' expectation and the windows' factor, both on the log scale.
+    """
+
+    total: Floats
+    expected: Floats
+    inside: Floats
+    inside_expected: Floats
+    shapes: tuple[float, float]
+    constants: tuple[Floats, Floats]
+
+    def loglik(self, shift: Floats, size: Floats) -> Floats:
+        """Log-likelihood of the days for each window."""
+        _, mean = self._means(shift, size)
+        level = np.logaddexp(*self._levels(mean))
+        return np.asarray((self.inside * size[:, None] + self.total * shift + level).sum(1), dtype=np.float64)
+
+    def slopes(self, shift: Floats, size: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+        """What the log-likelihood rises by with each day's shift and with each window's factor; and its curvature.
+
+        The curvature is each day's weight, the share of the day's expectation that is in the window, and what the
+        counts within days add for the factor.
+        """
+        moved, mean = self._means(shift, size)
+        usual, odd = self._levels(mean)
+        oddness = np.exp(odd - np.logaddexp(usual, odd))
+        rate = np.zeros_like(mean)
+        weight = np.zeros_like(mean)
+        for shape, share in zip(self.shapes, (1 - oddness, oddness), strict=True):
+            rate += share * (self.total + shape) / (shape + mean)
+            weight += share * shape * mean / (shape + mean)
+        by_factor = (self.inside - rate * moved).sum(1)
+        within = (moved * (1 - moved / mean)).sum(1)
+        return self.total - rate * mean, by_factor, weight, moved / mean, within
+
+    def _means(self, shift: Floats, size: Floats) -> tuple[Floats, Floats]:
+        """Expectation in the window and of the whole day."""
+        moved = np.exp(shift + size[:, None]) * self.inside_expected
+        return moved, np.exp(shift) * (self.expected - self.inside_expected) + moved
+
+    def _levels(self, mean: Floats) -> tuple[Floats, Floats]:
+        usual, odd = (
+            constant - (self.total + shape) * np.log(shape + mean)
+            for shape, constant in zip(self.shapes, self.constants, strict=True)
+        )
+        return usual, odd
+
+
+@dataclass(frozen=True)
 class Windows:
     """Known buckets in order (`buckets` are places in the grid), their counts and expectation, folded into days."""
 
@@ -101,6 +153,20 @@ class Windows:
         ordinary = self._constants[0][day] - (total + usual) * np.log(usual + mean)
         return np.asarray(
             np.logaddexp(ordinary, self._constants[1][day] - (total + odd) * np.log(odd + mean)), dtype=np.float64
+        )
+
+    def days(self, chosen: Ints, first: Ints, last: int) -> Days:
+        """The chosen days as the windows [first, last) cut them."""
+        low = np.clip(first[:, None], self._edges[chosen], self._edges[chosen + 1])
+        high = np.clip(last, low, self._edges[chosen + 1])
+        counts, expected = (running[high] - running[low] for running in self._sums)
+        return Days(
+            total=self._day_counts[chosen],
+            expected=self._day_expected[chosen],
+            inside=counts,
+            inside_expected=expected,
+            shapes=(self.inverse_variance, 1 / _ODD_VARIANCE),
+            constants=(self._constants[0][chosen], self._constants[1][chosen]),
         )
 
     @cached_property
