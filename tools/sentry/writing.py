@@ -61,9 +61,7 @@ class _Set(Action[Any, Any]):
         )
 
     async def do(self, request: Any, change: Change, key: str) -> Landed:
-        await self._put(change, change.bound["asked"])
-        now = await self.read(change.bound["issue"])
-        words = self.words(now)
+        words = self.words(await self._put(change, change.bound["asked"]))
         [(field, value)] = words.items()
         return Landed(
             ref=change.target.ref,
@@ -83,9 +81,10 @@ class _Set(Action[Any, Any]):
     async def undo(self, change: Change, landed: Landed, key: str) -> None:
         await self._put(change, landed.undo)
 
-    async def _put(self, change: Change, fields: Mapping[str, Any]) -> None:
+    async def _put(self, change: Change, fields: Mapping[str, Any]) -> Any:
+        """Sends the fields, and nothing that is not in them changes; gives the issue as it is then."""
         path = f"{await self.connector.organization()}issues/{change.bound['issue']}/"
-        await self.connector.wire.request("PUT", path, body=dict(fields))
+        return (await self.connector.wire.request("PUT", path, body=dict(fields))).data
 
 
 class Resolve(_Set):
@@ -126,15 +125,15 @@ class Assign(_Set):
     async def preview(self, request: ErrorsAssign) -> Change:
         issue = await self.read(request.ref)
         known = await self._actors(issue["project"]["slug"])
-        chosen = person(request.assignee, known, lambda one: (one.name, *one.others), service="Sentry")
-        now = issue.get("assignedTo")
+        chosen = person(request.assignee, known, lambda one: (one.name, *one.others), service=self.connector.name)
+        now = issue["assignedTo"]
         former = f"{now['type']}:{now['id']}" if now else ""
         change = self.shown(issue, chosen.name, {"assignedTo": chosen.ident}, {"assignedTo": former})
         already = ("It is so already.",) if change.before == change.after else ()
         return change.model_copy(update={"people": (chosen.name,), "affects": 1, "warnings": already})
 
     def words(self, issue: Any) -> dict[str, Any]:
-        now = issue.get("assignedTo")
+        now = issue["assignedTo"]
         if not now:
             return {"assignee": NOBODY}
         return {"assignee": _team(now["name"]) if now["type"] == "team" else now["name"]}

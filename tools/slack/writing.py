@@ -93,7 +93,7 @@ class Send(Action[Any, MessagesSend]):
         if channel is not None and people:
             raise self._unclear(f"#{channel['name']} is a channel and {_named(people[0])} a person: say #… or @….")
         if channel is not None:
-            return self._to_channel(channel)
+            return await self._to_channel(channel)
         if len(people) > 1:
             raise self._unclear(f"{to!r} may be {', '.join(_named(user) for user in people)}: give the email address.")
         if people:
@@ -103,7 +103,7 @@ class Send(Action[Any, MessagesSend]):
         what = "channel" if wanted.startswith("#") else "channel or person"
         raise self._unclear(f"Slack has no {what} {to!r}. " + (f"Near it: {', '.join(near)}." if near else ""))
 
-    def _to_channel(self, channel: Any) -> Change:
+    async def _to_channel(self, channel: Any) -> Change:
         name = f"#{channel['name']}"
         if channel.get("is_archived"):
             raise self._unclear(f"{name} is archived; nobody can write there.")
@@ -113,9 +113,10 @@ class Send(Action[Any, MessagesSend]):
                 service=self.connector.name,
                 remedy=f"Write /invite @Deus in {name}.",
             )
+        url = f"{await self.connector.workspace_url()}/archives/{channel['id']}"
         shared = channel.get("is_ext_shared") or channel.get("is_shared")
         return Change(
-            target=Target(service="slack", kind="channel", ref=channel["id"], title=name),
+            target=Target(service="slack", kind="channel", ref=channel["id"], title=name, url=url),
             after={"to": name},
             bound={"channel": channel["id"]},
             people=(name,),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tools.kit.errors import BadArgument, NotFound, TimedOut, Unavailable
+from tools.kit.errors import BadArgument, Malformed, NotFound, TimedOut, Unavailable
 from tools.nouns import Deployment
 from tools.vercel.deployment import deployment_of
 
@@ -70,7 +70,9 @@ async def point(connector: Vercel, project: str, deployment: str, how: str) -> b
     if not _under_way(before, deployment):
         version, _, method = how.partition("/")
         path = f"{version}/projects/{quote(project, safe='')}/{method}/{quote(deployment, safe='')}"
-        await connector.wire.post(path + connector.query(), {}, repeat=False)
+        answer = await connector.wire.post(path + connector.query(), {}, repeat=False)
+        if answer.status not in (201, 202):
+            raise Malformed(f"Vercel answered {answer.status} where it publishes 201.", service=connector.name)
     for _ in range(LOOKS):
         asked = (await _read(connector, project)).get("lastAliasRequest") or {}
         if asked.get("toDeploymentId") == deployment and asked.get("jobStatus") in ("succeeded", "skipped"):

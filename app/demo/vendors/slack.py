@@ -46,6 +46,7 @@ def routes(demo: Demo) -> Sequence[BaseRoute]:
         *(Route(f"/api/{name}", _sending(vendor, method), methods=["POST"]) for name, method in writes.items()),
         Route("/api/{method}", vendor.api(lambda _: _failed("unknown_method"))),
         Route("/archives/{channel}/{message}", vendor.message_page),
+        Route("/archives/{channel}", vendor.channel_page),
         Route("/team/{user}", vendor.user_page),
     ]
 
@@ -184,6 +185,15 @@ class _Slack:
         told = "\n\n".join(f"{m.author}, {m.at:%d %B %H:%M} UTC\n{m.words}" for m in said if root in (m.ts, m.thread))
         name = self.messages.names.get(request.path_params["channel"])
         return page(f"#{name}" if name else "Direct message", "Slack", [("Said by", found.author)], told)
+
+    def channel_page(self, request: Request) -> Response:
+        """A channel and what was said in it last."""
+        ident = request.path_params["channel"]
+        if ident not in self.messages.names:
+            return Response("Not found", 404)
+        last = self.by_channel[ident][-20:]
+        told = "\n\n".join(f"{m.author}, {m.at:%d %B %H:%M} UTC\n{m.words}" for m in last)
+        return page(f"#{self.messages.names[ident]}", "Slack", [("Members", str(len(self.company.people)))], told)
 
     def user_page(self, request: Request) -> Response:
         """A person's profile."""
