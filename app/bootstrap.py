@@ -28,7 +28,10 @@ from app.stores.effects import StoredLedger
 from app.stores.live import Live
 from app.stores.migrations import migrate
 from app.stores.runs import StoredRuns
+from app.stores.vault import Vault
 from app.toolbox import ConnectedToolbox, connect
+from app.vaults.keeper import keeper_of
+from app.workspace import kept_services, open_database
 from tools.kit.errors import DeusError, UserMustMend
 from tools.kit.wire import open_client
 
@@ -175,11 +178,12 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
     clock = clock_of(settings.clock)
     workshop, live = Workshop(), Live()
     async with contextlib.AsyncExitStack() as stack:
-        database = _database(settings)
+        database = open_database(settings)
         stack.push_async_callback(database.close)
         await migrate(database)
         client = await stack.enter_async_context(open_client())
-        toolbox = ConnectedToolbox(connect(settings.services, client, clock.now))
+        services = await kept_services(settings, Vault(database, keeper_of(settings, client), clock))
+        toolbox = ConnectedToolbox(connect(services, client, clock.now))
         runs = StoredRuns(database, live, clock, workshop.dispatch, ready=workshop.ready)
         stored, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database)
         undoing = Undoing(toolbox, ledger, stored, clock)
@@ -198,32 +202,11 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
 async def open_context(settings: Settings) -> AsyncIterator[Context]:
     """Opens the workspace's context store alone, beside a running Deus or without one."""
     async with contextlib.AsyncExitStack() as stack:
-        database = _database(settings)
+        database = open_database(settings)
         stack.push_async_callback(database.close)
         await migrate(database)
         embedder = await asyncio.to_thread(_embedder, settings)
         yield await _memory(settings, embedder, database, clock_of(settings.clock), stack)
-
-
-@contextlib.asynccontextmanager
-async def open_audit(settings: Settings) -> AsyncIterator[AuditLog]:
-    """Opens the workspace's audit log alone, beside a running Deus or without one."""
-    database = _database(settings)
-    try:
-        await migrate(database)
-        yield AuditLog(database)
-    finally:
-        await database.close()
-
-
-def _database(settings: Settings) -> Database:
-    if settings.database_url is not None:
-        from app.stores.postgres import Postgres
-
-        return Postgres(settings.database_url.get_secret_value())
-    from app.stores.sqlite import SQLite
-
-    return SQLite(settings.data_dir / "deus.db")
 
 
 async def _load(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -74,6 +74,18 @@ class Settings(BaseModel):
     audit_anchor_file: Path | None = Field(
         default=None, description="a file elsewhere to which the audit chain's head is appended at each run's end"
     )
+    vault_keeper: Literal["local", "hashicorp", "aws", "gcp"] = Field(
+        default="local", description="who keeps the key of the credentials' vault: local, hashicorp, aws or gcp"
+    )
+    vault_key: SecretStr | None = Field(
+        default=None, description="local: the key, 32 bytes in base64; one is made in the data folder if left out"
+    )
+    vault_url: str | None = Field(default=None, description="the keeper's address; needed for hashicorp alone")
+    vault_name: str | None = Field(default=None, description="the name of the key or secret at the keeper")
+    vault_token: SecretStr | None = Field(default=None, description="the token for the keeper; for aws a session's")
+    vault_region: str | None = Field(default=None, description="aws: the region, such as eu-central-1")
+    vault_access_key: str | None = Field(default=None, description="aws: the id of the access key")
+    vault_secret_key: SecretStr | None = Field(default=None, description="aws: the secret access key")
     services: Mapping[str, Mapping[str, str]] = Field(default_factory=dict, repr=False, exclude=True)
     unknown: tuple[str, ...] = Field(default=(), exclude=True)
 
@@ -183,36 +195,27 @@ def read_settings(environ: Mapping[str, str], toml: Mapping[str, Any]) -> Settin
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process. The file is deus.toml in the working directory, or what DEUS_CONFIG names; what
-    `deus connect` kept in the data folder comes last."""
+    """The settings of this process. The file is deus.toml in the working directory, or what DEUS_CONFIG names. What
+    `deus connect` kept is in the vault and not here."""
     given = os.environ if environ is None else environ
     path = Path(given.get("DEUS_CONFIG", "deus.toml"))
     toml = _parsed(path) if path.exists() or "DEUS_CONFIG" in given else {}
-    data_dir = Path(given.get("DEUS_DATA_DIR") or str(toml.get("data_dir", ".deus")))
-    kept = data_dir / "services.toml"
-    if kept.exists():
-        toml = {**_parsed(kept), **toml}
     settings = read_settings(given, toml)
     for name in settings.unknown:
         log.warning("There is no setting %s; it is ignored.", name)
     return settings
 
 
-def keep_service(name: str, given: Mapping[str, str], data_dir: Path | None = None) -> Path:
-    """Keeps a service's settings in the data folder, readable by its owner alone; returns the file."""
-    folder = data_dir or load_settings().data_dir
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "services.toml"
+def plain_services(data_dir: Path) -> tuple[Path, dict[str, dict[str, str]]]:
+    """The file in which earlier versions kept services' settings unsealed, and what it holds."""
+    path = data_dir / "services.toml"
     kept = _parsed(path) if path.exists() else {}
-    kept[name] = dict(given)
-    lines: list[str] = []
-    for service, fields in sorted(kept.items()):
-        lines += [f"[{service}]", *(f"{field} = {_quoted(value)}" for field, value in fields.items()), ""]
-    fresh = path.with_suffix(".new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write("\n".join(lines))
-    fresh.replace(path)
-    return path
+    return path, {name: {k: str(v) for k, v in given.items()} for name, given in kept.items()}
+
+
+def with_kept(services: Mapping[str, Mapping[str, str]], kept: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Services' settings with those from the vault where the environment and deus.toml say nothing."""
+    return {name: {**kept.get(name, {}), **services.get(name, {})} for name in {*services, *kept}}
 
 
 def _place(name: str, own: set[str], fields: Mapping[str, set[str]]) -> str | tuple[str, str] | None:
@@ -263,9 +266,3 @@ def _default(spec: Any) -> str:
     if isinstance(spec.default, tuple):
         return ",".join(spec.default)
     return str(spec.default)
-
-
-def _quoted(value: str) -> str:
-    """A TOML basic string."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'

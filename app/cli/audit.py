@@ -81,8 +81,8 @@ def anchor() -> None:
 
 @contextlib.asynccontextmanager
 async def _opened() -> AsyncIterator[AuditLog]:
-    from app.bootstrap import open_audit
     from app.settings import load_settings
+    from app.workspace import open_audit
 
     async with open_audit(load_settings(os.environ)) as log:
         yield log

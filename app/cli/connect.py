@@ -1,63 +1,136 @@
-"""`deus connect`: asks for what a service needs, tests it, says what it can see, and keeps it."""
+"""`deus connect`: asks for what a service needs, tests it, says what it can see, and seals it in the vault."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from app.settings import Settings
+    from app.stores.consents import Consent
     from tools.kit.connector import Sight
 
 
 def connect(
     name: Annotated[str, typer.Argument(help="The service, such as github; all of them are listed if left out.")] = "",
     check: Annotated[bool, typer.Option("--check", help="Test the settings that are there and ask nothing.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Remove what the vault keeps for the service.")] = False,
+    consents: Annotated[bool, typer.Option("--list", help="List who connected what, when, with which rights.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
     """Connect a service: ask for what is missing, test it, say what Deus can see there."""
     from tools.catalog import connectors
     from tools.kit.errors import DeusError, UserMustMend
 
     known = connectors()
+    if consents:
+        _print_consents(asyncio.run(_consents()), as_json)
+        return
     if not name:
         _list()
         return
     if name not in known:
         raise UserMustMend(f"There is no service {name!r}.", remedy=f"Known are {', '.join(known)}.")
-    given = _given(name)
-    if not check:
-        given = _asked(name, given)
+    if forget:
+        _forget(name)
+        return
+    before = _given().get(name, {})
+    given = dict(before) if check else _asked(name, dict(before))
     try:
         sight = asyncio.run(_checked(name, given))
     except DeusError as error:
         raise UserMustMend(f"{known[name].title} is not connected: {error}") from error
     print(f"Connected to {known[name].title} as {sight.account}. It sees {', '.join(sight.sees) or 'nothing yet'}.")
-    if not check and given != _given(name):
-        from app.settings import keep_service
-
-        path = keep_service(name, given)
-        print(f"Kept in {path}, readable by you alone.")
+    if not check and given != before:
+        asyncio.run(_kept(name, given, sight))
+        print("Kept in the vault, sealed.")
 
 
 def _list() -> None:
-    from app.settings import load_settings
     from tools.catalog import connectors
     from tools.kit.connector import missing
 
-    settings = load_settings(os.environ)
+    given = _given()
     for name, connector in connectors().items():
-        lacking = missing(connector.Settings, dict(settings.services.get(name, {})))
+        lacking = missing(connector.Settings, dict(given.get(name, {})))
         verbs = ", ".join(sorted(connector.verbs()))
         state = "connected" if not lacking else f"needs {', '.join(f'DEUS_{name}_{f}'.upper() for f in lacking)}"
         print(f"{name:<10} {state}\n{'':<10} {verbs}")
 
 
-def _given(name: str) -> dict[str, str]:
+def _print_consents(found: Sequence[Consent], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([vars(one) for one in found], indent=2, default=str))
+        return
+    if not found:
+        print("Nobody has connected a service with `deus connect` yet.")
+    for one in found:
+        end = f", ended {one.ended_at:%Y-%m-%d %H:%M} by {one.ended_by}" if one.ended_at else ""
+        print(f"{one.service:<10} {one.at:%Y-%m-%d %H:%M}  by {one.actor}{end}")
+        print(f"{'':<10} as {one.account}; {one.rights}; sees {', '.join(one.sees) or 'not told'}")
+
+
+def _forget(name: str) -> None:
+    from tools.kit.errors import UserMustMend
+
+    if not asyncio.run(_forgotten(name)):
+        raise UserMustMend(
+            f"The vault keeps nothing for {name}.",
+            remedy=f"What DEUS_{name.upper()}_… or deus.toml says is yours to remove.",
+        )
+    print(f"The vault no longer keeps anything for {name}. Revoke the key at the service, too, if nobody needs it.")
+
+
+def _given() -> Mapping[str, Mapping[str, str]]:
+    """What the environment, deus.toml and the vault say of every service."""
     from app.settings import load_settings
 
-    return dict(load_settings(os.environ).services.get(name, {}))
+    return asyncio.run(_all_given(load_settings(os.environ)))
+
+
+async def _all_given(settings: Settings) -> Mapping[str, Mapping[str, str]]:
+    from app.workspace import kept_services, open_vault
+
+    async with open_vault(settings) as vault:
+        return await kept_services(settings, vault)
+
+
+async def _kept(name: str, given: Mapping[str, str], sight: Sight) -> None:
+    from datetime import UTC, datetime
+
+    from app.settings import load_settings
+    from app.stores.consents import Consent
+    from app.workspace import open_vault
+
+    consent = Consent(name, _actor(), datetime.now(UTC), sight.account, sight.sees)
+    async with open_vault(load_settings(os.environ)) as vault:
+        await vault.keep(given, consent)
+
+
+async def _forgotten(name: str) -> bool:
+    from app.settings import load_settings
+    from app.workspace import open_vault
+
+    async with open_vault(load_settings(os.environ)) as vault:
+        return await vault.forget(name, _actor())
+
+
+async def _consents() -> Sequence[Consent]:
+    from app.settings import load_settings
+    from app.workspace import open_vault
+
+    async with open_vault(load_settings(os.environ)) as vault:
+        return await vault.consents()
+
+
+def _actor() -> str:
+    return os.environ.get("USER") or "cli"
 
 
 def _asked(name: str, given: dict[str, str]) -> dict[str, str]:
@@ -74,7 +147,7 @@ def _asked(name: str, given: dict[str, str]) -> dict[str, str]:
     return answers
 
 
-async def _checked(name: str, given: dict[str, str]) -> Sight:
+async def _checked(name: str, given: Mapping[str, str]) -> Sight:
     from datetime import UTC, datetime
 
     from pydantic import ValidationError

@@ -230,3 +230,21 @@ consents = sa.Table(
     sa.Column("ended_at", Moment),
     sa.Column("ended_by", sa.String(256)),
 )
+
+# Connector credentials, sealed with the workspace's data key, which its keeper has sealed.
+vault = sa.Table(
+    "vault",
+    metadata,
+    sa.Column("service", sa.String(64), primary_key=True),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
+vault_key = sa.Table(
+    "vault_key",
+    metadata,
+    sa.Column("workspace", sa.String(32), primary_key=True),
+    sa.Column("keeper", sa.String(32), nullable=False),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)

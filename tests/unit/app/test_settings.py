@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, keep_service, load_settings, read_settings
+from app.settings import Settings, load_settings, read_settings, with_kept
 from tools.kit.errors import UserMustMend
 
 
@@ -91,14 +90,14 @@ def test_every_setting_has_a_meaning() -> None:
     assert ("DEUS_PORT", "8000", "the port to listen on") in rows
 
 
-def test_what_connect_keeps_is_read_again_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
-    awkward = 'a"b\\c\nd'
-    path = keep_service("github", {"token": awkward}, tmp_path)
-    keep_service("sentry", {"token": "s"}, tmp_path)
-    settings = load_settings({"DEUS_DATA_DIR": str(tmp_path), "DEUS_SENTRY_TOKEN": "other"})
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert settings.services["github"] == {"token": awkward}
-    assert settings.services["sentry"] == {"token": "other"}
+def test_what_the_vault_keeps_stands_behind_the_environment() -> None:
+    kept = {"github": {"token": "kept", "base_url": "https://x.test"}, "slack": {"token": "s"}}
+    merged = with_kept({"github": {"token": "set"}, "linear": {"api_key": "l"}}, kept)
+    assert merged == {
+        "github": {"token": "set", "base_url": "https://x.test"},
+        "slack": {"token": "s"},
+        "linear": {"api_key": "l"},
+    }
 
 
 def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
