@@ -20,6 +20,8 @@ def document(run: str, question: str, events: Iterable[Event], evidence: Iterabl
     said: dict[str, Any] = {}
     steps: dict[str, dict[str, Any]] = {}
     usage = Usage()
+    approvals: dict[str, dict[str, Any]] = {}
+    receipts: dict[str, dict[str, Any]] = {}
     for event in events:
         data = event.data
         if event.kind == "plan.updated":
@@ -32,6 +34,18 @@ def document(run: str, question: str, events: Iterable[Event], evidence: Iterabl
             steps[data["id"]] |= {"state": data["state"], "ms": data["ms"]}
         elif event.kind == "message.completed":
             said = data
+        elif event.kind == "approval.requested":
+            status, said = "awaiting_approval", data["draft"]
+            asked = {name: value for name, value in data.items() if name not in ("draft", "remaining")}
+            approvals[data["id"]] = {**asked, "state": "requested"}
+        elif event.kind in ("approval.resolved", "approval.expired") and data["id"] in approvals:
+            approvals[data["id"]] |= {"state": data["decision"], "by": data["by"]}
+        elif event.kind == "run.resumed":
+            status = "running"
+        elif event.kind == "receipt.added":
+            receipts[data["id"]] = {**data, "undone": False}
+        elif event.kind == "undo.finished" and data["id"] in receipts:
+            receipts[data["id"]] |= {"undone": receipts[data["id"]]["undone"] or data["ok"]}
         elif event.kind == "usage.updated":
             usage = Usage.model_validate(data["usage"])
         elif event.kind == "run.finished":
@@ -54,6 +68,8 @@ def document(run: str, question: str, events: Iterable[Event], evidence: Iterabl
         usage=usage,
         error=error,
         suggestions=tuple(said.get("suggestions", ())),
+        approvals=tuple(approvals.values()),
+        receipts=tuple(receipts.values()),
     )
 
 

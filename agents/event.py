@@ -53,6 +53,11 @@ class Event(BaseModel):
     - artifact.created: id, kind (chart, table, file, diff), title, data, alt
     - text.delta: text · text.reset: {} · message.completed: text (Markdown), claims,
       citations [{number, evidence}], suggestions
+    - approval.requested: id, digest, step, title, service, verb, args, change, risk, why, sources, requester, deciders,
+      barred, needed, at, expires_at, draft {text, claims, citations}, remaining (0 with the last one of a batch) ·
+      approval.resolved, approval.expired: id, step, decision, by, channel, edited, more_needed
+    - receipt.added: id, step, service, verb, title, ref, url, said, at, approved_by, undo, undo_until, before, after,
+      verified · undo.finished: id, step, title, service, by, channel, ok, summary, drift
     - input.requested: id, question, options · notice: text, level · usage.updated: usage
     """
 
@@ -63,3 +68,10 @@ class Event(BaseModel):
     at: AwareDatetime
     kind: Kind
     data: dict[str, Any] = Field(default_factory=dict)
+
+
+def pauses(event: Event) -> bool:
+    """Whether nothing more comes of the run by itself: it has ended, or it waits for a person."""
+    if event.kind == "approval.requested":
+        return not event.data.get("remaining")
+    return event.kind == "run.finished"

@@ -101,6 +101,8 @@ class RunDocument(Frozen):
     """What `deus ask --json` and `POST /api/runs` print.
 
     `evidence` lists what claims cite, `plan` the steps as run, `suggestions` what can be said next or instead.
+    `approvals` are those that were asked for, each with its state; `receipts` what was done. While the run waits, the
+    answer is what is known so far.
     """
 
     run: str
@@ -114,3 +116,5 @@ class RunDocument(Frozen):
     usage: Usage = Usage()
     error: str | None = None
     suggestions: tuple[str, ...] = ()
+    approvals: tuple[dict[str, Any], ...] = ()
+    receipts: tuple[dict[str, Any], ...] = ()

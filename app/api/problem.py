@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from tools.kit.errors import DeusError, UserMustMend
+from tools.kit.errors import DeusError, ModelMayRetry, NotFound, PersonMustDecide, UserMustMend
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -115,8 +115,17 @@ async def _absent(request: Request, error: Exception) -> JSONResponse:
 
 async def _expected(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DeusError)
-    status = 503 if isinstance(error, UserMustMend) else 500
-    return document(request, status, error.message, remedy=error.remedy)
+    return document(request, _status(error), error.message, remedy=error.remedy, drift=getattr(error, "drift", None))
+
+
+def _status(error: DeusError) -> int:
+    if isinstance(error, PersonMustDecide):
+        return 409
+    if isinstance(error, NotFound):
+        return 404
+    if isinstance(error, ModelMayRetry):
+        return 422
+    return 503 if isinstance(error, UserMustMend) else 502 if error.service else 500
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from agents.event import EPHEMERAL, Event
+from agents.event import EPHEMERAL, Event, pauses
 from agents.ports import Turn
 from agents.record import Evidence, RunDocument, Status
 from app.api.access import Actor, Opened
@@ -72,7 +72,7 @@ async def ask(question: Question, product: Opened, caller: Actor) -> Response:
     if not question.wait:
         return JSONResponse({"run": run, "conversation": conversation}, 202, place)
     async for event in product.conversations.follow(run):
-        if event.kind == "run.finished":
+        if pauses(event):
             break
     document = await product.conversations.document(run)
     return JSONResponse(document.model_dump(mode="json"), headers=place)

@@ -39,6 +39,7 @@ def ask(
 async def _ask(question: str, world: Path | None, conversation: str, *, show: bool) -> RunDocument:
     import uuid
 
+    from agents.event import pauses
     from agents.ports import Turn
 
     async with _product(world) as product:
@@ -53,6 +54,8 @@ async def _ask(question: str, world: Path | None, conversation: str, *, show: bo
         async for event in product.conversations.follow(run):
             if show:
                 _show(event)
+            if pauses(event):
+                break
         return await product.conversations.document(run)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -211,10 +210,3 @@ def _row(approval: Approval) -> dict[str, Any]:
         "digest": proposal.digest,
         "record": approval.model_dump(mode="json"),
     }
-
-
-def as_of(approval: Approval, now: datetime) -> str:
-    """The state as a reader should see it: what is past its time counts as expired before the sweep says so."""
-    if approval.state == "requested" and now >= approval.proposal.expires_at:
-        return "expired"
-    return approval.state

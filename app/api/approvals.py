@@ -1,0 +1,105 @@
+"""/api/approvals and /api/receipts: what waits for a decision, and what was done, to be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.approval import Choice, State
+from agents.effect import Effect
+from app.api.access import Actor, Opened
+from app.api.problem import RESPONSES
+from app.channels.approval_view import ApprovalView, view
+from tools.nouns import dump
+
+router = APIRouter(prefix="/api", tags=["approvals"], responses=RESPONSES)
+
+
+class Say(BaseModel):
+    """A decision. `digest` is that of what was shown: a proposal that changed since is not decided by it."""
+
+    model_config = ConfigDict(extra="forbid")
+    choice: Choice
+    digest: str = Field(min_length=64, max_length=64)
+    note: str = Field(default="", max_length=2000)
+    actor: str | None = Field(
+        default=None, min_length=1, max_length=256, description="on whose behalf a program decides"
+    )
+
+
+class Change(BaseModel):
+    """Other arguments for a proposed write, all of them; they are shown and asked about anew."""
+
+    model_config = ConfigDict(extra="forbid")
+    args: dict[str, Any]
+    actor: str | None = Field(default=None, min_length=1, max_length=256)
+
+
+class By(BaseModel):
+    """On whose behalf a program speaks."""
+
+    model_config = ConfigDict(extra="forbid")
+    actor: str | None = Field(default=None, min_length=1, max_length=256)
+
+
+@router.get("/approvals")
+async def list_approvals(
+    product: Opened,
+    caller: Actor,
+    state: Annotated[State | None, Query(description="only those in this state; all if left out")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> list[ApprovalView]:
+    """The last approvals, newest first."""
+    now = product.clock.now()
+    return [view(one, now) for one in await product.approvals.listed(state, limit)]
+
+
+@router.get("/approvals/{approval}")
+async def get_approval(approval: str, product: Opened, caller: Actor) -> ApprovalView:
+    """One approval with what it would change, why it is asked, and who decided."""
+    return view(await product.approvals.get(approval), product.clock.now())
+
+
+@router.post("/approvals/{approval}/decision")
+async def decide(approval: str, said: Say, product: Opened, caller: Actor) -> ApprovalView:
+    """Says yes or no. The first decision wins; a later one is answered with 409 and how it was settled."""
+    by = _who(caller, said.actor)
+    after = await product.approvals.decide(
+        approval, said.choice, by=by, channel="api", digest=said.digest, note=said.note
+    )
+    return view(after, product.clock.now())
+
+
+@router.post("/approvals/{approval}/edit")
+async def edit(approval: str, change: Change, product: Opened, caller: Actor) -> ApprovalView:
+    """Withdraws the proposal in favour of other arguments, which are proposed anew."""
+    after = await product.approvals.edit(approval, change.args, by=_who(caller, change.actor), channel="api")
+    return view(after, product.clock.now())
+
+
+@router.post("/approvals/{approval}/withdraw")
+async def withdraw(approval: str, product: Opened, caller: Actor, who: By | None = None) -> ApprovalView:
+    """Takes the proposal back; nothing is done."""
+    by = _who(caller, who.actor if who else None)
+    return view(await product.approvals.withdraw(approval, by=by, channel="api"), product.clock.now())
+
+
+@router.get("/runs/{run}/receipts")
+async def receipts(run: str, product: Opened, caller: Actor) -> list[Effect]:
+    """What a run has changed, or tried to, with the service's own answer."""
+    await product.conversations.summary(run)
+    return list(await product.approvals.receipts(run))
+
+
+@router.post("/receipts/{effect}/undo")
+async def undo(effect: str, product: Opened, caller: Actor, who: By | None = None) -> Mapping[str, Any]:
+    """Takes a write back; 409 with the drift where its target has moved on."""
+    return dump(await product.approvals.undo(effect, by=_who(caller, who.actor if who else None), channel="api"))
+
+
+def _who(caller: str, named: str | None) -> str:
+    """A person who is signed in decides as that person; only the token may speak for others."""
+    return (named or caller) if caller == "api" else caller
