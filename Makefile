@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 BENCHES := startup overhead critical_path retrieval intents changepoints attribution petshop drops causes worlds
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test bench clean
+.PHONY: help setup run check test chaos bench clean
 
 help: ## show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ check: .venv/dev ## lint, format, types and import rules
 
 test: .venv/dev ## run all tests
 	@$(BIN)/pytest -q -n 2 --dist loadgroup
+
+chaos: .venv/dev ## kill and freeze workers under 400 runs, and print what came of it
+	@$(BIN)/python -m tests.chaos
 
 bench: .venv/dev ## print every measured figure beside its bound
 	@missed=""; for name in $(BENCHES); do echo "== $$name"; $(BIN)/python -m bench.$$name || missed="$$missed $$name"; done; \

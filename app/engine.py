@@ -172,7 +172,7 @@ class Engine:
             # It lost the segment while it lay still; the segment has come back here.
             older.cancel("lost")
             await asyncio.wait([older])
-        while n > 1 and await asyncio.to_thread(self._segments.others, run, n):  # noqa: ASYNC110 - in other processes
+        while n > 1 and await asyncio.to_thread(self._segments.earlier, run, n):  # noqa: ASYNC110 - in other processes
             await asyncio.sleep(GLANCE)
         tries = 0
         while True:

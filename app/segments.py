@@ -17,6 +17,7 @@ from app.stores.sqlite import SQLite, prepare
 
 # Segments are short and their state carries its own version, so any version of the code may take any of them up.
 APPLICATION_VERSION = "1"
+APPLICATION = "deus"
 QUEUE = "runs"
 SEGMENT = "run_segment"
 # How many seconds an orderly shutdown waits for what is nearly done.
@@ -41,25 +42,42 @@ class Segments:
         self._concurrency = concurrency
         self._at_once = at_once
         self._polling = polling
+        self._serializer = DBOSPortableJSONSerializer()
         self._dbos: DBOS | None = None
         self._client: DBOSClient | None = None
         self._engine: sa.Engine | None = None
 
-    def launch(self, drive: Driving) -> None:
-        """Makes DBOS' tables where they are missing, and takes segments up from now on."""
+    def connect(self) -> None:
+        """Makes DBOS' tables where they are missing and opens the queue, to put segments in; takes none up."""
         self._engine = sa.create_engine(self._database.url, pool_size=4, pool_pre_ping=True)
         if isinstance(self._database, SQLite):
             # DBOS leaves SQLite in its rollback journal, which is several times slower.
             sa.event.listen(self._engine, "connect", prepare)
             sa.event.listen(self._engine, "connect", _immediate)
-        serializer = DBOSPortableJSONSerializer()
+        DBOS.migrate(self._database.url)
+        self._client = DBOSClient(
+            system_database_engine=self._engine, serializer=self._serializer, application_name=APPLICATION
+        )
+        # No partitions: with them DBOS knows either priorities or a limit for all workers, not both. That a run's
+        # segments come one by one the engine sees to.
+        self._client.register_queue(
+            QUEUE,
+            global_concurrency=self._at_once,
+            worker_concurrency=self._concurrency,
+            polling_interval_sec=self._polling,
+        )
+
+    def launch(self, drive: Driving) -> None:
+        """Connects, and takes segments up from now on."""
+        # The queue first, for DBOS looks for new ones only once a second.
+        self.connect()
         config: DBOSConfig = {
-            "name": "deus",
+            "name": APPLICATION,
             "system_database_url": self._database.url,
             "system_database_engine": self._engine,
             "application_version": APPLICATION_VERSION,
             "executor_id": self.executor,
-            "serializer": serializer,
+            "serializer": self._serializer,
             "enable_otlp": False,
             "log_level": "WARNING",
             "console_log_level": "WARNING",
@@ -70,18 +88,6 @@ class Segments:
             return await DBOS.run_step_async({"name": "drive"}, drive, run, n)
 
         DBOS.workflow(name=SEGMENT)(run_segment)
-        DBOS.migrate(self._database.url)
-        self._client = DBOSClient(
-            system_database_engine=self._engine, serializer=serializer, application_name=config["name"]
-        )
-        # Before launch, for DBOS looks for new queues only once a second. No partitions: with them DBOS knows either
-        # priorities or a limit for all workers, not both. That a run's segments come one by one the engine sees to.
-        self._client.register_queue(
-            QUEUE,
-            global_concurrency=self._at_once,
-            worker_concurrency=self._concurrency,
-            polling_interval_sec=self._polling,
-        )
         DBOS.launch()
 
     def enqueue(self, connection: sa.Connection, run: str, n: int, *, priority: int, delay: float = 0.0) -> None:
@@ -118,12 +124,12 @@ class Segments:
             for one in found
         }
 
-    def others(self, run: str, n: int) -> bool:
-        """Whether another segment of the run is held by somebody."""
+    def earlier(self, run: str, n: int) -> bool:
+        """Whether an earlier segment of the run is held by somebody."""
         found = DBOS.list_workflows(
             status="PENDING", queue_name=QUEUE, workflow_id_prefix=f"{run}:", load_input=False, load_output=False
         )
-        return any(one.workflow_id != f"{run}:{n}" for one in found)
+        return any(int(one.workflow_id.rpartition(":")[2]) < n for one in found)
 
     def put_back(self, ids: Sequence[str]) -> None:
         """Puts segments back into the queue; whoever held one can no longer record how it ended."""
@@ -155,7 +161,8 @@ class Segments:
             return
         # It would warn of each segment that is left to others, which is what closing means.
         logging.getLogger("dbos").setLevel(logging.ERROR)
-        DBOS.destroy(destroy_registry=True)
+        if self._dbos is not None:
+            DBOS.destroy(destroy_registry=True)
         if self._client is not None:
             self._client.destroy()
         self._engine.dispose()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,44 @@ def server() -> Iterator[str]:
     if given:
         yield given
         return
+    with own_server() as own:
+        yield own.url
+
+
+class Server:
+    """A Postgres server in a folder of its own, which can be stopped and started again."""
+
+    def __init__(self, postgres: str, folder: Path, port: int, user: str | None) -> None:
+        self.url = f"postgresql://deus@127.0.0.1:{port}/postgres"
+        self._command = [postgres, "-D", str(folder / "data"), "-p", str(port), "-k", str(folder)]
+        self._command += ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"]
+        self._folder = folder
+        self._user = user
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> bool:
+        """Starts it; False if it ends instead of answering."""
+        with (self._folder / "log").open("ab") as told:
+            self._process = subprocess.Popen(self._command, user=self._user, cwd=self._folder, stderr=told)
+        while self._process.poll() is None:
+            try:
+                psycopg.connect(self.url, connect_timeout=5).close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+                continue
+            return True
+        return False
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stops it: SIGINT ends its sessions and then itself, SIGQUIT is a crash."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait()
+
+
+@contextmanager
+def own_server() -> Iterator[Server]:
+    """A server started here; skips the test, with the reason, where there is none."""
     initdb, postgres = _binary("initdb"), _binary("postgres")
     if initdb is None or postgres is None:
         pytest.skip("There are no Postgres binaries, and DEUS_TEST_DATABASE_URL is not set.")
@@ -38,32 +78,13 @@ def server() -> Iterator[str]:
         data = Path(folder) / "data"
         made = [initdb, "-D", str(data), "-U", "deus", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run(made, check=True, capture_output=True, user=user, cwd=folder)
-        options = [
-            "-D",
-            str(data),
-            "-p",
-            str(port),
-            "-k",
-            folder,
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "fsync=off",
-        ]
-        with subprocess.Popen(
-            [postgres, *options], user=user, cwd=folder, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stderr is not None
-            for line in process.stderr:
-                if "ready to accept connections" in line:
-                    break
-            else:
-                pytest.skip("The Postgres server did not start.")
-            try:
-                yield f"postgresql://deus@127.0.0.1:{port}/postgres"
-            finally:
-                process.terminate()
-                process.stderr.read()
+        own = Server(postgres, Path(folder), port, user)
+        if not own.start():
+            pytest.skip("The Postgres server did not start.")
+        try:
+            yield own
+        finally:
+            own.stop()
 
 
 @contextmanager

@@ -1,0 +1,100 @@
+"""One worker process of the storm: the engine over the world's connector, with a planner that knows one plan."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from agents.acting import Desk
+from agents.budget import Limits
+from agents.drive import Means
+from agents.executor import Company
+from agents.plan import Plan, Step
+from agents.policy import Policy
+from agents.ports import PlanHeader, Situation
+from agents.undoing import Undoing
+from agents.vocabulary import Vocabulary
+from app.engine import Engine
+from app.stores.approvals import StoredApprovals
+from app.stores.database import Database
+from app.stores.effects import StoredLedger
+from app.stores.live import Live
+from app.stores.postgres import Postgres
+from app.stores.runs import StoredRuns
+from app.stores.sqlite import SQLite
+from app.toolbox import ConnectedToolbox
+from tests.chaos.world import AT, WorldConnector, settings
+from tests.scenarios.engine.script import NoMemory, ScriptedToolbox, ScriptedWriter, StillClock
+from tools.kit.wire import Wire, open_client
+
+READS = 5
+
+
+class OnePlan:
+    """Five reads side by side, then two writes: one that may be sent again, and one that is looked up or is blind."""
+
+    async def plan(self, situation: Situation) -> AsyncIterator[PlanHeader | Step]:
+        name = situation.turn.text
+        yield PlanHeader("storm")
+        reads = [f"r{n}" for n in range(READS)]
+        for read in reads:
+            yield Step(id=read, verb="issues.search", args={"text": f"{name}/{read}"})
+        yield Step(id="put", verb="issues.create", args={"title": f"{name}/put"}, needs=tuple(reads))
+        if name.endswith("blind"):
+            tell = {"to": "#all", "text": f"{name}/tell"}
+            yield Step(id="tell", verb="messages.send", args=tell, needs=tuple(reads))
+        else:
+            add = {"ref": "r0", "text": f"{name}/add"}
+            yield Step(id="add", verb="issues.comment", args=add, needs=tuple(reads))
+
+    async def replan(self, situation: Situation, plan: Plan, results: object) -> AsyncIterator[PlanHeader | Step]:
+        for step in ():
+            yield step
+
+
+def opened(url: str) -> Database:
+    """The database of a URL: a file's path, or Postgres' own."""
+    return Postgres(url) if url.startswith("postgres") else SQLite(Path(url))
+
+
+def work(url: str, world: str, takeover: float) -> None:
+    """Works until it is killed, or told to end."""
+    logging.disable(logging.CRITICAL)
+    asyncio.run(_work(url, world, takeover))
+
+
+async def _work(url: str, world: str, takeover: float) -> None:
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    database = opened(url)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        client = await stack.enter_async_context(open_client())
+        given = settings(world)
+        wire = Wire(client, "world", WorldConnector.wire_options(given))
+        toolbox = ConnectedToolbox({"world": WorldConnector(given, wire, lambda: AT)})
+        engine, live, clock = Engine(database, polling=0.05, takeover=takeover, silence=20.0), Live(), StillClock(AT)
+        runs = StoredRuns(database, live, clock, engine.dispatch)
+        approvals, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database)
+        undoing = Undoing(toolbox, ledger, approvals, clock)
+        zone = ZoneInfo("Europe/Berlin")
+        means = Means(
+            toolbox=toolbox,
+            planner=OnePlan(),
+            writer=ScriptedWriter(),
+            memory=NoMemory(),
+            archive=runs,
+            vocabulary=Vocabulary(ScriptedToolbox({})),
+            clock=clock,
+            company=Company(zone),
+            limits=Limits(seconds=600.0),
+            desk=Desk(toolbox, approvals, ledger, undoing, clock, Policy(), "chaos", zone),
+        )
+        stack.push_async_callback(engine.close)
+        await engine.start(runs, means)
+        await over.wait()
