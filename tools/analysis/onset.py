@@ -17,6 +17,8 @@ _RECOVERY_COST = 5.0
 # What having looked everywhere costs: log of the hours of a month. It is the same for coarser buckets, as noise that
 # lasts for days, not the number of candidates, is what makes a step appear where there is none.
 _SEARCH_COST = 6.5
+# Beginnings that lose more than this against the likeliest, in nats, are not weighed again.
+_PLAUSIBLE = 20.0
 # Above this the change is no play of chance, over the search of a month (see bench/drops.py).
 FOUND = 7.0
 
@@ -116,7 +118,9 @@ def onset(
     candidates = candidates[candidates < chosen[1]]
     gains, factors = windows.steps(candidates, chosen[1], -1 if chosen[2] < 1 else 1)
     if before is not None:
-        gains = freed(*before, learned, candidates, chosen[1], factors)
+        gains = gains - gains.max()
+        plausible = gains > -_PLAUSIBLE
+        gains[plausible] = freed(*before, learned, candidates[plausible], chosen[1], factors[plausible])
     place = nearest(windows.epochs[candidates], gains, step)
     dated = (int(candidates[place]), chosen[1], float(factors[place]), chosen[3])
     return _describe(windows, dated, grid, candidates, gains, direction)

@@ -19,7 +19,7 @@ def hours(count: int) -> Floats:
 
 def test_between_two_likely_days_lies_the_nearest_to_both() -> None:
     loglik = np.log(np.array([0.01, 0.38, 0.1, 0.32, 0.19]))
-    assert nearest(np.arange(5) * 86400.0, loglik, DAY) == 2
+    assert nearest(hours(5) * 24, loglik, DAY) == 2
 
 
 def test_where_the_counts_tell_the_hour_the_hour_is_kept() -> None:
