@@ -17,17 +17,19 @@ Meddling = Callable[[Any, Change, Landed], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Sample:
-    """One write that can be done in a fresh demo company of `world`.
+    """One write that can be done in a fresh demo company of `world`, after the writes of `given`.
 
     `meddle` is what somebody else does to the same record at the service afterwards, so that a touched field differs;
-    it is given the connector, the change and what landed. `wrong` are requests whose preview must be refused as the
-    model's mistake: an unknown person, an ambiguous name, a record that is not there.
+    it is given the connector, the change and what landed, and is None where nobody can do so, as with a merge. `wrong`
+    are requests whose preview must be refused as the model's mistake: an unknown person, an ambiguous name, a record
+    that is not there.
     """
 
     request: Write
-    meddle: Meddling
+    meddle: Meddling | None
     wrong: tuple[Write, ...]
     world: str = "acme"
+    given: tuple[Write, ...] = ()
 
 
 def samples() -> Mapping[tuple[str, str], Sample]:

@@ -195,7 +195,7 @@ class Wire:
         return TimedOut(f"{self.service} did not answer within {self.options.timeout:g} s.", service=self.service)
 
     async def graphql(self, path: str, query: str, variables: Mapping[str, Json], *, repeat: bool = True) -> Json:
-        """Sends a GraphQL query and returns its `data`; GraphQL errors become the typed errors. `repeat` as in `post`."""
+        """Sends a GraphQL query and returns its `data`; its errors become the typed ones. `repeat` is as in `post`."""
         answer = await self.post(path, {"query": query, "variables": dict(variables)}, repeat=repeat)
         if not isinstance(answer.data, dict):
             raise Malformed(f"{self.service} answered a GraphQL query without an object.", service=self.service)

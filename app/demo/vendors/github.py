@@ -12,30 +12,23 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from app.demo.vendors import github_files
+from app.demo.vendors.github_failure import Failure, Write, invalid, sent
 from app.demo.vendors.github_records import Record, Repository
 from app.demo.vendors.github_search import matching, words_of
+from app.demo.vendors.github_writing import Writing
 from app.demo.vendors.page import page
 from app.demo.vendors.vendor import Demo
 
 CREDENTIALS = {"token": "demo-github"}
-DOCUMENTATION = "https://docs.github.com/rest"
 
 Body = Record | list[Record] | list[Any]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class Failure(Exception):
-    """An answer of GitHub's that is not 200."""
-
-    def __init__(self, status: int, message: str, **more: Any) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"message": message, "documentation_url": DOCUMENTATION, "status": str(status), **more}
-
-
 def routes(demo: Demo) -> Sequence[BaseRoute]:
     """GitHub's API paths and the pages that people open."""
-    return [*_Api(Repository(demo.company)).routes(), *_Pages(Repository(demo.company)).routes()]
+    repository = Repository(demo.company)
+    return [*_Api(repository).routes(), *_Pages(repository).routes()]
 
 
 class _Api:
@@ -67,16 +60,38 @@ class _Api:
             (f"{repo}/git/trees/{{sha}}", self.tree),
             (f"{repo}/git/blobs/{{sha}}", self.blob),
         ]
-        return [Route(path, self._endpoint(answer)) for path, answer in table]
+        reads = [Route(path, self._endpoint(answer), methods=["GET"]) for path, answer in table]
+        writing = Writing(self.repository)
+        writes = [
+            Route(f"{repo}{path}", self._writing(answer), methods=[method]) for method, path, answer in writing.table()
+        ]
+        listed = [Route(f"{repo}{path}", self._endpoint(answer), methods=["GET"]) for path, answer in writing.reads()]
+        return [*reads, *listed, *writes]
+
+    def _writing(self, answer: Write) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            headers = self._budget("core", 5000)
+            try:
+                self._admit(request)
+                self.here(request)
+                status, body = answer(request, await sent(request))
+            except Failure as failure:
+                return JSONResponse(failure.body, failure.status, headers)
+            return Response(status_code=204, headers=headers) if status == 204 else JSONResponse(body, status, headers)
+
+        return endpoint
+
+    def _admit(self, request: Request) -> None:
+        self.asked += 1
+        if request.headers.get("authorization") not in ("Bearer demo-github", "token demo-github"):
+            raise Failure(401, "Bad credentials")
 
     def _endpoint(self, answer: Callable[[Request], Body]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            self.asked += 1
             search = request.url.path.startswith("/github/search/")
             headers = self._budget("search" if search else "core", 30 if search else 5000)
             try:
-                if request.headers.get("authorization") not in ("Bearer demo-github", "token demo-github"):
-                    raise Failure(401, "Bad credentials")
+                self._admit(request)
                 body = answer(request)
                 if isinstance(body, list):
                     body, headers["link"] = _page(request, body)
@@ -127,8 +142,10 @@ class _Api:
         repository, asked = self.here(request), request.query_params
         state, sort = asked.get("state", "open"), asked.get("sort", "created")
         if state not in ("open", "closed", "all"):
-            raise Failure(422, "Validation Failed", errors=[_invalid("PullRequest", "state", state)])
+            raise Failure(422, "Validation Failed", errors=[invalid("PullRequest", "state", state)])
         chosen = [s for s in repository.states.values() if state == "all" or (s.state == "open") == (state == "open")]
+        if head := asked.get("head"):
+            chosen = [s for s in chosen if f"{repository.owner}:{repository.branch(s)}" == head]
         newest_first = asked.get("direction", "desc" if sort == "created" else "asc") == "desc"
         chosen.sort(key=lambda s: s.updated if sort == "updated" else s.artefact.at or s.updated, reverse=newest_first)
         return [repository.pull(s.number) for s in chosen]
@@ -232,6 +249,7 @@ class _Pages:
         name = self.repository.name
         return [
             Route(f"/{name}/pull/{{number:int}}", self.pull),
+            Route(f"/{name}/issues/{{number:int}}", self.issue),
             Route(f"/{name}/blob/main/{{path:path}}", self.file),
             Route(f"/{name}/commit/{{sha}}", self.commit),
             Route("/{login}", self.person),
@@ -248,7 +266,21 @@ class _Pages:
             ("Checks", str(state.artefact["checks"] or "")),
         ]  # fmt: skip
         changes = [f"{file['filename']}\n{file.get('patch', '')}" for file in self.repository.files(number)]
-        return page(f"{pull['title']} #{number}", "GitHub", facts, "\n\n".join([pull["body"] or "", *changes]))
+        body = "\n\n".join([pull["body"] or "", *changes, *self.repository.said(number)])
+        return page(f"{pull['title']} #{number}", "GitHub", facts, body)
+
+    async def issue(self, request: Request) -> Response:
+        number = int(request.path_params["number"])
+        issue = self.repository.issues.get(number)
+        if issue is None:
+            return _no_page()
+        facts = [
+            ("State", issue["state"]), ("Author", issue["user"]["login"]), ("Opened", issue["created_at"]),
+            ("Assignees", ", ".join(person["login"] for person in issue["assignees"])),
+            ("Labels", ", ".join(label["name"] for label in issue["labels"])),
+        ]  # fmt: skip
+        body = "\n\n".join([issue["body"] or "", *self.repository.said(number)])
+        return page(f"{issue['title']} #{number}", "GitHub", facts, body)
 
     async def file(self, request: Request) -> Response:
         found = self.files.get(request.path_params["path"])
@@ -274,17 +306,13 @@ def _no_page() -> Response:
     return shown
 
 
-def _invalid(resource: str, field: str, value: str) -> dict[str, str]:
-    return {"resource": resource, "field": field, "code": "invalid", "value": value}
-
-
 def _moment(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise Failure(422, "Validation Failed", errors=[_invalid("Search", "since", text)]) from None
+        raise Failure(422, "Validation Failed", errors=[invalid("Search", "since", text)]) from None
 
 
 def _bounds(request: Request) -> tuple[int, int]:
@@ -292,7 +320,7 @@ def _bounds(request: Request) -> tuple[int, int]:
         per_page = int(request.query_params.get("per_page", 30))
         number = int(request.query_params.get("page", 1))
     except ValueError:
-        raise Failure(422, "Validation Failed", errors=[_invalid("Page", "page", "")]) from None
+        raise Failure(422, "Validation Failed", errors=[invalid("Page", "page", "")]) from None
     return min(max(per_page, 1), 100), max(number, 1)
 
 

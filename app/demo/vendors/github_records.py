@@ -54,6 +54,9 @@ class Repository:
         self.name = company.facts.repo
         self.owner = self.name.split("/")[0]
         self.logins = logins(company)
+        self.issues: dict[int, Record] = {}
+        self.comments: dict[int, list[Record]] = {}
+        self.given: dict[int, list[Record]] = {}
 
     @property
     def api(self) -> str:
@@ -118,7 +121,7 @@ class Repository:
             **dict.fromkeys(yes, True), **dict.fromkeys(no, False), "topics": [], "visibility": "private",
             "allow_forking": False, "web_commit_signoff_required": False,
             "created_at": stamp(self.company.now - timedelta(days=900)), "updated_at": now, "pushed_at": now,
-            "permissions": {"admin": False, "maintain": False, "push": False, "triage": False, "pull": True},
+            "permissions": {"admin": False, "maintain": False, "push": True, "triage": True, "pull": True},
         }  # fmt: skip
 
     @cached_property
@@ -143,7 +146,8 @@ class Repository:
             "review_comments": f"{url}/comments", "review_comment": f"{self.api}/pulls/comments{{/number}}",
             "commits": f"{url}/commits", "statuses": f"{self.api}/statuses/{state.head_sha}",
         }  # fmt: skip
-        branch = f"change-{number}"
+        branch = self.branch(state)
+        open_now = state.state == "open"
         record: Record = {
             "url": url, "id": number_of(url), "node_id": f"PR_{number_of(url)}", "html_url": html,
             "diff_url": f"{html}.diff", "patch_url": f"{html}.patch", "issue_url": issue,
@@ -164,13 +168,29 @@ class Repository:
         if full:
             changes = file_changes(state.artefact)
             record |= {
-                "merged": state.merged is not None, "mergeable": None, "mergeable_state": "unknown",
-                "merged_by": author if state.merged else None, "comments": 0, "maintainer_can_modify": False,
-                "review_comments": len(reviews(state)), "commits": 1, "changed_files": len(changes),
+                "merged": state.merged is not None, "mergeable": True if open_now else None,
+                "mergeable_state": self._mergeable(state) if open_now else "unknown",
+                "merged_by": author if state.merged else None, "comments": len(self.comments.get(number, ())),
+                "maintainer_can_modify": False, "review_comments": len(self.given.get(number, ())), "commits": 1,
+                "changed_files": len(changes),
                 "additions": sum(change["additions"] for change in changes),
                 "deletions": sum(change["deletions"] for change in changes),
             }  # fmt: skip
         return record
+
+    def branch(self, state: State) -> str:
+        """The branch that a pull request was opened from."""
+        return str(state.artefact["branch"] or f"change-{state.number}")
+
+    def _mergeable(self, state: State) -> str:
+        if state.artefact["draft"]:
+            return "draft"
+        return "clean" if state.artefact["checks"] in ("success", None) else "unstable"
+
+    def said(self, number: int) -> list[str]:
+        """The comments and reviews beneath an issue or a pull request, as people read them."""
+        records = [*self.comments.get(number, ()), *self.given.get(number, ())]
+        return [f"{record['user']['login']}: {record['body']}" for record in records]
 
     def issue(self, number: int) -> Record:
         """A pull request as issue search gives it."""
@@ -202,7 +222,7 @@ class Repository:
                     "commit_id": pull["head"]["sha"], "author_association": "MEMBER",
                 }
             )  # fmt: skip
-        return found
+        return [*found, *self.given.get(number, ())]
 
     def files(self, number: int) -> list[Record]:
         """The files that a pull request changes, with their patches."""

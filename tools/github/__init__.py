@@ -15,23 +15,25 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr
 
 from tools import verbs
+from tools.github.issues import ISSUE_ACTIONS
+from tools.github.merging import MergePull
+from tools.github.pulls import PULL_ACTIONS
+from tools.github.records import Record, commit_of, full_name_of, login_of, person_of, pull_of, verdict_of
 from tools.kit.auth import Token
 from tools.kit.connector import Connector, ServiceSettings, Sight, matches, serves, together
 from tools.kit.errors import BadArgument, NotFound
 from tools.kit.instants import EPOCH, instant, stamp
 from tools.kit.paging import all_by_link, by_link
 from tools.kit.prose import decoded, excerpt, heading
-from tools.kit.pulls import checks_of, review_of
 from tools.kit.wire import Params, WireOptions
 from tools.kit.words import hits, means, query_words, says
-from tools.nouns import Code, Commit, Document, FileChange, Person, PullRequest, Review
+from tools.nouns import Code, Commit, Document, Person, PullRequest, Review
 
-Record = dict[str, Any]
 DETAILED = 40
 READ = 80
 LISTED = 1000
 PROSE = (".md", ".mdx", ".txt", ".rst")
-PULL = re.compile(r"^(?:https?://[^/]+/(?:.*/)?)?(?:([\w.-]+/[\w.-]+)(?:#|/pull/))?#?(\d+)/?$")
+PULL = re.compile(r"^(?:https?://[^/]+/(?:.*/)?)?(?:([\w.-]+/[\w.-]+)(?:#|/pull/|/issues/))?#?(\d+)/?$")
 
 
 class GitHubSettings(ServiceSettings):
@@ -42,7 +44,7 @@ class GitHubSettings(ServiceSettings):
     )
     token: SecretStr = Field(
         description="a fine-grained token (Settings → Developer settings) that may read contents, pull requests, "
-        "checks and the organization's members"
+        "checks and the organization's members; to act it must be allowed to write issues, pull requests and contents"
     )
     repo: str = Field(
         default="", pattern=r"^([\w.-]+/[\w.-]+)?$", description="owner/name; the one pushed to last if left out"
@@ -55,6 +57,7 @@ class GitHub(Connector):
     name = "github"
     title = "GitHub"
     Settings = GitHubSettings
+    actions = (*ISSUE_ACTIONS, *PULL_ACTIONS, MergePull)
     _repo: str = ""
 
     @classmethod
@@ -66,7 +69,7 @@ class GitHub(Connector):
         )  # fmt: skip
 
     async def check(self) -> Sight:
-        seen = (await self.wire.get(f"repos/{await self._repository()}")).data
+        seen = (await self.wire.get(f"repos/{await self.repository()}")).data
         return Sight(seen["full_name"], (f"repository {seen['full_name']}, branch {seen['default_branch']}",))
 
     @serves(verbs.PullsSearch)
@@ -79,11 +82,11 @@ class GitHub(Connector):
             if len(found) >= request.limit:
                 break
         detailed = await together(self._detailed(record) for record in found[:DETAILED])
-        return [*detailed, *(_pull(record) for record in found[DETAILED:])]
+        return [*detailed, *(pull_of(record) for record in found[DETAILED:])]
 
     @serves(verbs.PullsGet)
     async def pulls_get(self, request: verbs.PullsGet) -> Sequence[PullRequest]:
-        repo, number = await self._place(request.ref)
+        repo, number = await self.place(request.ref)
         pull = (await self.wire.get(f"repos/{repo}/pulls/{number}")).data
         return [await self._detailed(pull, every_file=True)]
 
@@ -93,22 +96,22 @@ class GitHub(Connector):
 
     @serves(verbs.PullsReviews)
     async def pulls_reviews(self, request: verbs.PullsReviews) -> Sequence[Review]:
-        repo, number = await self._place(request.ref)
+        repo, number = await self.place(request.ref)
         path = f"repos/{repo}/pulls/{number}"
         pull = (await self.wire.get(path)).data
         given = await all_by_link(self.wire, f"{path}/reviews", 500)
         waiting = pull.get("requested_reviewers") or ()
         asked = [{"id": f"of-{p['login']}", "user": p, "state": "requested"} for p in waiting]
-        return [_review(record, pull) for record in [*given, *asked]]
+        return [verdict_of(record, pull) for record in [*given, *asked]]
 
     @serves(verbs.CommitsList)
     async def commits_list(self, request: verbs.CommitsList) -> Sequence[Commit]:
-        repo = await self._repository()
+        repo = await self.repository()
         period = {"since": stamp(request.since), "until": stamp(request.until), "path": request.path}
         params: Params = {**period, "per_page": min(100, request.limit + 1)}
         found: list[Commit] = []
         async for page in by_link(self.wire, f"repos/{repo}/commits", params):
-            commits = [_commit(record, repo) for record in page.data]
+            commits = [commit_of(record, repo) for record in page.data]
             found += [commit for commit in commits if request.until is None or commit.at < request.until]
             if len(found) >= request.limit:
                 break
@@ -116,7 +119,7 @@ class GitHub(Connector):
 
     @serves(verbs.CodeSearch)
     async def code_search(self, request: verbs.CodeSearch) -> Sequence[Code]:
-        repo = await self._repository()
+        repo = await self.repository()
         found = await self._code_hits(repo, words := query_words(request.text, 8), request.limit)
         if not found:
             # GitHub wants all words in one file. Its limit of ten code searches a minute allows few more questions.
@@ -132,7 +135,7 @@ class GitHub(Connector):
 
     @serves(verbs.DocumentsSearch)
     async def documents_search(self, request: verbs.DocumentsSearch) -> Sequence[Document]:
-        repo = await self._repository()
+        repo = await self.repository()
         tree = (await self.wire.get(f"repos/{repo}/git/trees/HEAD", {"recursive": "1"})).data["tree"]
         paths = [entry["path"] for entry in tree if entry["type"] == "blob" and entry["path"].lower().endswith(PROSE)]
         # Where there is more prose than can be read, the files whose path says it come first, then the shallow ones.
@@ -150,17 +153,17 @@ class GitHub(Connector):
 
     @serves(verbs.PeopleFind)
     async def people_find(self, request: verbs.PeopleFind) -> Sequence[Person]:
-        repo = await self._repository()
+        repo = await self.repository()
         try:
             accounts = await all_by_link(self.wire, f"orgs/{repo.split('/')[0]}/members", 500)
         except NotFound:
             # The owner is a person, not an organization.
             accounts = await all_by_link(self.wire, f"repos/{repo}/contributors", 500)
         users = await together(self.wire.get(f"users/{quote(account['login'])}") for account in accounts)
-        people = (_person(user.data) for user in users)
+        people = (person_of(user.data) for user in users)
         return [p for p in people if matches(request.text, p.name, p.handle, p.email)][: request.limit]
 
-    async def _repository(self) -> str:
+    async def repository(self) -> str:
         """The repository's full name: the setting, or the one that the token saw pushed to last."""
         self._repo = self._repo or self.settings.repo
         if not self._repo:
@@ -170,14 +173,15 @@ class GitHub(Connector):
             self._repo = seen[0]["full_name"]
         return self._repo
 
-    async def _place(self, ref: str) -> tuple[str, int]:
+    async def place(self, ref: str) -> tuple[str, int]:
+        """The repository and the number that a ref of an issue or a pull request names."""
         parts = PULL.match(ref.strip())
         if not parts:
-            raise BadArgument(f"{ref!r} is no pull request: write owner/repo#12.", service=self.name)
-        return parts.group(1) or await self._repository(), int(parts.group(2))
+            raise BadArgument(f"{ref!r} is no issue or pull request: write owner/repo#12.", service=self.name)
+        return parts.group(1) or await self.repository(), int(parts.group(2))
 
     async def _file_place(self, ref: str) -> tuple[str, str]:
-        repo = await self._repository()
+        repo = await self.repository()
         path = ref.strip().removeprefix(f"{repo}/").lstrip("/")
         if not path or ".." in path.split("/") or "://" in path:
             raise NotFound(f"{ref!r} is no file of {repo}: write owner/repo/path.", service=self.name)
@@ -188,7 +192,7 @@ class GitHub(Connector):
         state = {"open": "open", "merged": "closed", "closed": "closed"}.get(request.state, "all")
         params: Params = {"state": state, "sort": "updated", "direction": "desc", "per_page": 100}
         seen = 0
-        async for page in by_link(self.wire, f"repos/{await self._repository()}/pulls", params):
+        async for page in by_link(self.wire, f"repos/{await self.repository()}/pulls", params):
             seen += len(page.data)
             for record in page.data:
                 if request.since and instant(record["updated_at"]) < request.since:
@@ -199,7 +203,7 @@ class GitHub(Connector):
 
     async def _searched(self, request: verbs.PullsSearch) -> AsyncIterator[Record]:
         """What GitHub's search finds for any of the words, newest first. It takes five OR at most."""
-        repo = await self._repository()
+        repo = await self.repository()
         state = {"open": " is:open", "merged": " is:merged", "closed": " is:closed"}.get(request.state, "")
         since = f" updated:>={stamp(request.since)}" if request.since else ""
         words = " OR ".join(query_words(request.text, 6))
@@ -212,23 +216,27 @@ class GitHub(Connector):
                 yield {**item, "merged_at": item["pull_request"].get("merged_at")}
 
     async def _detailed(self, record: Record, every_file: bool = False) -> PullRequest:
-        path = f"repos/{_full_name(record)}/pulls/{record['number']}"
+        path = f"repos/{full_name_of(record)}/pulls/{record['number']}"
         if "head" not in record:
             record = (await self.wire.get(path)).data
         get_files = all_by_link(self.wire, f"{path}/files", 3000 if every_file else 100)
         get_reviews = all_by_link(self.wire, f"{path}/reviews", 100)
-        get_checks = self._checks(f"repos/{_full_name(record)}/commits/{record['head']['sha']}")
-        files, reviews, checks = await together([get_files, get_reviews, get_checks])
-        return _pull(record, files, reviews, checks)
+        get_checks = self.checks(f"repos/{full_name_of(record)}/commits/{record['head']['sha']}")
+        found: list[Any] = await together([get_files, get_reviews, get_checks])
+        files, reviews, checks = found
+        return pull_of(record, files, reviews, [conclusion for _, conclusion in checks])
 
-    async def _checks(self, head: str) -> list[Any]:
-        """The conclusion of each check run, or of each commit status where nothing runs as a check."""
+    async def checks(self, head: str) -> list[tuple[str, str | None]]:
+        """Each check run, or each commit status where nothing runs as a check, with its conclusion: None until then."""
         runs = (await self.wire.get(f"{head}/check-runs", {"per_page": 100})).data["check_runs"]
         if runs:
-            return [run.get("conclusion") if run["status"] == "completed" else None for run in runs]
+            return [
+                (run.get("name", "check"), run.get("conclusion") if run["status"] == "completed" else None)
+                for run in runs
+            ]
         statuses = (await self.wire.get(f"{head}/status")).data["statuses"]
-        ended = {"success": "success", "failure": "failure", "error": "failure"}
-        return [ended.get(status["state"]) for status in statuses]
+        means = {"success": "success", "failure": "failure", "error": "failure"}
+        return [(status.get("context", "status"), means.get(status["state"])) for status in statuses]
 
     async def _code_hits(self, repo: str, words: list[str], limit: int) -> list[str]:
         params: Params = {"q": " ".join([*words, f"repo:{repo}"]), "per_page": min(100, limit)}
@@ -272,22 +280,11 @@ class GitHub(Connector):
         return named | {author.strip().lstrip("@").casefold()}
 
 
-def _full_name(record: Record) -> Any:
-    return (
-        record["base"]["repo"]["full_name"] if "base" in record else "/".join(record["repository_url"].split("/")[-2:])
-    )
-
-
-def _login(record: Record) -> str:
-    """Who did it; GitHub shows a deleted account as ghost."""
-    return str((record.get("user") or {}).get("login", "ghost"))
-
-
 def _fits(record: Record, request: verbs.PullsSearch, logins: set[str] | None) -> bool:
     state = "merged" if record["merged_at"] else record["state"]
     if request.state not in ("all", state):
         return False
-    if logins is not None and _login(record).casefold() not in logins:
+    if logins is not None and login_of(record).casefold() not in logins:
         return False
     if request.until is None:
         return request.since is None or instant(record["updated_at"]) >= request.since
@@ -295,56 +292,3 @@ def _fits(record: Record, request: verbs.PullsSearch, logins: set[str] | None) -
     moments = [record.get(name) for name in ("created_at", "merged_at", "closed_at", "updated_at")]
     start = request.since or EPOCH
     return any(start <= instant(moment) < request.until for moment in moments if moment)
-
-
-def _pull(
-    record: Record, files: Sequence[Record] = (), reviews: Sequence[Record] = (), checks: Sequence[str | None] = ()
-) -> PullRequest:
-    repo = _full_name(record)
-    waiting = [person["login"] for person in record.get("requested_reviewers") or ()]
-    given: dict[str, str] = {}
-    for review in reviews:
-        who, verdict = _login(review), review["state"].lower()
-        if verdict in ("approved", "changes_requested", "dismissed") or who not in given:
-            given[who] = verdict
-    return PullRequest(
-        service="github", ref=f"{repo}#{record['number']}", url=record["html_url"], at=record["created_at"],
-        title=record["title"], number=record["number"], repo=repo, body=record.get("body") or "",
-        author=_login(record), reviewers=tuple(dict.fromkeys([*given, *waiting])),
-        review=review_of(given, waiting), checks=checks_of(checks), draft=bool(record.get("draft")),
-        state="merged" if record["merged_at"] else record["state"], merged_at=record["merged_at"],
-        closed_at=record["closed_at"], updated_at=record["updated_at"],
-        merge_sha=record.get("merge_commit_sha") if record["merged_at"] else None,
-        labels=tuple(label["name"] for label in record.get("labels") or ()),
-        files=tuple(_file(file) for file in files),
-    )  # fmt: skip
-
-
-def _file(record: Record) -> FileChange:
-    known = record["status"] if record["status"] in ("added", "removed", "renamed") else "modified"
-    return FileChange(path=record["filename"], status=known, patch=record.get("patch"))
-
-
-def _review(record: Record, pull: Record) -> Review:
-    return Review(
-        service="github", ref=f"{_full_name(pull)}#{pull['number']}/review/{record['id']}",
-        url=record.get("html_url") or pull["html_url"], at=record.get("submitted_at") or pull["updated_at"],
-        title=pull["title"], author=_login(record), state=record["state"].lower(),
-    )  # fmt: skip
-
-
-def _commit(record: Record, repo: str) -> Commit:
-    commit = record["commit"]
-    return Commit(
-        service="github", ref=record["sha"], url=record["html_url"], at=commit["committer"]["date"],
-        title=commit["message"].partition("\n")[0], repo=repo, message=commit["message"],
-        author=(record.get("author") or {}).get("login") or commit["author"]["name"],
-    )  # fmt: skip
-
-
-def _person(record: Record) -> Person:
-    return Person(
-        service="github", ref=record["login"], url=record["html_url"], at=record.get("created_at") or EPOCH,
-        title=record.get("name") or record["login"], name=record.get("name") or record["login"],
-        handle=record["login"], email=record.get("email"),
-    )  # fmt: skip
