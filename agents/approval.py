@@ -163,8 +163,11 @@ def edit(approval: Approval, args: Mapping[str, Any], by: str, at: datetime) -> 
 
     Raises NotDecided, and BadArgument for arguments that the verb does not take; the record then stays as it is.
     """
+    verb = verbs(Write).get(approval.proposal.verb)
+    if verb is None:
+        raise NotDecided(f"No connected service serves {approval.proposal.verb} any more.")
     try:
-        given = verbs(Write)[approval.proposal.verb].model_validate(dict(args))
+        given = verb.model_validate(dict(args))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "an argument"

@@ -12,7 +12,7 @@ from agents.effect import Effect, Ledger, effect_key, receipt_of
 from agents.errors import DeusError, PersonMustDecide
 from agents.ports import Clock, Workbench
 from tools.kit.action import drift
-from tools.kit.tool import Verb, verbs
+from tools.kit.tool import Verb, Write, verbs
 from tools.nouns import Receipt
 
 
@@ -94,8 +94,11 @@ class Undoing:
             raise NotUndone(
                 f"“{effect.title}” could be taken back until {effect.at + change.undo_for:%d %b %H:%M} UTC."
             )
-        request = verbs()[effect.verb].model_validate(effect.args)
-        state = await self._workbench.state(effect.service, request, change, landed)  # type: ignore[arg-type]
+        verb = verbs(Write).get(effect.verb)
+        if verb is None or effect.service not in self._workbench.services(effect.verb):
+            raise NotUndone(f"“{effect.title}” cannot be taken back: {effect.service} is no longer connected.")
+        request = verb.model_validate(effect.args)
+        state = await self._workbench.state(effect.service, request, change, landed)
         differs = drift(landed.state, state)
         if differs and not _is_back(change.before, state):
             raise NotUndone(
@@ -106,8 +109,8 @@ class Undoing:
             said = f"{landed.title or effect.title} was back already."
         else:
             again = effect_key(effect.run, effect.step, "undo")
-            await self._workbench.undo(effect.service, request, change, landed, again)  # type: ignore[arg-type]
-            left = await self._workbench.state(effect.service, request, change, landed)  # type: ignore[arg-type]
+            await self._workbench.undo(effect.service, request, change, landed, again)
+            left = await self._workbench.state(effect.service, request, change, landed)
             if left is not None and not drift(landed.state, left):
                 raise NotUndone(
                     f"{effect.service} took the undo of “{effect.title}”, and shows the change all the same."
