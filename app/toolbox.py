@@ -50,7 +50,7 @@ class ConnectedToolbox:
 
         The first call imports the analysis, which takes seconds: `learn` does it in a thread beforehand.
         """
-        known = verbs()
+        known = verbs(Verb)
         served = {name: known[name] for name in self._served}
         return {**served, **self.learn(), EvidenceSearch.name: EvidenceSearch, UndoWrite.name: UndoWrite}
 

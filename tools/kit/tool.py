@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -39,9 +39,12 @@ class Write(Verb):
     reaches_people: ClassVar[bool] = False
 
 
-def verbs(of: type[Verb] = Verb) -> dict[str, type[Verb]]:
+V = TypeVar("V", bound=Verb)
+
+
+def verbs(of: type[V] = Verb) -> dict[str, type[V]]:  # type: ignore[assignment]
     """Every verb that has been defined, by name."""
-    found: dict[str, type[Verb]] = {}
+    found: dict[str, type[V]] = {}
     for child in of.__subclasses__():
         if child.name:
             found[child.name] = child
