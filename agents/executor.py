@@ -74,7 +74,7 @@ class Execution:
         self._stored = stored
         self._group = group
         self._writes = WriteSteps(acting, toolbox, citations, run_log)
-        self._known: dict[str, type[Verb]] = {**verbs(), **toolbox.verbs()}
+        self._known: dict[str, type[Verb]] = {**verbs(Verb), **toolbox.verbs()}
         self._steps: dict[str, Step] = {}
         self._keys: dict[str, str] = {}
         self._states: dict[str, str] = {}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import AwareDatetime
@@ -27,7 +28,7 @@ from tools.nouns import Noun, Receipt
 SEARCHED = frozenset({"text", "words", "query"})
 # Arguments whose value only members of the company give to a record, wherever it came from.
 SET_BY_MEMBERS = frozenset({"priority", "assignee", "team", "labels", "milestone", "environment", "key", "ref"})
-_NUMBERS_AND_TIMES = (bool, int, float, date, datetime, timedelta, AwareDatetime)
+_CLOSED = (bool, int, float, date, datetime, timedelta, AwareDatetime, Enum)
 MOST_SOURCES = 8
 MOST_EXCERPT = 240
 
@@ -129,7 +130,7 @@ def _of_reference(reference: str, plan: Plan, results: Mapping[str, StepResult])
         origin = plan.step(name)
     except KeyError:
         return everything
-    verb = verbs().get(origin.verb)
+    verb = verbs(Verb).get(origin.verb)
     if verb is not None and issubclass(verb, Write) and bound(origin, plan):
         # The receipt of the run's own write: its link and number come from the service.
         return () if _issued(path, (Receipt,)) else everything
@@ -201,7 +202,7 @@ def _closed(annotation: Any) -> bool:
         return bool(inner) and hasattr(annotation, "__metadata__") and _closed(inner[0])
     if annotation is type(None):
         return True
-    return isinstance(annotation, type) and issubclass(annotation, _NUMBERS_AND_TIMES)
+    return isinstance(annotation, type) and issubclass(annotation, _CLOSED)
 
 
 def _strings(value: Any) -> Iterable[str]:

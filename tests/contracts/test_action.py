@@ -22,7 +22,7 @@ from tools.catalog import connectors
 from tools.kit.action import Action, Change, Landed, Repeat, drift
 from tools.kit.connector import Connector
 from tools.kit.errors import DeusError, ModelMayRetry, Refused, TimedOut, Unavailable
-from tools.kit.tool import Write, verbs
+from tools.kit.tool import Verb, Write, verbs
 from tools.kit.wire import open_client
 from tools.nouns import Noun
 
@@ -74,7 +74,7 @@ class Stage:
 
     async def everything(self) -> dict[str, list[str]]:
         """What the connector reads without being told a ref: what is true of the company, as far as it can see."""
-        reads = [verbs()[verb] for verb in sorted(self.connector.verbs())]
+        reads = [verbs(Verb)[verb] for verb in sorted(self.connector.verbs())]
         plain = [verb for verb in reads if not any(spec.is_required() for spec in verb.model_fields.values())]
         return {verb.name: sorted(map(_lasting, await self.connector.call(verb()))) for verb in plain}
 

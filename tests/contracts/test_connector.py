@@ -42,7 +42,7 @@ Change = Callable[[httpx.Response], httpx.Response]
 each_service = pytest.mark.parametrize("service", SERVICES)
 each_verb = pytest.mark.parametrize(("service", "name"), SERVED)
 each_limited_verb = pytest.mark.parametrize(
-    ("service", "name"), [(service, name) for service, name in SERVED if "limit" in verbs()[name].model_fields]
+    ("service", "name"), [(service, name) for service, name in SERVED if "limit" in verbs(Verb)[name].model_fields]
 )
 
 
@@ -77,7 +77,7 @@ async def reading(
 
 async def requests_for(connector: Connector, name: str, demo: Demo) -> list[Verb]:
     """Requests that the demo can answer: one, or one for every record where the verb takes a ref."""
-    verb = verbs()[name]
+    verb = verbs(Verb)[name]
     company, streams = demo.company, demo.history.streams
     files = [a["path"] for a in company.of_kind("document") if a["path"]]
     dims = next((tuple(s.dims)[:1] for s in streams.values() if s.dims), ("browser",))
@@ -96,9 +96,9 @@ async def requests_for(connector: Connector, name: str, demo: Demo) -> list[Verb
     family = name.split(".")[0]
     refs: list[str] = []
     for sister in sorted(connector.verbs()):
-        fields = verbs()[sister].model_fields
+        fields = verbs(Verb)[sister].model_fields
         if sister.split(".")[0] == family and not any(spec.is_required() for spec in fields.values()):
-            refs += [noun.ref for noun in await connector.call(verbs()[sister]())]
+            refs += [noun.ref for noun in await connector.call(verbs(Verb)[sister]())]
     return [verb.model_validate({"ref": ref}) for ref in dict.fromkeys(refs)]
 
 
@@ -116,7 +116,7 @@ async def first_answer(connector: Connector, name: str, demo: Demo) -> list[Noun
 def plain_verb(service: str) -> Verb:
     """A request of this service that needs no record to be known."""
     for name in sorted(connectors()[service].verbs()):
-        verb = verbs()[name]
+        verb = verbs(Verb)[name]
         if all(not spec.is_required() for spec in verb.model_fields.values()):
             return verb()
     raise AssertionError(f"{service} lists nothing")
@@ -166,7 +166,7 @@ async def test_a_verb_returns_its_nouns(service: str, name: str, world: Path) ->
         found = await first_answer(connector, name, demo_of(world))
     assert found, f"{service} answers {name} with nothing"
     for noun in found:
-        assert type(noun) is verbs()[name].returns
+        assert type(noun) is verbs(Verb)[name].returns
         assert noun.service == service
         assert noun.ref
         assert noun.url.startswith(f"{BASE}/{service}")

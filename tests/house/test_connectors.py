@@ -10,7 +10,7 @@ import pytest
 
 from app.demo.server import vendors
 from tools.catalog import connectors
-from tools.kit.tool import verbs
+from tools.kit.tool import Verb, verbs
 
 ROOT = Path(__file__).parents[2]
 FILES = [
@@ -69,7 +69,7 @@ def test_every_connector_has_its_vendor_in_the_demo_and_its_own_tests() -> None:
 
 
 def test_every_verb_is_served_once_at_most_by_a_connector_and_all_of_them_exist() -> None:
-    known = set(verbs())
+    known = set(verbs(Verb))
     for service, kind in connectors().items():
         marked = [
             getattr(value, "__serves__", None) for value in (getattr(kind, name, None) for name in dir(kind)) if value
