@@ -24,7 +24,7 @@ from app.stores.context_text import forget_runs
 from app.stores.database import Database
 from app.stores.live import Live
 from app.stores.run_log import Claim, StoredRunLog
-from app.stores.schema import conversations, events, evidence, results, runs
+from app.stores.schema import approvals, conversations, effects, events, evidence, results, runs
 
 # The states of a run that has not ended.
 UNDER_WAY = ("running", "awaiting_approval")
@@ -261,12 +261,15 @@ class StoredRuns:
             return bool((await connection.execute(named)).rowcount)
 
     async def delete(self, conversation: str) -> bool:
-        """Deletes a conversation with its runs, their events, evidence and results."""
+        """Deletes a conversation with its runs and all that they left; what waits for a yes there is not done."""
         its = sa.select(runs.c.run).where(runs.c.conversation == conversation)
         async with self._database.write() as connection:
             await forget_runs(connection, its)
-            for table in (events, evidence, results):
+            for table in (events, evidence, results, approvals):
                 await connection.execute(table.delete().where(table.c.run.in_(its)))
+            # A write that is under way still has to be settled.
+            settled = effects.c.state.notin_(("intent", "unknown", "retry"))
+            await connection.execute(effects.delete().where(effects.c.run.in_(its), settled))
             await connection.execute(runs.delete().where(runs.c.conversation == conversation))
             gone = conversations.delete().where(conversations.c.id == conversation).returning(conversations.c.actor)
             actor = await connection.scalar(gone)

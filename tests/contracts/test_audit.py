@@ -33,7 +33,7 @@ class StillClock:
 
 
 def store(database: Database) -> StoredRuns:
-    return StoredRuns(database, Live(), StillClock(), lambda connection, run, n: None)
+    return StoredRuns(database, Live(), StillClock(), lambda connection, run, n, delay: None)
 
 
 def turn(text: str) -> Turn:
