@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -17,11 +17,10 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
 from agents.drive import Drive
-from agents.errors import NotUnderstood
+from agents.errors import NotUnderstood, StepFailed
 from agents.plan import Plan
 from agents.record import Answer
-
-STATE_VERSION = 1
+from agents.upgrade import STATE_VERSION, is_ours, seeded
 
 
 class State(TypedDict, total=False):
@@ -91,6 +90,10 @@ async def prove(state: State, runtime: Runtime[Context]) -> State:
     return {"status": await runtime.context.drive.prove(Answer.model_validate(state["answer"]))}
 
 
+def _entered(state: State) -> Literal["recall", "execute"]:
+    return "execute" if "plan" in state else "recall"
+
+
 def _planned(state: State) -> Literal["execute", "__end__"]:
     return "__end__" if "status" in state else "execute"
 
@@ -114,7 +117,7 @@ def build(checkpointer: BaseCheckpointSaver[Any]) -> Graph:
     graph.add_node("review", review)
     graph.add_node("answer", answer)
     graph.add_node("prove", prove)
-    graph.add_edge(START, "recall")
+    graph.add_conditional_edges(START, _entered, ["recall", "execute"])
     graph.add_edge("recall", "plan")
     graph.add_conditional_edges("plan", _planned, ["execute", END])
     graph.add_conditional_edges("execute", _executed, ["present", "review"])
@@ -134,14 +137,18 @@ class Advanced:
     draft: Mapping[str, Any]
 
 
-async def advance(graph: Graph, drive: Drive) -> Advanced:
-    """Runs the graph from its start, its last checkpoint or what it waited for, to its end or to where it waits."""
-    config: RunnableConfig = {"configurable": {"thread_id": drive.log.run}, "recursion_limit": 50}
+async def advance(graph: Graph, drive: Drive, thread: str | None = None, seed: str | None = None) -> Advanced:
+    """Runs the graph from its start, its last checkpoint or what it waited for, to its end or to where it waits.
+
+    `thread` names the run's checkpoints. Where there are none yet, the run begins with the plan in those of `seed`.
+    """
+    place, fresh = await _place(graph, drive, thread or drive.log.run, seed)
+    config: RunnableConfig = {"configurable": {"thread_id": place}, "recursion_limit": 50}
     begun = await graph.aget_state(config)
     # Just after a crash between the input's checkpoint and the first step `next` is empty too, but `tasks` is not.
     if begun.created_at is not None and not begun.tasks and "status" in begun.values:
         return Advanced(str(begun.values["status"]), {})
-    start: State | Command[Any] | None = None if begun.tasks else {"v": STATE_VERSION}
+    start: State | Command[Any] | None = None if begun.tasks else fresh
     waited = [one.id for task in begun.tasks for one in task.interrupts]
     if waited:
         start = Command(resume=dict.fromkeys(waited, True))
@@ -149,3 +156,32 @@ async def advance(graph: Graph, drive: Drive) -> Advanced:
     if "__interrupt__" in ended:
         return Advanced(None, ended["draft"])
     return Advanced(str(ended["status"]), {})
+
+
+async def _place(graph: Graph, drive: Drive, thread: str, seed: str | None) -> tuple[str, State]:
+    """The checkpoints to go on with, and the state to begin with where they are empty.
+
+    Those that code of another version wrote are left alone: the run begins anew from their plan in others of its own.
+    """
+    there = await _values(graph, thread)
+    if there is not None and is_ours(there):
+        return thread, {"v": STATE_VERSION}
+    old = await _values(graph, seed) if there is None and seed is not None else there
+    try:
+        fresh = cast(State, seeded(old or {}))
+    except ValueError as error:
+        if drive.log.has("approval.requested") or drive.log.has("receipt.added"):
+            # A new plan might do under another name what this one has done.
+            raise StepFailed(
+                f"This run cannot go on: {error}.", remedy="Look at its receipts, and ask anew."
+            ) from error
+        fresh = {"v": STATE_VERSION}
+    return (thread if there is None else f"{thread}~v{STATE_VERSION}"), fresh
+
+
+async def _values(graph: Graph, thread: str) -> Mapping[str, Any] | None:
+    """What the last checkpoint holds, whatever graph wrote it; None if there is none."""
+    if not isinstance(graph.checkpointer, BaseCheckpointSaver):
+        return None
+    found = await graph.checkpointer.aget_tuple({"configurable": {"thread_id": thread, "checkpoint_ns": ""}})
+    return None if found is None else found.checkpoint["channel_values"]

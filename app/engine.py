@@ -255,7 +255,7 @@ class Engine:
         stored = await run_log.results()
         async with asyncio.TaskGroup() as group:
             drive = Drive(self._means, run_log, turn, budget=budget, citations=citations, stored=stored, group=group)
-            advanced = await advance(self._graph, drive)
+            advanced = await advance(self._graph, drive, claim.thread, claim.seed)
         return advanced.status or await self._wait(run_log.run, drive, advanced.draft)
 
     async def _wait(self, run: str, drive: Drive, draft: Mapping[str, Any]) -> str:

@@ -47,11 +47,11 @@ class Custody:
             runs.update()
             .where(due)
             .values(epoch=runs.c.epoch + 1, status="running", active_at=Seconds())
-            .returning(runs.c.epoch, runs.c.generation)
+            .returning(runs.c.epoch, runs.c.generation, runs.c.seed)
         )
         async with self._database.write() as connection:
             row = (await connection.execute(taken)).one_or_none()
-        return None if row is None else Claim(run, n, row.epoch, row.generation)
+        return None if row is None else Claim(run, n, row.epoch, row.generation, row.seed)
 
     async def silent(self, seconds: float) -> list[SilentRun]:
         """The runs under way of which nothing was written for that long, whether they are driven or queued."""

@@ -25,18 +25,25 @@ _Row = tuple[sa.Table, dict[str, Any]]
 class Claim:
     """The right to drive a run's segment: good until somebody claims the run anew, who gets the next epoch.
 
-    `generation` counts how often the run was begun anew from its plan; each time its checkpoints start over.
+    `generation` counts how often the run was begun anew from its plan; each time its checkpoints start over, with the
+    plan that the checkpoints named `seed` hold.
     """
 
     run: str
     segment: int
     epoch: int
     generation: int = 0
+    seed: str | None = None
 
     @property
     def thread(self) -> str:
         """The name of the run's checkpoints."""
-        return f"{self.run}~{self.generation}" if self.generation else self.run
+        return thread_of(self.run, self.generation)
+
+
+def thread_of(run: str, generation: int) -> str:
+    """The name of a run's checkpoints since it was last begun anew."""
+    return f"{run}~{generation}" if generation else run
 
 
 @dataclass

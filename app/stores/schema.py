@@ -61,6 +61,8 @@ runs = sa.Table(
     sa.Column("stuck", sa.Integer, nullable=False, default=0),
     # When something was last written of it, in seconds by the database's clock.
     sa.Column("active_at", sa.Float(53), nullable=False, default=0.0),
+    # The checkpoints whose plan it begins anew from.
+    sa.Column("seed", sa.String(128)),
     sa.Column("forked_from", sa.String(64)),
     sa.Index("runs_conversation", "conversation", "at"),
     sa.Index("runs_at", "at"),

@@ -29,6 +29,7 @@ COLUMNS = (
     "generation INTEGER NOT NULL DEFAULT 0",
     "stuck INTEGER NOT NULL DEFAULT 0",
     "active_at DOUBLE PRECISION NOT NULL DEFAULT 0",
+    "seed VARCHAR(128)",
     "forked_from VARCHAR(64)",
 )
 
