@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -13,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.demo.refs import flag_id
 from app.demo.vendors.page import page
+from app.demo.vendors.posthog_flags import Flags, Unchanged, time_of, uuid
 from app.demo.vendors.posthog_query import Queries, Refusal
 from app.demo.vendors.vendor import Demo
-from app.demo.world import Artefact, Member
+from app.demo.world import Member
+from tools.posthog.flags import sentence
 
 CREDENTIALS = {"token": "demo-posthog", "project_id": "1"}
 PROJECT = "/api/projects/{project}"
@@ -31,17 +32,19 @@ def routes(demo: Demo) -> Sequence[BaseRoute]:
     lists: dict[str, Records] = {
         "event_definitions": served.events,
         "property_definitions": served.properties,
-        "feature_flags": lambda request: served.flags,
+        "feature_flags": lambda request: [flag for flag in served.flags.records if not flag["deleted"]],
         "annotations": lambda request: served.annotations,
     }
     return [
         Route("/api/users/@me/", _guarded(served.me)),
         Route("/api/organizations/{organization}/members/", _guarded(_listed(lambda request: served.members))),
         Route(f"{PROJECT}/", _guarded(served.project)),
-        Route(f"{PROJECT}/query/", _guarded_query(served), methods=["POST"]),
+        Route(f"{PROJECT}/query/", _guarded_body(served.query), methods=["POST"]),
         Route(f"{PROJECT}/events/values/", _guarded(served.values)),
         Route(f"{PROJECT}/feature_flags/activity/", _guarded(served.activity)),
         Route(f"{PROJECT}/feature_flags/{{flag}}/activity/", _guarded(served.activity)),
+        Route(f"{PROJECT}/feature_flags/{{flag}}/", _guarded(served.flag)),
+        Route(f"{PROJECT}/feature_flags/{{flag}}/", _guarded_body(served.change_flag), methods=["PATCH"]),
         *(Route(f"{PROJECT}/{name}/", _guarded(_listed(records))) for name, records in lists.items()),
         Route("/project/1/feature_flags/{flag}", served.flag_page),
         Route("/project/1/annotations/{annotation}", served.annotation_page),
@@ -55,22 +58,17 @@ class PostHog:
     def __init__(self, demo: Demo) -> None:
         self.company, self.history = demo.company, demo.history
         self.queries = Queries(demo.history, demo.company.facts.timezone, demo.company.now)
-        self.changes = sorted(
-            self.company.of_kind("flag_change"), key=lambda change: change.at or self.company.now, reverse=True
-        )
-        self.flags = self._flags()
-        self.log = [self._logged(change) for change in self.changes]
+        self.flags = Flags(demo.company, _user)
         self.annotations = self._annotations()
         self.members = [
-            {"id": _uuid(m.id), "user": _user(m), "level": 15 if m.role == "founder" else 1}
-            for m in self.company.people
+            {"id": uuid(m.id), "user": _user(m), "level": 15 if m.role == "founder" else 1} for m in self.company.people
         ]
 
     def me(self, request: Request) -> Response:
         """The person to whom the key belongs."""
         return JSONResponse(
             {**_user(self.company.people[0] if self.company.people else None),
-             "organization": {"id": _uuid(self.company.facts.name), "name": self.company.facts.name},
+             "organization": {"id": uuid(self.company.facts.name), "name": self.company.facts.name},
              "team": {"id": 1, "name": self.company.facts.name}}
         )  # fmt: skip
 
@@ -78,11 +76,11 @@ class PostHog:
         """The project with the company's timezone."""
         facts = self.company.facts
         return JSONResponse(
-            {"id": 1, "uuid": _uuid(facts.domain), "organization": _uuid(facts.name), "name": facts.name,
+            {"id": 1, "uuid": uuid(facts.domain), "organization": uuid(facts.name), "name": facts.name,
              "timezone": str(facts.timezone), "week_start_day": 1, "ingested_event": True, "is_demo": False}
         )  # fmt: skip
 
-    def query(self, body: Json) -> Response:
+    def query(self, request: Request, body: Json) -> Response:
         """Trends, funnels and HogQL counts; anything else is refused in PostHog's words."""
         try:
             return JSONResponse(self.queries.answer(body.get("query") if isinstance(body, dict) else None))
@@ -93,8 +91,8 @@ class PostHog:
         """Definitions of events, those whose names hold `search`."""
         search = request.query_params.get("search", "").lower()
         return [
-            {"id": _uuid(name), "name": name, "description": "", "tags": [], "verified": False, "hidden": False,
-             "created_at": _time(stream.start), "last_seen_at": _time(self.company.now)}
+            {"id": uuid(name), "name": name, "description": "", "tags": [], "verified": False, "hidden": False,
+             "created_at": time_of(stream.start), "last_seen_at": time_of(self.company.now)}
             for name, stream in self.history.streams.items()
             if search in name.lower()
         ]  # fmt: skip
@@ -105,7 +103,7 @@ class PostHog:
         narrowed = request.query_params.get("filter_by_event_names", "false") == "true"
         names = {dim for event, s in self.history.streams.items() if event in wanted or not narrowed for dim in s.dims}
         return [
-            {"id": _uuid(name), "name": name, "is_numerical": False, "property_type": "String", "tags": [],
+            {"id": uuid(name), "name": name, "is_numerical": False, "property_type": "String", "tags": [],
              "is_seen_on_filtered_events": narrowed or None}
             for name in sorted(names)
         ]  # fmt: skip
@@ -126,7 +124,7 @@ class PostHog:
     def activity(self, request: Request) -> Response:
         """The activity log of all flags or of one, newest first, by page number."""
         flag = request.path_params.get("flag")
-        records = [record for record in self.log if flag in (None, record["item_id"])]
+        records = [record for record in self.flags.log if flag in (None, record["item_id"])]
         try:
             limit, number = (
                 int(request.query_params.get(name, default)) for name, default in (("limit", 10), ("page", 1))
@@ -141,18 +139,35 @@ class PostHog:
              "previous": str(request.url.include_query_params(page=number - 1)) if number > 1 else None}
         )  # fmt: skip
 
+    def flag(self, request: Request) -> Response:
+        """One flag, by its number."""
+        flag = self.flags.get(request.path_params["flag"])
+        return JSONResponse(flag) if flag else _problem(404, "invalid_request", "not_found", "Not found.")
+
+    def change_flag(self, request: Request, body: Json) -> Response:
+        """Changes the fields of a flag that are sent."""
+        flag = self.flags.get(request.path_params["flag"])
+        if flag is None:
+            return _problem(404, "invalid_request", "not_found", "Not found.")
+        try:
+            return JSONResponse(self.flags.change(flag, body if isinstance(body, dict) else {}))
+        except Unchanged as refused:
+            return _problem(refused.status, refused.kind, refused.code, refused.detail, refused.attr)
+
     def flag_page(self, request: Request) -> Response:
         """A flag as a person sees it, with its changes."""
-        flag = next((flag for flag in self.flags if str(flag["id"]) == request.path_params["flag"]), None)
+        flag = self.flags.get(request.path_params["flag"])
         if flag is None:
             return page("Flag not found", "PostHog", [], "")
-        changes = [change for change in self.changes if change["flag"] == flag["key"]]
         lines = [
-            f"{_time(change.at)}: {change['from']}% → {change['to']}% {_who(change)} by {self._author(change)['email']}"
-            for change in changes
+            f"{entry['created_at']}: {change['field']} {_said(change['before'])} → {_said(change['after'])}"
+            f" by {entry['user']['email']}"
+            for entry in self.flags.log
+            if entry["item_id"] == str(flag["id"])
+            for change in entry["detail"]["changes"]
         ]
-        groups = [f"{group['rollout_percentage']}%" for group in flag["filters"]["groups"]]
-        return page(flag["key"], "PostHog", [("Released to", ", ".join(groups))], "\n".join(lines))
+        facts = [("State", "on" if flag["active"] else "off"), ("Released to", sentence(flag["filters"]))]
+        return page(flag["key"], "PostHog", facts, "\n".join(lines))
 
     def annotation_page(self, request: Request) -> Response:
         """An annotation as a person sees it."""
@@ -181,40 +196,6 @@ class PostHog:
             ]
         return page("Insight", "PostHog", [("Events", ", ".join(events))], "\n".join(lines))
 
-    def _flags(self) -> list[Json]:
-        flags: list[Json] = []
-        for key in dict.fromkeys(change["flag"] for change in self.changes):
-            latest, *earlier = [change for change in self.changes if change["flag"] == key]
-            first = earlier[-1] if earlier else latest
-            made = first.at - timedelta(days=1 if not first["from"] else 7) if first.at else self.company.now
-            flags.append(
-                {"id": flag_id(key), "key": key, "name": key.replace("-", " ").capitalize(), "active": True,
-                 "deleted": False, "filters": _filters(latest, latest["to"]), "created_at": _time(made),
-                 "created_by": self._author(first), "rollout_percentage": None, "is_simple_flag": not latest["where"]}
-            )  # fmt: skip
-        return flags
-
-    def _logged(self, change: Artefact) -> Json:
-        return {
-            "id": self.company.ref(change.id).number,
-            "user": self._author(change),
-            "unread": False,
-            "is_system": False,
-            "activity": "updated",
-            "scope": "FeatureFlag",
-            "item_id": str(flag_id(change["flag"])),
-            "detail": {
-                "name": change["flag"],
-                "short_id": None,
-                "type": None,
-                "changes": [
-                    {"type": "FeatureFlag", "action": "changed", "field": "filters",
-                     "before": _filters(change, change["from"]), "after": _filters(change, change["to"])}
-                ],
-            },
-            "created_at": _time(change.at),
-        }  # fmt: skip
-
     def _annotations(self) -> list[Json]:
         """A campaign is two remarks, as a company writes them: one where it started, one where it ended."""
         remarks: list[tuple[int, str, datetime]] = []
@@ -229,14 +210,11 @@ class PostHog:
                 remarks.append((number + 1_000_000, f"{title}: ended", until))
         author = _user(self.company.people[0] if self.company.people else None)
         return [
-            {"id": number, "content": content, "date_marker": _time(at), "creation_type": "USR", "scope": "project",
-             "dashboard_item": None, "created_by": author, "created_at": _time(at), "updated_at": _time(at),
+            {"id": number, "content": content, "date_marker": time_of(at), "creation_type": "USR", "scope": "project",
+             "dashboard_item": None, "created_by": author, "created_at": time_of(at), "updated_at": time_of(at),
              "deleted": False}
             for number, content, at in sorted(remarks, key=lambda remark: remark[2], reverse=True)
         ]  # fmt: skip
-
-    def _author(self, change: Artefact) -> Json:
-        return _user(self.company.member(change["author"]))
 
 
 def _guarded(handler: Callable[[Request], Response]) -> Callable[[Request], Response]:
@@ -248,7 +226,7 @@ def _guarded(handler: Callable[[Request], Response]) -> Callable[[Request], Resp
     return answer
 
 
-def _guarded_query(served: PostHog) -> Callable[[Request], Any]:
+def _guarded_body(handler: Callable[[Request, Json], Response]) -> Callable[[Request], Any]:
     async def answer(request: Request) -> Response:
         refused = _refused(request)
         if refused:
@@ -257,7 +235,7 @@ def _guarded_query(served: PostHog) -> Callable[[Request], Any]:
             body = json.loads(await request.body())
         except ValueError:
             return _problem(400, "validation_error", "parse_error", "JSON parse error")
-        return await run_in_threadpool(served.query, body)
+        return await run_in_threadpool(handler, request, body)
 
     return answer
 
@@ -300,34 +278,17 @@ def _listed(records: Records) -> Callable[[Request], Response]:
     return answer
 
 
-def _filters(change: Artefact, share: Any) -> Json:
-    conditions = [
-        {"key": key, "value": [str(value)], "operator": "exact", "type": "person"}
-        for key, value in (change["where"] or {}).items()
-    ]
-    group = {"variant": None, "properties": conditions, "rollout_percentage": share}
-    return {"groups": [group], "payloads": {}, "multivariate": None}
-
-
-def _who(change: Artefact) -> str:
-    return ", ".join(f"{key} {value}" for key, value in (change["where"] or {}).items()) or "of everyone"
+def _said(value: Json) -> str:
+    """A field of a flag as its page shows it."""
+    return sentence(value) if isinstance(value, dict) else {True: "on", False: "off"}.get(value, str(value))
 
 
 def _user(member: Member | None) -> Json:
     if member is None:
-        return {"id": 0, "uuid": _uuid("nobody"), "distinct_id": "", "first_name": "", "last_name": "", "email": ""}
+        return {"id": 0, "uuid": uuid("nobody"), "distinct_id": "", "first_name": "", "last_name": "", "email": ""}
     first, _, last = member.name.partition(" ")
     number = int(hashlib.sha1(member.id.encode(), usedforsecurity=False).hexdigest()[:6], 16)
     return {
-        "id": number, "uuid": _uuid(member.id), "distinct_id": member.id, "first_name": first, "last_name": last,
+        "id": number, "uuid": uuid(member.id), "distinct_id": member.id, "first_name": first, "last_name": last,
         "email": member.email, "is_email_verified": True, "role_at_organization": member.role,
     }  # fmt: skip
-
-
-def _uuid(name: str) -> str:
-    sha = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
-    return f"{sha[:8]}-{sha[8:12]}-4{sha[13:16]}-8{sha[17:20]}-{sha[20:32]}"
-
-
-def _time(at: datetime | None) -> str | None:
-    return at.isoformat().replace("+00:00", "Z") if at else None

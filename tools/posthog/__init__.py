@@ -1,4 +1,4 @@
-"""PostHog: what people did in the product, feature flags and their changes, remarks on the time axis."""
+"""PostHog: what people did in the product, feature flags and who gets them, remarks on the time axis."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from tools.kit.connector import Connector, LinkedSettings, Sight, matches, numbe
 from tools.kit.errors import NotFound
 from tools.kit.paging import by_cursor
 from tools.kit.wire import Json, Params, WireOptions
-from tools.nouns import Annotation, Flag, FlagChange, Funnel, FunnelStep, Grain, Metric, Point, Series, Where, utc
+from tools.nouns import Annotation, Flag, FlagChange, Funnel, FunnelStep, Grain, Metric, Point, Series, utc
+from tools.posthog.flags import differences, groups
+from tools.posthog.writing import ACTIONS
 
 # Weeks and months are summed from days, because each project chooses the day on which its weeks begin.
 _START_OF: dict[Grain, str] = {
@@ -36,10 +38,14 @@ class PostHog(Connector):
 
     name = "posthog"
     title = "PostHog"
+    actions = ACTIONS
 
     class Settings(LinkedSettings):
         base_url: str = Field("https://us.posthog.com", description="us.posthog.com, eu.posthog.com or your own host")
-        token: SecretStr = Field(description="a personal API key with read scopes: Settings → Personal API keys")
+        token: SecretStr = Field(
+            description="a personal API key with read scopes, and feature_flag:write to change flags: Settings → "
+            "Personal API keys"
+        )
         project_id: str = Field(description="the number in the project's address: /project/<number>")
 
     @classmethod
@@ -50,7 +56,7 @@ class PostHog(Connector):
 
     async def check(self) -> Sight:
         project, events, flags = await together(
-            [self._get(""), self._get("event_definitions/", {"limit": 1}), self._get("feature_flags/", {"limit": 1})]
+            [self.get(""), self.get("event_definitions/", {"limit": 1}), self.get("feature_flags/", {"limit": 1})]
         )
         seen = numbered(events["count"], "event type"), numbered(flags["count"], "feature flag")
         return Sight(project["name"], seen)
@@ -58,10 +64,10 @@ class PostHog(Connector):
     @serves(verbs.MetricsList)
     async def metrics(self, request: verbs.MetricsList) -> Sequence[Metric]:
         """Every kind of event with its text properties; values are given for the first 40 properties by name."""
-        events = [record async for record in self._pages("event_definitions/", {"limit": 100})]
+        events = [record async for record in self.pages("event_definitions/", {"limit": 100})]
         properties = await together(self._properties(event["name"]) for event in events)
         known = sorted({name for names in properties for name in names}, key=lambda name: (name.startswith("$"), name))
-        listed = await together(self._values(name) for name in known[:_PROPERTIES_WITH_VALUES])
+        listed = await together(self.values(name) for name in known[:_PROPERTIES_WITH_VALUES])
         values = dict(zip(known, listed, strict=False))
         return [
             Metric(
@@ -127,7 +133,7 @@ class PostHog(Connector):
             Flag(
                 service=self.name,
                 ref=record["key"],
-                url=self._url(f"feature_flags/{record['id']}"),
+                url=self.url(f"feature_flags/{record['id']}"),
                 at=record["created_at"],
                 title=record.get("name") or record["key"],
                 key=record["key"],
@@ -135,9 +141,9 @@ class PostHog(Connector):
                 where=where,
                 active=record["active"],
             )
-            async for record in self._pages("feature_flags/", {"limit": 100})
+            async for record in self.pages("feature_flags/", {"limit": 100})
             if matches(request.text, record["key"], record.get("name"))
-            for where, rollout in _groups(record.get("filters"))
+            for where, rollout in groups(record.get("filters"))
         ]
         return sorted(found, key=lambda flag: flag.at, reverse=True)[: request.limit]
 
@@ -145,7 +151,7 @@ class PostHog(Connector):
     async def flag_changes(self, request: verbs.FlagsHistory) -> Sequence[FlagChange]:
         """Changes of who gets a flag, from the project's activity log."""
         found: list[FlagChange] = []
-        async for record in self._pages("feature_flags/activity/", {"limit": 100, "page": 1}):
+        async for record in self.pages("feature_flags/activity/", {"limit": 100, "page": 1}):
             at = datetime.fromisoformat(record["created_at"])
             if request.since and at < request.since:
                 break
@@ -159,7 +165,7 @@ class PostHog(Connector):
     @serves(verbs.AnnotationsList)
     async def annotations(self, request: verbs.AnnotationsList) -> Sequence[Annotation]:
         """Remarks that touch the period. "Title (source): started" and "Title (source): ended" are one, with an end."""
-        records = [record async for record in self._pages("annotations/", {"limit": 100})]
+        records = [record async for record in self.pages("annotations/", {"limit": 100})]
         remarks = [self._annotation(one) for one in records if not one.get("deleted") and one["date_marker"]]
         since, until = request.since or utc(0), request.until or self.now()
         touching = [
@@ -169,16 +175,19 @@ class PostHog(Connector):
         ]
         return touching[::-1][: request.limit]
 
-    async def _get(self, path: str, params: Params | None = None) -> Json:
+    async def get(self, path: str, params: Params | None = None) -> Json:
+        """What stands below the project at `path`."""
         return (await self.wire.get(f"/api/projects/{self.settings.project_id}/{path}", params)).data
 
     async def _query(self, query: Json) -> Json:
         body = {"query": query, "refresh": "blocking"}
         return (await self.wire.post(f"/api/projects/{self.settings.project_id}/query/", body)).data
 
-    async def _pages(self, path: str, params: Params) -> AsyncIterator[Json]:
+    async def pages(self, path: str, params: Params) -> AsyncIterator[Json]:
+        """The records of a list below the project, page after page."""
+
         async def fetch(following: str | None) -> Json:
-            return (await self.wire.get(following)).data if following else await self._get(path, params)
+            return (await self.wire.get(following)).data if following else await self.get(path, params)
 
         async for page in by_cursor(fetch, lambda page: page.get("next")):
             for record in page["results"]:
@@ -186,16 +195,17 @@ class PostHog(Connector):
 
     async def _zone(self) -> ZoneInfo:
         if self._timezone is None:
-            self._timezone = ZoneInfo((await self._get(""))["timezone"])
+            self._timezone = ZoneInfo((await self.get(""))["timezone"])
         return self._timezone
 
     async def _properties(self, event: str) -> list[str]:
         params: Params = {"event_names": json.dumps([event]), "filter_by_event_names": "true", "limit": 100}
-        found = [record async for record in self._pages("property_definitions/", params)]
+        found = [record async for record in self.pages("property_definitions/", params)]
         return [p["name"] for p in found if not p.get("is_numerical") and p.get("property_type") in (None, "String")]
 
-    async def _values(self, key: str) -> tuple[str, ...]:
-        found = await self._get("events/values/", {"key": key})
+    async def values(self, key: str, like: str | None = None) -> tuple[str, ...]:
+        """Values of a property that were seen, of many the commonest; those that are like `like`, if it is given."""
+        found = await self.get("events/values/", {"key": key, "value": like})
         return tuple(str(record["name"]) for record in (found["results"] if isinstance(found, dict) else found))
 
     async def _counts(
@@ -237,7 +247,7 @@ class PostHog(Connector):
         counted = await self._counts(request, by, axis[0], until) if axis else {}
         if axis and not any(any(counts.values()) for counts in counted.values()):
             # A misspelt event would otherwise look like one that never happened.
-            alike = self._pages("event_definitions/", {"search": request.metric, "limit": 100})
+            alike = self.pages("event_definitions/", {"search": request.metric, "limit": 100})
             if request.metric not in [event["name"] async for event in alike]:
                 raise NotFound(f"PostHog knows no event {request.metric!r}; metrics.list names all.", service=self.name)
         # Most buckets of a fine breakdown are empty, and share one point each.
@@ -270,7 +280,7 @@ class PostHog(Connector):
             FlagChange(
                 service=self.name,
                 ref=record["id"],
-                url=self._url(f"feature_flags/{record['item_id']}?activity={record['id']}"),
+                url=self.url(f"feature_flags/{record['item_id']}?activity={record['id']}"),
                 at=record["created_at"],
                 title=f"{detail['name']}: " + " → ".join("—" if s is None else f"{s:g}%" for s in (before, after)),
                 key=detail["name"],
@@ -279,25 +289,26 @@ class PostHog(Connector):
                 where=where,
                 author=user.get("email") or user.get("first_name"),
             )
-            for where, before, after in _differences(detail.get("changes") or ())
+            for where, before, after in differences(detail.get("changes") or ())
         ]
 
     def _annotation(self, record: Json) -> Annotation:
         return Annotation(
             service=self.name,
             ref=f"annotation-{record['id']}",
-            url=self._url(f"annotations/{record['id']}"),
+            url=self.url(f"annotations/{record['id']}"),
             at=record["date_marker"],
             title=record["content"] or "",
             body=record["content"] or "",
         )
 
-    def _url(self, path: str) -> str:
+    def url(self, path: str) -> str:
+        """The page of something in the project."""
         return f"{self.settings.site()}/project/{self.settings.project_id}/{path}"
 
     def _insight(self, *events: str, insight: str = "TRENDS") -> str:
         asked = json.dumps([{"id": event, "type": "events", "order": i} for i, event in enumerate(events)])
-        return self._url(f"insights/new?{urlencode({'insight': insight, 'events': asked})}")
+        return self.url(f"insights/new?{urlencode({'insight': insight, 'events': asked})}")
 
 
 def _fold(remarks: Sequence[Annotation]) -> list[tuple[Annotation, bool]]:
@@ -318,32 +329,6 @@ def _fold(remarks: Sequence[Annotation]) -> list[tuple[Annotation, bool]]:
         told = {"title": said["title"], "where": {"source": said["source"]} if said["source"] else {}}
         folded.append((remark.model_copy(update=told), starts))
     return folded
-
-
-def _groups(filters: Json) -> list[tuple[Where, float]]:
-    """The groups of people that a flag's filters release it to, with the percentage of each."""
-    found: list[tuple[Where, float]] = []
-    for group in (filters or {}).get("groups") or ():
-        conditions = group.get("properties") or ()
-        values = {c["key"]: c.get("value") for c in conditions}
-        where = {key: ", ".join(map(str, v)) if isinstance(v, list) else str(v) for key, v in values.items()}
-        share = group.get("rollout_percentage")
-        found.append((where, 100.0 if share is None else float(share)))
-    return found
-
-
-def _differences(changes: Sequence[Json]) -> list[tuple[Where, float | None, float | None]]:
-    """Whom a record of the activity log gave another share of a flag: who, the share before, the share after."""
-    found: list[tuple[Where, float | None, float | None]] = []
-    for change in changes:
-        old, new = change.get("before"), change.get("after")
-        if change["field"] == "active":
-            found.append(({}, 100.0 if old else 0.0, 100.0 if new else 0.0))
-        elif change["field"] == "filters":
-            was, becomes = ({frozenset(where.items()): share for where, share in _groups(side)} for side in (old, new))
-            changed = [who for who in {**was, **becomes} if was.get(who) != becomes.get(who)]
-            found += [(dict(who), was.get(who), becomes.get(who)) for who in changed]
-    return found
 
 
 def _quoted(name: str) -> str:
