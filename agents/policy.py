@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from agents.approval import ANYONE, Risk
+from agents.approval import ANYONE, Level, Risk
+from agents.ask import Ask, ask_of
+from agents.hours import Hours
 from agents.record import Frozen
-from agents.taint import Taint
-from tools.kit.action import Change
-from tools.kit.tool import Stakes, Write
+from agents.risk import assess, exceeds
+from agents.rules import Rule, Then, kind_of, people_of, reaches
+
+__all__ = ["Ask", "Mode", "Outcome", "Policy", "Verdict", "acting", "ask_of", "judge", "proposing"]
 
 # allow: it is done at once · ask: a person is asked · shadow: it is shown as if done, and nothing is sent · deny: no.
-Outcome = Literal["allow", "ask", "shadow", "deny"]
-
-
-class Ask(Frozen):
-    """A write that somebody's run wants to do. `at` is in the company's zone; `explicit` says that the asker's own
-    words ordered it, in a plan that was bound before anything was read."""
-
-    verb: str
-    service: str
-    args: dict[str, Any]
-    change: Change
-    taint: Taint
-    stakes: Stakes = "high"
-    reaches_people: bool = True
-    requester: str
-    channel: str
-    workspace: str
-    at: AwareDatetime
-    explicit: bool = False
+Outcome = Then
+# investigate: nothing is written · propose: every write asks · act: what is harmless and ordered is done by itself.
+Mode = Literal["investigate", "propose", "act"]
 
 
 class Verdict(Frozen):
-    """What the rules say. `deciders`, `barred`, `needed` and `expires_in` hold for an `ask`."""
+    """What the rules say, and which `rule` said it. `deciders`, `barred`, `needed`, `expires_in` hold for an `ask`."""
 
     decision: Outcome
     risk: Risk
@@ -45,17 +32,85 @@ class Verdict(Frozen):
     barred: tuple[str, ...] = ()
     needed: int = Field(default=1, ge=1)
     expires_in: timedelta = timedelta(days=7)
+    rule: str = ""
 
 
 class Policy(Frozen):
-    """The rules of a workspace."""
+    """The rules of a workspace, in order; without any nothing may be written. `threshold` is the highest risk at which
+    something is done by itself."""
 
-
-def ask_of(verb: type[Write], **given: Any) -> Ask:
-    """The question that a request of this verb puts to the rules."""
-    return Ask(verb=verb.name, stakes=verb.stakes, reaches_people=verb.reaches_people, **given)
+    rules: tuple[Rule, ...] = ()
+    threshold: Level = "medium"
+    hours: Hours = Hours()
 
 
 def judge(ask: Ask, policy: Policy) -> Verdict:
-    """What the rules say of a write."""
-    return Verdict(decision="ask", risk=Risk(level=ask.stakes), why=("Every write waits for a yes.",))
+    """What the rules say of a write: the first that speaks of it decides, and none means no.
+
+    An `allow` becomes a question where untrusted text is on its path, where nobody ordered the write, or where its risk
+    is above the threshold, whatever the rule says.
+    """
+    risk = assess(ask, policy.hours)
+    rule = next((one for one in policy.rules if one.decides(ask, risk.level, policy.hours)), None)
+    if rule is None:
+        return Verdict(decision="deny", risk=risk, why=("No rule allows it.",))
+    said = f"The rule “{rule.name}” says so."
+    if rule.then == "deny":
+        return Verdict(decision="deny", risk=risk, why=(f"This is not allowed here. {said}",), rule=rule.name)
+    if rule.then == "shadow":
+        return Verdict(decision="shadow", risk=risk, why=(f"It is shown and not done. {said}",), rule=rule.name)
+    held = _held(ask, risk, rule.threshold or policy.threshold)
+    if rule.then == "allow" and not held:
+        return Verdict(decision="allow", risk=risk, why=(said,), rule=rule.name)
+    return Verdict(
+        decision="ask",
+        risk=risk,
+        why=held if rule.then == "allow" else (said, *_tainted(ask)),
+        deciders=people_of(rule.deciders, ask.requester),
+        barred=people_of(rule.barred, ask.requester),
+        needed=rule.needed,
+        expires_in=rule.expires_in,
+        rule=rule.name,
+    )
+
+
+def proposing() -> Policy:
+    """The policy that is shipped: every write waits for a yes, which anyone may give within seven days."""
+    return Policy(rules=(Rule(name="every write waits for a yes", then="ask"),))
+
+
+def acting(threshold: Level = "medium") -> Policy:
+    """What is ordered, clean and of no higher risk is done by itself; everything else waits for a yes."""
+    return Policy(rules=(Rule(name="act", then="allow"),), threshold=threshold)
+
+
+def _held(ask: Ask, risk: Risk, threshold: Level) -> tuple[str, ...]:
+    """Why a write that a rule allows needs a person all the same."""
+    why = list(_tainted(ask))
+    if not ask.explicit:
+        why.append("Nobody ordered it in so many words.")
+    if exceeds(risk.level, threshold):
+        why.append(f"Its risk is {risk.level}; by itself Deus does what is {threshold} at most.")
+    return tuple(why)
+
+
+def _tainted(ask: Ask) -> tuple[str, ...]:
+    """What untrusted text decides in a write, or says to people."""
+    kind = kind_of(ask)
+    if kind == "decisive":
+        what = "Whether it is done" if ask.taint.existence else _names(ask)
+        return (f"{what} depends on text that nobody here vouches for: {_titles(ask.taint.decisive)}.",)
+    if kind == "content" and reaches(ask):
+        return (f"People would read text that nobody here vouches for: {_titles(ask.taint.content)}.",)
+    return ()
+
+
+def _names(ask: Ask) -> str:
+    found = [name for name, texts in ask.taint.args.items() if texts and name not in ask.taint.body]
+    return f"Its {' and '.join(found)}".replace("_", " ")
+
+
+def _titles(sources: tuple[object, ...]) -> str:
+    names = list(dict.fromkeys(str(getattr(one, "title", "") or getattr(one, "service", "")) for one in sources))
+    shown = [f"“{name if len(name) <= 60 else name[:59] + '…'}”" for name in names[:3]]
+    return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
