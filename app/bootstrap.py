@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from agents.acting import Desk
 from agents.approvals import Approvals
 from agents.conversation import Conversations
-from agents.policy import Policy
+from agents.destinations import Destinations
+from agents.policy import proposing
 from agents.ports import Clock, Memory, Recalled
 from agents.undoing import Undoing
 from app.anchors import AnchorFile, anchoring
@@ -27,6 +28,7 @@ from app.stores.database import Database
 from app.stores.effects import StoredLedger
 from app.stores.live import Live
 from app.stores.migrations import migrate
+from app.stores.preferences import StoredPreferences
 from app.stores.runs import StoredRuns
 from app.stores.vault import Vault
 from app.toolbox import ConnectedToolbox, connect
@@ -189,7 +191,8 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         undoing = Undoing(toolbox, ledger, stored, clock)
         approvals = Approvals(stored, ledger, undoing, clock, workshop.ready)
         workspace, zone = await ContextText(database).workspace(), ZoneInfo(settings.timezone)
-        desk = Desk(toolbox, stored, ledger, undoing, clock, Policy(), workspace, zone)
+        destinations = Destinations(toolbox, StoredPreferences(database), clock, settings.destinations())
+        desk = Desk(toolbox, stored, ledger, undoing, clock, proposing(), workspace, zone, destinations)
         if settings.audit_anchor_file is not None:
             await stack.enter_async_context(anchoring(AnchorFile(settings.audit_anchor_file), AuditLog(database), live))
         stack.push_async_callback(workshop.close)
