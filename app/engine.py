@@ -7,10 +7,12 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
+from agents.audit_facts import current_model_calls
 from agents.budget import Budget, current_budget
 from agents.document import document
 from agents.drive import Drive, Means
@@ -203,6 +205,7 @@ class Engine:
         run_log = await self._runs.open_log(run, turn.conversation, claim)
         budget = Budget(self._means.limits, await _used(self._runs, run))
         current_budget.set(budget)
+        current_model_calls.set(partial(run_log.note, "model.called"))
         me = asyncio.current_task()
         assert me is not None
 
