@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 
 from agents.acting import Desk
 from agents.budget import Limits
+from agents.destinations import Destinations
 from agents.drive import Means
 from agents.executor import Company
 from agents.plan import Plan, Step
-from agents.policy import Policy
+from agents.policy import proposing
 from agents.ports import PlanHeader, Situation
 from agents.undoing import Undoing
 from agents.vocabulary import Vocabulary
@@ -25,6 +26,7 @@ from app.stores.database import Database
 from app.stores.effects import StoredLedger
 from app.stores.live import Live
 from app.stores.postgres import Postgres
+from app.stores.preferences import StoredPreferences
 from app.stores.runs import StoredRuns
 from app.stores.sqlite import SQLite
 from app.toolbox import ConnectedToolbox
@@ -82,7 +84,7 @@ async def _work(url: str, world: str, takeover: float) -> None:
         runs = StoredRuns(database, live, clock, engine.dispatch)
         approvals, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database)
         undoing = Undoing(toolbox, ledger, approvals, clock)
-        zone = ZoneInfo("Europe/Berlin")
+        zone, goes = ZoneInfo("Europe/Berlin"), Destinations(toolbox, StoredPreferences(database), clock, {})
         means = Means(
             toolbox=toolbox,
             planner=OnePlan(),
@@ -93,7 +95,7 @@ async def _work(url: str, world: str, takeover: float) -> None:
             clock=clock,
             company=Company(zone),
             limits=Limits(seconds=600.0),
-            desk=Desk(toolbox, approvals, ledger, undoing, clock, Policy(), "chaos", zone),
+            desk=Desk(toolbox, approvals, ledger, undoing, clock, proposing(), "chaos", zone, goes),
         )
         stack.push_async_callback(engine.close)
         await engine.start(runs, means)
