@@ -38,8 +38,8 @@ def of(service: str, name: str) -> type[Action[Any, Any]]:
 
 
 def is_write(request: httpx.Request) -> bool:
-    """Whether a request changes something; GraphQL asks its questions with POST as well."""
-    if request.method in ("GET", "HEAD"):
+    """Whether a request changes something; GraphQL and searches ask their questions with POST as well."""
+    if request.method in ("GET", "HEAD") or request.url.path.rstrip("/").endswith(("/search", "/query")):
         return False
     with contextlib.suppress(ValueError, AttributeError, TypeError):
         query = json.loads(request.content).get("query")

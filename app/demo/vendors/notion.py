@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from app.demo.company import Company
+from app.demo.vendors import notion_writing
+from app.demo.vendors.notion_writing import Failure, Record, rich_text
 from app.demo.vendors.page import page
 from app.demo.vendors.vendor import Demo
 from app.demo.world import Artefact
@@ -19,17 +20,6 @@ from app.demo.world import Artefact
 CREDENTIALS = {"token": "demo-notion"}
 MOST = 100
 KNOWN_VERSIONS = frozenset({"2022-06-28", "2025-09-03"})
-
-Record = dict[str, Any]
-
-
-class Failure(Exception):
-    """An answer of Notion's that is not 200."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"object": "error", "status": status, "code": code, "message": message}
 
 
 def routes(demo: Demo) -> Sequence[BaseRoute]:
@@ -43,12 +33,15 @@ class _Wiki:
         documents = [d for d in company.of_kind("document") if not d["path"]]
         self.pages = {company.ref(d.id).ref: self._page(d) for d in documents}
         self.blocks = {company.ref(d.id).ref: self._blocks(d) for d in documents}
+        self.made = 0
         self.urls = {record["url"].rpartition("/")[2]: ident for ident, record in self.pages.items()}
 
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/v1/search", self._endpoint(self.search), methods=["POST"]),
-            Route("/v1/pages/{ident}", self._endpoint(self.page)),
+            Route("/v1/pages", self._endpoint(self.create), methods=["POST"]),
+            Route("/v1/pages/{ident}", self._endpoint(self.page), methods=["GET"]),
+            Route("/v1/pages/{ident}", self._endpoint(self.update), methods=["PATCH"]),
             Route("/v1/blocks/{ident}/children", self._endpoint(self.children)),
             Route("/v1/users", self._endpoint(self.users)),
             Route("/v1/users/me", self._endpoint(self.me)),
@@ -76,7 +69,8 @@ class _Wiki:
         if kind not in ("page", "data_source", "database"):
             raise Failure(400, "validation_error", 'body failed validation: body.filter.value should be "page".')
         query = str(sent.get("query") or "").casefold()
-        found = [record for record in self.pages.values() if kind == "page" and query in _title(record).casefold()]
+        there = [record for record in self.pages.values() if kind == "page" and not record["in_trash"]]
+        found = [record for record in there if query in _title(record).casefold()]
         newest_first = (sent.get("sort") or {}).get("direction", "descending") == "descending"
         found.sort(key=lambda record: str(record["last_edited_time"]), reverse=newest_first)
         return _listed(found, "page_or_data_source", sent)
@@ -85,7 +79,20 @@ class _Wiki:
         return self.pages[self._ident(request)]
 
     def children(self, request: Request, sent: Record) -> Record:
-        return _listed(self.blocks[self._ident(request)], "block", dict(request.query_params))
+        blocks = [block for block in self.blocks[self._ident(request)] if not block["in_trash"]]
+        return _listed(blocks, "block", dict(request.query_params))
+
+    def create(self, request: Request, sent: Record) -> Record:
+        """A page below another one; an internal integration cannot put one at the workspace's top."""
+        self.made += 1
+        now = _stamp(self.company.now + timedelta(minutes=self.made))
+        ident = _named(f"made/{self.made}")
+        return notion_writing.create(sent, ident, now, self.pages, self.blocks, self.urls, _named("bot"))
+
+    def update(self, request: Request, sent: Record) -> Record:
+        self.made += 1
+        now = _stamp(self.company.now + timedelta(minutes=self.made))
+        return notion_writing.update(self.pages[self._ident(request)], sent, now, self.blocks)
 
     def users(self, request: Request, sent: Record) -> Record:
         return _listed([_user(member.id, member.name, member.email) for member in self.company.people], "user",
@@ -111,7 +118,7 @@ class _Wiki:
     def _page(self, document: Artefact) -> Record:
         ref, at = self.company.ref(document.id), _stamp(document.at)
         by = {"object": "user", "id": _named(str(document["author"] or self.company.people[0].id))}
-        title = [_text(self.company.words(document["title"]))]
+        title = [rich_text(self.company.words(document["title"]))]
         return {
             "object": "page", "id": ref.ref, "created_time": at, "last_edited_time": at, "created_by": by,
             "last_edited_by": by, "cover": None, "icon": None, "parent": {"type": "workspace", "workspace": True},
@@ -128,7 +135,7 @@ class _Wiki:
                 "parent": {"type": "page_id", "page_id": ref.ref},
                 "created_time": at, "last_edited_time": at, "has_children": False, "archived": False,
                 "in_trash": False, "type": "paragraph",
-                "paragraph": {"rich_text": [_text(part)], "color": "default"},
+                "paragraph": {"rich_text": [rich_text(part)], "color": "default"},
             }
             for place, part in enumerate(paragraphs)
         ]  # fmt: skip
@@ -140,12 +147,12 @@ class _Wiki:
             missing.status_code = 404
             return missing
         record = self.pages[ident]
-        text = "\n\n".join(block["paragraph"]["rich_text"][0]["plain_text"] for block in self.blocks[ident])
+        text = "\n\n".join(notion_writing.words(block) for block in self.blocks[ident] if not block["in_trash"])
         return page(_title(record), "Notion", [("Last edited", record["last_edited_time"])], text)
 
 
 async def _sent(request: Request) -> Record:
-    if request.method != "POST":
+    if request.method not in ("POST", "PATCH"):
         return {}
     try:
         sent = await request.json()
@@ -181,14 +188,6 @@ def _listed(records: list[Record], kind: str, asked: Record) -> Record:
 def _stamp(moment: datetime | None) -> str | None:
     """A time as Notion writes it: UTC, rounded down to the minute."""
     return (moment - timedelta(seconds=moment.second)).strftime("%Y-%m-%dT%H:%M:00.000Z") if moment else None
-
-
-def _text(content: str) -> Record:
-    style = dict.fromkeys(("bold", "italic", "strikethrough", "underline", "code"), False)
-    return {
-        "type": "text", "text": {"content": content, "link": None}, "plain_text": content, "href": None,
-        "annotations": {**style, "color": "default"},
-    }  # fmt: skip
 
 
 def _title(record: Record) -> str:

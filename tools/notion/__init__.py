@@ -5,10 +5,8 @@ API version 2025-09-03, github.com/makenotion/notion-mcp-server scripts/notion-o
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 from pydantic import Field, SecretStr
 
@@ -18,10 +16,11 @@ from tools.kit.errors import NotFound
 from tools.kit.paging import by_cursor, first
 from tools.kit.wire import Json, WireOptions
 from tools.kit.words import hits, says
+from tools.notion.records import IDENTIFIER, Record, following, plain, title_of
+from tools.notion.writing import ACTIONS
 from tools.nouns import Document
 from tools.verbs import DocumentsRead, DocumentsSearch
 
-Record = dict[str, Any]
 VERSION = "2025-09-03"
 READ, MOST_READ = 20, 50
 LISTED = 300
@@ -35,7 +34,6 @@ PREFIXES = {
     "to_do": "- [ ] ",
     "quote": "> ",
 }
-IDENTIFIER = re.compile(r"([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=$|[?#])", re.IGNORECASE)
 
 
 class NotionSettings(ServiceSettings):
@@ -43,9 +41,10 @@ class NotionSettings(ServiceSettings):
 
     base_url: str = Field(default="https://api.notion.com", description="the API's address")
     token: SecretStr = Field(
-        description="the secret of an internal integration (notion.so/profile/integrations) that may read content; "
-        "share with it the pages that Deus shall see"
+        description="the secret of an internal integration (notion.so/profile/integrations) that may read content, "
+        "and to act may insert and update content; share with it the pages that Deus shall see"
     )
+    parent: str = Field(default="", description="the page, by title, id or URL, that new documents go under")
 
 
 class Notion(Connector):
@@ -54,6 +53,7 @@ class Notion(Connector):
     name = "notion"
     title = "Notion"
     Settings = NotionSettings
+    actions = ACTIONS
 
     @classmethod
     def wire_options(cls, settings: NotionSettings) -> WireOptions:
@@ -66,7 +66,7 @@ class Notion(Connector):
 
     async def check(self) -> Sight:
         bot = (await self.wire.get("v1/users/me")).data
-        pages = await first(self._pages(""), 100)
+        pages = await first(self.pages(""), 100)
         workspace = (bot.get("bot") or {}).get("workspace_name") or bot.get("name") or "a workspace"
         return Sight(workspace, ("100+ pages" if len(pages) == 100 else numbered(len(pages), "page"),))
 
@@ -74,9 +74,9 @@ class Notion(Connector):
     async def documents_search(self, request: DocumentsSearch) -> Sequence[Document]:
         """Notion compares a question with titles only, so the best pages are also read and judged by their content."""
         queries = dict.fromkeys([request.text, ""])
-        lists = await together(first(self._pages(query), LISTED) for query in queries)
+        lists = await together(first(self.pages(query), LISTED) for query in queries)
         pages = {page["id"]: page for listed in lists for page in listed}
-        best = sorted(pages.values(), key=lambda page: -hits(request.text, _title(page)))
+        best = sorted(pages.values(), key=lambda page: -hits(request.text, title_of(page)))
         best = best[: max(READ, min(request.limit, MOST_READ))]
         documents = await together(self._document(page) for page in best)
         found = [document for document in documents if says(request.text, document.text())]
@@ -91,7 +91,7 @@ class Notion(Connector):
         page = (await self.wire.get(f"v1/pages/{uuid.UUID(identifier.group(1))}")).data
         return [await self._document(page)]
 
-    async def _pages(self, query: str) -> AsyncIterator[Record]:
+    async def pages(self, query: str) -> AsyncIterator[Record]:
         """Pages whose title Notion finds, all of them for no words; those edited last come first."""
 
         async def fetch(cursor: str | None) -> Json:
@@ -104,7 +104,7 @@ class Notion(Connector):
             }
             return (await self.wire.post("v1/search", body)).data
 
-        async for answer in by_cursor(fetch, _following):
+        async for answer in by_cursor(fetch, following):
             for record in answer["results"]:
                 if record["object"] == "page" and not record.get("in_trash"):
                     yield record
@@ -112,18 +112,23 @@ class Notion(Connector):
     async def _document(self, page: Record) -> Document:
         content = "\n".join(await self._lines(page["id"], DEPTH))
         return Document(
-            service=self.name, ref=page["id"], url=page["url"], at=page["created_time"], title=_title(page),
+            service=self.name, ref=page["id"], url=page["url"], at=page["created_time"], title=title_of(page),
             content=content, updated_at=page["last_edited_time"],
         )  # fmt: skip
 
-    async def _lines(self, block: str, depth: int) -> list[str]:
-        """The text of a block's children as Markdown lines, down to `depth` levels."""
+    async def children(self, block: str) -> list[Record]:
+        """The blocks right below a block or a page."""
 
         async def fetch(cursor: str | None) -> Json:
             params = {"page_size": 100, "start_cursor": cursor}
             return (await self.wire.get(f"v1/blocks/{block}/children", params)).data
 
-        blocks = [record async for answer in by_cursor(fetch, _following) for record in answer["results"]]
+        return [record async for answer in by_cursor(fetch, following) for record in answer["results"]]
+
+    async def _lines(self, block: str, depth: int) -> list[str]:
+        """The text of a block's children as Markdown lines, down to `depth` levels."""
+
+        blocks = await self.children(block)
         # A child page is a document of its own.
         deeper = [b for b in blocks if depth > 1 and b.get("has_children") and b["type"] != "child_page"]
         below = dict(
@@ -136,29 +141,14 @@ class Notion(Connector):
         return lines
 
 
-def _following(answer: Json) -> str | None:
-    return answer["next_cursor"] if answer.get("has_more") else None
-
-
-def _plain(rich: Sequence[Record]) -> str:
-    return "".join(part.get("plain_text", "") for part in rich)
-
-
-def _title(page: Record) -> str:
-    for value in page["properties"].values():
-        if value.get("type") == "title":
-            return _plain(value["title"]) or "Untitled"
-    return "Untitled"
-
-
 def _line(block: Record) -> str:
     """A block's own words; blocks without text (pictures, dividers) have none."""
     content = block.get(block["type"]) or {}
     if block["type"] == "code":
-        return f"```\n{_plain(content.get('rich_text') or ())}\n```"
+        return f"```\n{plain(content.get('rich_text') or ())}\n```"
     if block["type"] == "table_row":
-        return " | ".join(_plain(cell) for cell in content.get("cells") or ())
+        return " | ".join(plain(cell) for cell in content.get("cells") or ())
     if block["type"] == "child_page":
         return str(content.get("title", ""))
-    text = _plain(content.get("rich_text") or content.get("caption") or ())
+    text = plain(content.get("rich_text") or content.get("caption") or ())
     return f"{PREFIXES.get(block['type'], '')}{text}" if text else ""
