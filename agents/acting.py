@@ -8,8 +8,8 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from agents.approval import Approval, Proposal, permits, proposal_id, settled
+from agents.destinations import Destinations
 from agents.effect import Effect, Ledger, effect_key, receipt_of
-from agents.errors import StepFailed
 from agents.evidence import digest
 from agents.policy import Policy, Verdict, ask_of, judge
 from agents.ports import Clock, Queue, RunLog, Turn, Workbench
@@ -49,6 +49,7 @@ class Desk:
     policy: Policy
     workspace: str
     timezone: ZoneInfo
+    destinations: Destinations
 
 
 class Acting:
@@ -115,6 +116,7 @@ class Acting:
         now = self._desk.clock.now()
         same = proposal.model_copy(update={"change": change})
         if last.edited is not None:
+            await self._desk.destinations.corrected(proposal, wanted.shown, last.edited, self._turn.actor)
             return self._propose(wanted, proposal.service, _dumped(request), change, last, (EDITED,))
         if same.digest != proposal.digest:
             return self._propose(wanted, proposal.service, args, change, last, (CHANGED,))
@@ -126,8 +128,8 @@ class Acting:
 
     async def _new(self, wanted: Wanted, last: Approval | None, effect: Effect | None) -> Acted:
         """A write that nobody was asked about: the rules decide."""
-        service = _only(wanted)
-        request = wanted.verb.model_validate(wanted.shown)
+        goes = await self._desk.destinations.settle(wanted, self._turn)
+        service, request = goes.service, wanted.verb.model_validate(goes.args)
         args = _dumped(request)
         change = await self._desk.workbench.preview(service, request)
         verdict = self._judged(wanted, service, args, change)
@@ -135,7 +137,7 @@ class Acting:
             return await self._do(wanted, service, args, change, None, effect)
         if verdict.decision == "shadow":
             return Acted("done", self._shadow(wanted, service, change), service)
-        return self._propose(wanted, service, args, change, last, verdict=verdict)
+        return self._propose(wanted, service, args, change, last, goes.why, verdict)
 
     async def _do(
         self,
@@ -266,14 +268,6 @@ class Acting:
             after=change.after,
             dry=True,
         )
-
-
-def _only(wanted: Wanted) -> str:
-    if not wanted.services:
-        raise StepFailed(f"No connected service serves {wanted.verb.name}.", remedy="Connect one with `deus connect`.")
-    if len(wanted.services) > 1:
-        raise StepFailed(f"{' and '.join(wanted.services)} could do this.", remedy="Say which one it shall be.")
-    return wanted.services[0]
 
 
 def _title(wanted: Wanted) -> str:

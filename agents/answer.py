@@ -74,10 +74,20 @@ class _Page:
             "slots": dict(plan.slots),
             "question": situation.turn.text,
             "unchecked": gather_unchecked(results),
+            "state": self.state,
+            "reason": self.reason,
         }
         for template in playbook.steps:
             own = [r for step_id, r in results.items() if step_id == template.id or _copy_of(step_id, template.id)]
             self.variables[template.id] = [noun for result in own for noun in result.nouns]
+
+    def state(self, step_id: str) -> str:
+        """How a step stands: done, awaiting, skipped …; "" for one that is not in the plan."""
+        return self.results[step_id].state if step_id in self.results else ""
+
+    def reason(self, step_id: str) -> str:
+        """Why a step was not done, in its own words."""
+        return (self.results[step_id].error or "") if step_id in self.results else ""
 
     def value(self, expression: str, extra: Mapping[str, Any] | None = None) -> Any:
         # The same expression is asked of every item; compiling it costs more than answering it.

@@ -21,7 +21,8 @@ class Wanted:
     """One write, ready to be judged.
 
     In `shown` the results of other writes still stand as `$create[0].url`; `late` says what each of these is, or None
-    while that write is not done. `lost` is the reason why one of them will never be.
+    while that write is not done. `lost` is the reason why one of them will never be. `ordered` is what the
+    asker had said before, where this corrects it.
     """
 
     step: Step
@@ -31,6 +32,7 @@ class Wanted:
     taint: Taint
     late: Mapping[str, Any] = field(default_factory=dict)
     lost: str = ""
+    ordered: str = ""
 
 
 def wanted_of(
@@ -61,7 +63,8 @@ def wanted_of(
             late[reference] = _brought(reference, result)
             if result is not None and result.state in ("failed", "skipped"):
                 lost = f"“{plan.step(match['step']).title or match['step']}”, which it refers to, was not done."
-    return Wanted(step, verb, tuple(services), shown, trace(step, plan, verb, results), late, lost)
+    ordered = str(plan.slots.get("ordered") or "")
+    return Wanted(step, verb, tuple(services), shown, trace(step, plan, verb, results), late, lost, ordered)
 
 
 def _brought(reference: str, result: StepResult | None) -> Any:

@@ -62,6 +62,12 @@ class Settings(BaseModel):
     )
     model_base_url: str | None = Field(default=None, description="an OpenAI-compatible endpoint to ask for the models")
     model_key: SecretStr | None = Field(default=None, description="the key for the models")
+    tracker: str | None = Field(
+        default=None, description="the service where new issues go, such as linear; what the history shows if left out"
+    )
+    channel: str | None = Field(
+        default=None, description="the chat's channel for notices, such as #incidents; by the history if left out"
+    )
     budget_usd: float = Field(default=0.5, ge=0, description="the most that one run may spend, in US dollars")
     budget_model_calls: int = Field(default=20, ge=0, description="the most calls of a model in one run")
     budget_tool_calls: int = Field(default=120, ge=1, description="the most calls of services in one run")
@@ -137,6 +143,10 @@ class Settings(BaseModel):
     def address(self) -> str:
         """By which people reach Deus, without a slash at its end."""
         return self.public_url or f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"
+
+    def destinations(self) -> dict[str, str]:
+        """Where writes go, as far as it is set."""
+        return {name: value for name, value in (("tracker", self.tracker), ("channel", self.channel)) if value}
 
     @model_validator(mode="after")
     def _frozen_services(self) -> Settings:

@@ -1,0 +1,116 @@
+"""Reads what tells where a write belongs, and keeps what people correct."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from time import monotonic
+from typing import Any, Protocol
+
+from agents.approval import Proposal
+from agents.destination import About, Destination, Habits, Preference, destination, lessons
+from agents.ports import Clock, Toolbox, Turn
+from agents.wanted import Wanted
+from tools.kit.tool import Verb
+from tools.nouns import Issue, Message, Noun, Person
+from tools.verbs import IssuesSearch, MessagesSearch, PeopleFind
+
+LOOKED_BACK = timedelta(days=60)
+
+
+class Preferences(Protocol):
+    """The store of corrections."""
+
+    async def listed(self) -> Sequence[Preference]:
+        """All of them, the last first."""
+        ...
+
+    async def keep(self, preference: Preference) -> None:
+        """Keeps one in place of what was kept about the same thing."""
+        ...
+
+    async def forget(self, kind: str, about: str) -> bool:
+        """Forgets one; False if there is none."""
+        ...
+
+
+class Destinations:
+    """Says where writes go. What the company's tools tell of its habits is read again after `keep` seconds."""
+
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        preferences: Preferences,
+        clock: Clock,
+        settings: Mapping[str, str],
+        *,
+        keep: float = 300.0,
+        patience: float = 10.0,
+    ) -> None:
+        self._toolbox = toolbox
+        self._preferences = preferences
+        self._clock = clock
+        self._settings = dict(settings)
+        self._keep = keep
+        self._patience = patience
+        self._read: dict[str, tuple[float, tuple[Noun, ...]]] = {}
+
+    async def settle(self, wanted: Wanted, turn: Turn) -> Destination:
+        """Where a write of somebody's run goes. Raises StepFailed where nothing tells."""
+        services = wanted.services
+        habits = await self._habits(wanted.verb.name, wanted.shown, services)
+        return destination(wanted.verb.name, wanted.shown, services, habits, said=(turn.text, wanted.ordered))
+
+    async def corrected(self, shown: Proposal, asked: Mapping[str, Any], now: Mapping[str, Any], by: str) -> None:
+        """Keeps what a person's other arguments teach; `asked` are those of the plan."""
+        for kind, about, value in lessons(shown.args, asked, now):
+            await self.keep(kind, about, value, by)
+
+    async def keep(self, kind: About, about: str, value: str, by: str, said: str = "") -> None:
+        """Keeps one correction."""
+        at = self._clock.now()
+        await self._preferences.keep(
+            Preference(kind=kind, about=about.casefold(), value=value, by=by, at=at, said=said)
+        )
+
+    async def _habits(self, verb: str, args: Mapping[str, Any], services: Sequence[str]) -> Habits:
+        asked: dict[str, Verb] = {}
+        if verb.startswith("issues.") and len(services) > 1:
+            asked["issues"] = IssuesSearch(since=self._clock.now() - LOOKED_BACK)
+            asked["people"] = PeopleFind()
+        if args.get("assignee"):
+            asked["people"] = PeopleFind()
+        if verb == "messages.send":
+            asked["messages"] = MessagesSearch(since=self._clock.now() - LOOKED_BACK)
+            asked["people"] = PeopleFind()
+        async with asyncio.TaskGroup() as group:
+            tasks = {name: group.create_task(self._ask(name, request)) for name, request in asked.items()}
+        found = {name: task.result() for name, task in tasks.items()}
+        return Habits(
+            settings=self._settings,
+            preferences=await self._preferences.listed(),
+            issues=[one for one in found.get("issues", ()) if isinstance(one, Issue)],
+            people=[one for one in found.get("people", ()) if isinstance(one, Person)],
+            messages=[one for one in found.get("messages", ()) if isinstance(one, Message)],
+            titles={service: self._toolbox.title(service) for service in services},
+        )
+
+    async def _ask(self, name: str, request: Verb) -> tuple[Noun, ...]:
+        """What all services say; one that fails or is late says nothing, and is asked again the next time."""
+        until, kept = self._read.get(name, (0.0, ()))
+        if monotonic() < until:
+            return kept
+        try:
+            async with asyncio.timeout(self._patience), asyncio.TaskGroup() as group:
+                asked = [
+                    group.create_task(self._toolbox.ask(service, request))
+                    for service in self._toolbox.services(request.name)
+                ]
+        except TimeoutError:
+            return ()
+        replies = [task.result() for task in asked]
+        found = tuple(noun for reply in replies for noun in reply.nouns)
+        if all(reply.error is None for reply in replies):
+            self._read[name] = (monotonic() + self._keep, found)
+        return found
