@@ -7,12 +7,12 @@ stricter and never more lenient.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from agents.approval import ANYONE, Level
 from agents.ask import Ask, folded
@@ -46,6 +46,11 @@ class When(Frozen):
     at_work: bool | None = None
     undoable: bool | None = None
     reaches_people: bool | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return listed(value)
 
     def holds(self, ask: Ask, risk: Level, hours: Hours, *, strict: bool) -> bool:
         """Whether they hold of a write. Where it is `strict` that they do, titles count as names of the target."""
@@ -83,7 +88,16 @@ class Rule(Frozen):
     barred: tuple[str, ...] = ()
     needed: int = Field(default=1, ge=1)
     expires_in: timedelta = Field(default=timedelta(days=7), gt=timedelta(0))
-    source: str = ""
+
+    @field_validator("deciders", "barred", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return listed(value)
+
+    @field_validator("unless", mode="before")
+    @classmethod
+    def _any_of(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, Mapping | When) else value
 
     @model_validator(mode="after")
     def _can_be_meant(self) -> Rule:
@@ -107,6 +121,17 @@ class Rule(Frozen):
         return not any(one.holds(ask, risk, hours, strict=not strict) for one in self.unless)
 
 
+def listed(value: Any) -> Any:
+    """One name as a list of it. Raises ValueError for an empty name or list, which would mean anything or nothing."""
+    if isinstance(value, str):
+        value = (value,)
+    if value == [] or (
+        isinstance(value, list | tuple) and any(isinstance(one, str) and not one.strip() for one in value)
+    ):
+        raise ValueError("it is empty; leave it out, or name something")
+    return value
+
+
 def kind_of(ask: Ask) -> TaintKind:
     """What untrusted text does in a write."""
     if ask.taint.decisive:
@@ -115,8 +140,10 @@ def kind_of(ask: Ask) -> TaintKind:
 
 
 def reaches(ask: Ask) -> bool:
-    """Whether somebody gets to read it."""
-    return ask.reaches_people or bool(ask.change.people)
+    """Whether somebody other than the one who asked gets to read it."""
+    if ask.change.people:
+        return any(one != ask.requester for one in ask.change.people)
+    return ask.reaches_people
 
 
 def people_of(names: Iterable[str], requester: str) -> tuple[str, ...]:

@@ -15,11 +15,11 @@ from agents.acting import Desk
 from agents.approvals import Approvals
 from agents.conversation import Conversations
 from agents.destinations import Destinations
-from agents.policy import proposing
 from agents.ports import Clock, Memory, Recalled
 from agents.undoing import Undoing
 from app.anchors import AnchorFile, anchoring
 from app.clock import clock_of
+from app.policy_file import policy_of
 from app.settings import Settings
 from app.stores.approvals import StoredApprovals
 from app.stores.audit import AuditLog
@@ -177,7 +177,7 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
 
     What is heavy loads in the background, or, without `at_once`, not before it is needed: to look at runs needs none.
     """
-    clock = clock_of(settings.clock)
+    clock, policy = clock_of(settings.clock), policy_of(settings)
     workshop, live = Workshop(), Live()
     async with contextlib.AsyncExitStack() as stack:
         database = open_database(settings)
@@ -192,7 +192,7 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         approvals = Approvals(stored, ledger, undoing, clock, workshop.ready)
         workspace, zone = await ContextText(database).workspace(), ZoneInfo(settings.timezone)
         destinations = Destinations(toolbox, StoredPreferences(database), clock, settings.destinations())
-        desk = Desk(toolbox, stored, ledger, undoing, clock, proposing(), workspace, zone, destinations)
+        desk = Desk(toolbox, stored, ledger, undoing, clock, policy, workspace, zone, destinations)
         if settings.audit_anchor_file is not None:
             await stack.enter_async_context(anchoring(AnchorFile(settings.audit_anchor_file), AuditLog(database), live))
         stack.push_async_callback(workshop.close)

@@ -72,6 +72,9 @@ class Settings(BaseModel):
     budget_model_calls: int = Field(default=20, ge=0, description="the most calls of a model in one run")
     budget_tool_calls: int = Field(default=120, ge=1, description="the most calls of services in one run")
     budget_seconds: float = Field(default=120.0, gt=0, description="the longest that one run may take, in seconds")
+    policy: Path | None = Field(
+        default=None, description="the rules of what may be written; policy.yaml in the data folder if left out"
+    )
     concurrency: int = Field(default=16, ge=1, description="how many runs are driven at once")
     worker: str = Field(default="deus-1", description="this process's name among those that share a database")
     clock: str | None = Field(
