@@ -32,6 +32,10 @@ class Production:
         """What is taken back when `target` serves in place of what serves now: newest first."""
         return [one for one in self.finished if target.at < one.at <= self.serving.at]
 
+    def up_to(self, target: Deployment) -> list[Deployment]:
+        """What goes live along with a `target` that is newer than what serves now: newest first, without it."""
+        return [one for one in self.finished if self.serving.at < one.at < target.at]
+
 
 async def production(connector: Vercel, component: str) -> Production:
     """Production of the project of this name or id. Raises BadArgument if there is none, or nothing serves it."""

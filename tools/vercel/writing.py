@@ -34,6 +34,8 @@ class _Point(Action[Any, Any]):
         taken_back = served.since(target)
         between = [one for one in taken_back if one.ref != served.serving.ref]
         lost = [f"Takes back as well: {_list(between)}."] if between else []
+        won = served.up_to(target)
+        lost += [f"What went before it goes live with it: {_list(won)}."] if won else []
         return Change(
             target=Target(
                 service="vercel",
@@ -46,7 +48,7 @@ class _Point(Action[Any, Any]):
             before={"serves production": _label(served.serving)},
             after={"serves production": _label(target)},
             bound={"project": served.project, "from": served.serving.ref, "to": target.ref},
-            affects=max(1, len(taken_back)),
+            affects=max(1, len(taken_back), len(won) + 1),
             undo=f"promote {_label(served.serving)} again",
             warnings=(*lost, *warnings),
         )
@@ -172,18 +174,22 @@ class Redeploy(Action[Any, DeploysRedeploy]):
                 environment=old.environment,
             ),
             after={"new deployment": _build(record)},
-            bound={"deployment": old.ref, "project": record["projectId"], "name": record["name"]},
+            bound={
+                "deployment": old.ref,
+                "project": record["projectId"],
+                "name": record["name"],
+                "target": record.get("target"),
+            },
             undo="cancel the build while it runs",
             warnings=tuple(warnings),
         )
 
     async def do(self, request: DeploysRedeploy, change: Change, key: str) -> Landed:
-        old = await self.connector.record(change.bound["deployment"])
         body = {
             "deploymentId": change.bound["deployment"],
             "name": change.bound["name"],
             "meta": {"action": "redeploy", "deusKey": key},
-            **({"target": old["target"]} if old.get("target") else {}),
+            **({"target": change.bound["target"]} if change.bound["target"] else {}),
         }
         path = f"v13/deployments{self.connector.query(forceNew='1')}"
         return _landed((await self.connector.wire.post(path, body, repeat=False)).data)

@@ -96,7 +96,7 @@ class _Slack:
         except ValueError:
             return _failed("invalid_ts_oldest")
         shown = [
-            self.messages.shown(message, all_metadata=_truthy(ask.get("include_all_metadata")))
+            self.messages.shown(ask["channel"], message, all_metadata=_truthy(ask.get("include_all_metadata")))
             for message in reversed(said)
             if not message.thread
             and (
@@ -118,7 +118,9 @@ class _Slack:
         # Whatever the period, what the thread answers comes first.
         oldest = float(ask.get("oldest", "0"))
         thread = [m for m in said if root == m.ts or (root == m.thread and float(m.ts) >= oldest)]
-        return self._paged(request, "messages", [self.messages.shown(m, all_metadata=metadata) for m in thread])
+        return self._paged(
+            request, "messages", [self.messages.shown(ask["channel"], m, all_metadata=metadata) for m in thread]
+        )
 
     def users(self, request: Request) -> Response:
         return self._paged(request, "members", [self._user(member) for member in self.company.people], cache_ts=0)
@@ -142,7 +144,7 @@ class _Slack:
             message = self.messages.post(channel, sent)
         except Unposted as refusal:
             return _failed(str(refusal))
-        return _done({"channel": channel, "ts": message.ts, "message": self.messages.shown(message)})
+        return _done({"channel": channel, "ts": message.ts, "message": self.messages.shown(channel, message)})
 
     def delete(self, sent: Mapping[str, Any]) -> Response:
         """The app deletes what it has posted, and nothing else."""

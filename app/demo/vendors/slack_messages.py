@@ -80,12 +80,11 @@ class Messages:
         said.append(message)
         return message
 
-    def shown(self, message: Said, *, all_metadata: bool = False) -> dict[str, Any]:
-        """A message as the API shows it; metadata only to who asks for all of it."""
+    def shown(self, channel: str, message: Said, *, all_metadata: bool = False) -> dict[str, Any]:
+        """A message of a channel as the API shows it; metadata only to who asks for all of it."""
         by = {name: value for name, value in message.by.items() if name != "app_id"}
         record: dict[str, Any] = {"type": "message", "ts": message.ts, "team": "T0DEMO000", **by, "text": message.text}
-        channel = next(said for said in self.by_channel.values() if message in said)
-        replies = [other.ts for other in channel if other.thread == message.ts]
+        replies = [other.ts for other in self.by_channel[channel] if other.thread == message.ts]
         if replies:
             record |= {"thread_ts": message.ts, "reply_count": len(replies), "latest_reply": replies[-1]}
             record["subscribed"] = False

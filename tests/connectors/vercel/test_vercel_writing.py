@@ -64,6 +64,16 @@ async def test_every_read_shows_what_serves(vercel: Fresh, acme: Path) -> None:
     forth = DeploysPromote(ref=ref(acme, "dep-872"))
     change, _ = await there_and_back(vercel, forth)
     assert change.bound["from"] == ref(acme, "dep-871")
+    assert change.warnings == ()
+
+
+async def test_what_goes_live_along_with_a_promotion_is_said(vercel: Fresh, acme: Path) -> None:
+    back = DeploysRollback(component="web", bad=ref(acme, "dep-871"))
+    await vercel.action(back).do(back, await vercel.action(back).preview(back), KEY)
+    forth = DeploysPromote(ref=ref(acme, "dep-872"))
+    change = await vercel.action(forth).preview(forth)
+    assert "goes live with it: “Signup form: idle validation (#482)”" in change.warnings[0]
+    assert change.affects == 2
 
 
 @pytest.mark.parametrize(
