@@ -212,7 +212,8 @@ class UpdateIssue(OnIssue, Action["GitHub", IssuesUpdate]):
             state, reason = STATES[request.state]
             after["state"] = f"closed as {str(reason).replace('_', ' ')}" if state == "closed" else state
             new |= {"state": state, "state_reason": reason} if reason else {"state": state}
-            former |= {"state": record["state"], "state_reason": record.get("state_reason")}
+            former["state"] = record["state"]
+            former |= {"state_reason": record["state_reason"]} if record.get("state_reason") else {}
             if request.state in ("backlog", "in_progress", "in_review"):
                 warnings.append("GitHub's issues are open or closed, nothing between.")
         if request.assignee:

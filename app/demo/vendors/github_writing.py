@@ -144,7 +144,7 @@ class Writing:
             "url": api, "repository_url": self.repository.api, "labels_url": f"{api}/labels{{/name}}",
             "comments_url": f"{api}/comments", "events_url": f"{api}/events", "id": number_of(api),
             "html_url": f"{self.repository.html}/issues/{number}", "node_id": f"I_{number_of(api)}", "number": number,
-            "title": title, "user": self.me, "labels": [], "state": "open", "state_reason": None, "locked": False,
+            "title": title, "user": self.me, "labels": [], "state": "open", "locked": False,
             "assignee": None, "assignees": [], "milestone": None, "comments": 0, "created_at": moment,
             "updated_at": moment, "closed_at": None, "author_association": "MEMBER", "body": None, "closed_by": None,
         }  # fmt: skip
@@ -183,7 +183,10 @@ class Writing:
             new["milestone"] = self.milestones.get(sent["milestone"])
         if "state" in sent and sent["state"] not in ("open", "closed"):
             raise unprocessable("Issue", "state")
-        if "state" in sent and (sent["state"], sent.get("state_reason")) != (record["state"], record["state_reason"]):
+        if "state" in sent and (sent["state"], sent.get("state_reason")) != (
+            record["state"],
+            record.get("state_reason"),
+        ):
             closed = sent["state"] == "closed"
             reason = sent.get("state_reason") or ("completed" if closed else "reopened")
             new |= {"state": sent["state"], "state_reason": reason, "closed_at": moment if closed else None}
