@@ -56,7 +56,7 @@ class _Set(Action[Any, Any]):
             before=before,
             after=dict.fromkeys(before, after),
             bound={"issue": issue["id"], "asked": dict(asked), "former": dict(former)},
-            affects=max(1, issue["userCount"]),
+            affects=max(1, issue.get("userCount") or 0),
             undo=f"{next(iter(before))} is {next(iter(before.values()))} again",
         )
 
@@ -111,8 +111,8 @@ class Resolve(_Set):
         found = []
         if change.before == change.after:
             found.append("It is so already.")
-        last = datetime.fromisoformat(issue["lastSeen"])
-        if self.connector.now() - last < STILL:
+        last = datetime.fromisoformat(issue["lastSeen"]) if issue.get("lastSeen") else None
+        if last is not None and self.connector.now() - last < STILL:
             found.append(f"It still happens: last at {last:%H:%M} UTC. Sentry opens it again when it happens next.")
         return found
 

@@ -92,8 +92,11 @@ async def _project(connector: Vercel, component: str) -> Any:
         return await _read(connector, component)
     except NotFound:
         listed = (await connector.wire.get("v9/projects", {**connector.team(), "limit": 100})).data["projects"]
-        names = ", ".join(project["name"] for project in listed) or "none"
-        raise BadArgument(f"Vercel has no project {component!r}; there are: {names}.", service=connector.name) from None
+    named = next((one["id"] for one in listed if one["name"].casefold() == component.strip().casefold()), None)
+    if named is None:
+        names = ", ".join(one["name"] for one in listed) or "none"
+        raise BadArgument(f"Vercel has no project {component!r}; there are: {names}.", service=connector.name)
+    return await _read(connector, named)
 
 
 async def _read(connector: Vercel, project: str) -> Any:

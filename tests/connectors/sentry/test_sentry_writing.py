@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -45,6 +46,15 @@ async def test_a_resolved_error_is_no_longer_among_the_unresolved(sentry: Fresh,
     assert group.state == "resolved"  # type: ignore[attr-defined]
     assert "resolved" in (await sentry.client.get(landed.url)).text
     assert (await action.preview(request)).warnings[0] == "It is so already."
+
+
+async def test_an_error_that_goes_on_is_warned_of(sentry: Fresh, acme: Path) -> None:
+    company = demo_of(acme).company
+    last = {error.id: error.time("last_seen") or company.now for error in company.of_kind("error")}
+    for name, at in last.items():
+        request = ErrorsResolve(ref=ref(acme, name))
+        warnings = (await sentry.action(request).preview(request)).warnings
+        assert any("still happens" in warning for warning in warnings) == (company.now - at < timedelta(hours=1))
 
 
 async def test_an_archived_error_is_archived_again(sentry: Fresh, acme: Path) -> None:

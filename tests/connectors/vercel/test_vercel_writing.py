@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,30 @@ async def test_a_lost_answer_is_looked_up(vercel: Fresh, acme: Path) -> None:
     found = await action.find(request, change, KEY)
     assert found is not None
     assert found.state == change.after
+
+
+async def test_what_is_being_built_cannot_serve_yet(vercel: Fresh, acme: Path) -> None:
+    again = DeploysRedeploy(ref=ref(acme, "dep-872"))
+    landed = await vercel.action(again).do(again, await vercel.action(again).preview(again), KEY)
+    request = DeploysPromote(ref=landed.ref)
+    change = await vercel.action(request).preview(request)
+    assert await vercel.action(request).blocked(request, change) == f"{landed.ref} is being built."
+
+
+async def test_what_was_built_goes_live_and_a_rollback_passes_over_the_same_commit(
+    acme: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.demo.vendors.vercel.BUILD", timedelta(0))
+    vercel = Fresh("vercel", acme)
+    again = DeploysRedeploy(ref=ref(acme, "dep-872"))
+    action = vercel.action(again)
+    change = await action.preview(again)
+    landed = await action.do(again, change, KEY)
+    back = DeploysRollback(component="WEB")
+    shown = await vercel.action(back).preview(back)
+    assert (shown.bound["from"], shown.bound["to"]) == (landed.ref, ref(acme, "dep-871"))
+    with pytest.raises(BadArgument, match="has been built"):
+        await action.undo(change, landed, KEY)
 
 
 async def test_a_rolled_back_part_says_that_a_new_build_stays_away(vercel: Fresh, acme: Path) -> None:
