@@ -78,8 +78,10 @@ def _text(text: str, begins: int) -> Any:
 
 
 def _who(data: Mapping[str, Any], actor: str) -> str:
-    """Whoever decided or undid is named by the event itself; all else was caused by whoever asked."""
-    by = data.get("by") or data.get("decided_by") or data.get("actor")
+    """Whoever decided or undid is named by the event itself, time's passing is ours; whoever asked caused the rest."""
+    by = data.get("by") or data.get("actor")
+    if "by" in data and not by:
+        return "deus"
     return by if isinstance(by, str) else actor
 
 
@@ -112,7 +114,7 @@ def _answered(data: Mapping[str, Any]) -> Made:
 
 
 def _step(data: Mapping[str, Any]) -> Made:
-    kinds = {"failed": "failure", "refused": "refusal", "denied": "refusal"}
+    kinds = {"failed": "failure", "declined": "refusal"}
     kind = kinds.get(str(data.get("state")))
     return (kind, _picked(data, "id", "state", "summary")) if kind else None
 
@@ -128,8 +130,8 @@ def _model(data: Mapping[str, Any]) -> Made:
 
 
 def _whole(kind: str) -> Callable[[Mapping[str, Any]], Made]:
-    """Keeps all that the event says: what Deus was about to write, or wrote, and who said yes."""
-    return lambda data: (kind, dict(data))
+    """Keeps all that the event says of what Deus was about to write, or wrote, and who said yes; not the answer."""
+    return lambda data: (kind, {name: value for name, value in data.items() if name != "draft"})
 
 
 def _undone(data: Mapping[str, Any]) -> Made:

@@ -151,11 +151,11 @@ def event(kind: Kind, **data: Any) -> Event:
         ("model.called", {"model": "m", "workflow": "plan", "prompt": "0" * 64, "tokens_in": 1}, "model.called"),
         ("model.called", {"model": "m", "error": "Timeout"}, "failure"),
         ("step.finished", {"id": "s", "state": "failed", "summary": "no"}, "failure"),
-        ("step.finished", {"id": "s", "state": "denied", "summary": "never in production"}, "refusal"),
+        ("step.finished", {"id": "s", "state": "declined", "summary": "never in production"}, "refusal"),
         ("message.completed", {"text": "Because.", "claims": [], "citations": []}, "answer"),
-        ("approval.requested", {"id": "a", "verb": "issues.create"}, "proposal"),
+        ("approval.requested", {"id": "a", "verb": "issues.create", "draft": {"text": "no"}}, "proposal"),
         ("approval.resolved", {"id": "a", "state": "approved", "by": "bob"}, "decision"),
-        ("approval.expired", {"id": "a"}, "decision"),
+        ("approval.expired", {"id": "a", "by": ""}, "decision"),
         ("receipt.added", {"id": "e1", "verb": "issues.create"}, "write"),
         ("undo.finished", {"effect": "k", "state": "undone"}, "undo"),
         ("undo.finished", {"effect": "k", "ok": False, "drift": ["title"]}, "refusal"),
@@ -167,7 +167,8 @@ def test_every_kind_of_fact_has_its_entry(kind: Kind, data: dict[str, Any], told
     entry = entry_of(event(kind, **data), "ann")
     assert entry is not None
     assert entry.kind == told
-    assert entry.actor == ("bob" if data.get("by") else "ann")
+    assert entry.actor == (data["by"] or "deus" if "by" in data else "ann")
+    assert "draft" not in entry.data
     assert entry.data["seq"] == 3
 
 
