@@ -57,7 +57,21 @@ class Runs(Protocol):
 
     async def ask_to_stop(self, run: str, by: str) -> bool: ...
 
-    async def list_runs(self, conversation: str | None, actor: str | None, limit: int) -> Sequence[RunSummary]: ...
+    async def list_runs(
+        self,
+        conversation: str | None,
+        actor: str | None,
+        limit: int,
+        *,
+        status: str | None = None,
+        since: datetime | None = None,
+    ) -> Sequence[RunSummary]: ...
+
+    async def resume(self, run: str, by: str) -> bool: ...
+
+    async def retry(self, run: str, by: str, step: str | None) -> bool: ...
+
+    async def fork(self, run: str, by: str, step: str | None) -> str | None: ...
 
     async def list_conversations(self, actor: str, limit: int) -> Sequence[ConversationSummary]: ...
 
@@ -89,6 +103,11 @@ class Conversations:
             async for event in events:
                 yield event
 
+    async def events(self, run: str, after: int = 0) -> Sequence[Event]:
+        """The stored events after `after`, those that came after its end included. Raises LookupError as above."""
+        await self._known(run)
+        return await self._runs.events(run, after)
+
     async def stop(self, run: str, by: str) -> bool:
         """Asks a run to stop; False if it has ended already. Raises LookupError for an unknown run."""
         await self._known(run)
@@ -102,11 +121,40 @@ class Conversations:
         summary = await self._known(run)
         return document(summary.run, summary.question, await self._runs.events(run), await self._runs.evidence(run))
 
+    async def resume(self, run: str, by: str) -> bool:
+        """Lets a run that failed or was stopped go on where it stood; False if it did neither.
+
+        What it has found stays; proposals that were taken back are made anew. Raises LookupError for an unknown run.
+        """
+        return await self._runs.resume(run, by)
+
+    async def retry(self, run: str, by: str, step: str | None = None) -> bool:
+        """Tries a run again: the step and those that depend on it, or all that found nothing; False before its end.
+
+        Writes that were done are not repeated; those that failed or were turned down are asked about anew. Raises
+        LookupError for an unknown run or step.
+        """
+        return await self._runs.retry(run, by, step)
+
+    async def fork(self, run: str, by: str, step: str | None = None) -> str | None:
+        """Begins another run with the same plan and what was found before the step; its id, or None before the end.
+
+        What the run has done at services counts as done there, by that run. Raises LookupError, and UserMustMend while
+        nobody knows what became of a write.
+        """
+        return await self._runs.fork(run, by, step)
+
     async def runs(
-        self, *, conversation: str | None = None, actor: str | None = None, limit: int = 50
+        self,
+        *,
+        conversation: str | None = None,
+        actor: str | None = None,
+        limit: int = 50,
+        status: str | None = None,
+        since: datetime | None = None,
     ) -> Sequence[RunSummary]:
-        """The last runs, newest first."""
-        return await self._runs.list_runs(conversation, actor, limit)
+        """The last runs, newest first; `since` is when they were asked."""
+        return await self._runs.list_runs(conversation, actor, limit, status=status, since=since)
 
     async def summary(self, run: str) -> RunSummary:
         """One run as a list shows it. Raises LookupError for an unknown run."""
