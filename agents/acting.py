@@ -122,6 +122,9 @@ class Acting:
             return self._propose(wanted, proposal.service, args, change, last, (CHANGED,))
         if last.state == "requested":
             return Acted("awaiting", service=proposal.service)
+        if (verdict := self._judged(wanted, proposal.service, args, change)).decision in ("deny", "shadow"):
+            # The rules may have become stricter while it waited.
+            return Acted("declined", service=proposal.service, reason=" ".join(verdict.why))
         if not permits(last, same, now):
             return Acted("declined", service=proposal.service, reason="Nothing was done: the approval had expired.")
         return await self._do(wanted, proposal.service, args, change, last, effect)

@@ -23,7 +23,8 @@ Mode = Literal["investigate", "propose", "act"]
 
 
 class Verdict(Frozen):
-    """What the rules say, and which `rule` said it. `deciders`, `barred`, `needed`, `expires_in` hold for an `ask`."""
+    """What the rules say, and which `rule` said it. `deciders`, `barred`, `needed`, `expires_in` hold
+    wherever a person is asked."""
 
     decision: Outcome
     risk: Risk
@@ -60,12 +61,11 @@ def judge(ask: Ask, policy: Policy) -> Verdict:
     if rule.then == "shadow":
         return Verdict(decision="shadow", risk=risk, why=(f"It is shown and not done. {said}",), rule=rule.name)
     held = _held(ask, risk, rule.threshold or policy.threshold)
-    if rule.then == "allow" and not held:
-        return Verdict(decision="allow", risk=risk, why=(said,), rule=rule.name)
+    done = rule.then == "allow" and not held
     return Verdict(
-        decision="ask",
+        decision="allow" if done else "ask",
         risk=risk,
-        why=held if rule.then == "allow" else (said, *_tainted(ask)),
+        why=held if rule.then == "allow" and held else (said, *_tainted(ask)),
         deciders=people_of(rule.deciders, ask.requester),
         barred=people_of(rule.barred, ask.requester),
         needed=rule.needed,

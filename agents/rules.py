@@ -12,7 +12,7 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from agents.approval import ANYONE, Level
 from agents.ask import Ask, folded
@@ -49,8 +49,8 @@ class When(Frozen):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _listed(cls, value: Any) -> Any:
-        return listed(value)
+    def _listed(cls, value: Any, info: ValidationInfo) -> Any:
+        return value if info.field_name in ("at_work", "undoable", "reaches_people") else listed(value)
 
     def holds(self, ask: Ask, risk: Level, hours: Hours, *, strict: bool) -> bool:
         """Whether they hold of a write. Where it is `strict` that they do, titles count as names of the target."""
