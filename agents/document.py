@@ -40,8 +40,6 @@ def document(run: str, question: str, events: Iterable[Event], evidence: Iterabl
             approvals[data["id"]] = {**asked, "state": "requested"}
         elif event.kind in ("approval.resolved", "approval.expired") and data["id"] in approvals:
             approvals[data["id"]] |= {"state": data["decision"], "by": data["by"]}
-        elif event.kind == "run.resumed":
-            status = "running"
         elif event.kind == "receipt.added":
             receipts[data["id"]] = {**data, "undone": False}
         elif event.kind == "undo.finished" and data["id"] in receipts:

@@ -18,7 +18,7 @@ from agents.document import past
 from agents.event import EPHEMERAL, Event
 from agents.ports import Clock, Past, Turn
 from agents.record import Evidence
-from app.stores import audit
+from app.stores import audit, reruns
 from app.stores import events as event_table
 from app.stores.context_text import forget_runs
 from app.stores.database import Database
@@ -30,6 +30,9 @@ from app.stores.schema import approvals, conversations, effects, events, evidenc
 UNDER_WAY = ("running", "awaiting_approval")
 # Puts the segment `n` of a run into the queue, within the transaction of the connection; it begins after some seconds.
 Dispatch = Callable[[sa.Connection, str, int, float], None]
+
+
+Reopen = Callable[[AsyncConnection, reruns.Begun], Awaitable[None]]
 
 
 class StoredRuns:
@@ -62,8 +65,7 @@ class StoredRuns:
         The run's time is the product's clock's, whatever time the channel gave; where that clock stands still, a run
         is a microsecond younger than the one before it, so that what came first also sorts first.
         """
-        if self._ready is not None:
-            await self._ready()
+        await self._be_ready()
         now = self._clock.now()
         run = run_id(turn)
         row = {
@@ -102,6 +104,10 @@ class StoredRuns:
             await connection.run_sync(lambda sync: self._dispatch(sync, run, 1, 0.0))
         return run
 
+    async def _be_ready(self) -> None:
+        if self._ready is not None:
+            await self._ready()
+
     async def continue_run(self, connection: AsyncConnection, run: str, delay_seconds: float = 0.0) -> None:
         """Queues the next segment of a run within the connection's transaction, to begin after so many seconds."""
         taken = await connection.execute(
@@ -116,16 +122,18 @@ class StoredRuns:
             await self.continue_run(connection, run, seconds)
 
     async def follow(self, run: str, after: int = 0) -> AsyncGenerator[Event, None]:
-        """The stored events after `after`, then those that happen, until run.finished."""
+        """The stored events after `after`, then those that happen, until run.finished that no run.resumed follows."""
         cursor = after
         with self._live.subscribed(run) as queue:
             streamed = self._live.text(run)
             while True:
+                over = False
                 for event in await self.events(run, cursor):
                     cursor = event.seq
+                    over = event.kind == "run.finished" or (over and event.kind != "run.resumed")
                     yield event
-                    if event.kind == "run.finished":
-                        return
+                if over:
+                    return
                 if streamed and cursor:
                     yield Event(run=run, seq=cursor, at=self._clock.now(), kind="text.delta", data={"text": streamed})
                 streamed = ""
@@ -233,14 +241,53 @@ class StoredRuns:
             for one in reversed(found)
         ]
 
-    async def list_runs(self, conversation: str | None, actor: str | None, limit: int) -> Sequence[RunSummary]:
-        """The last runs, newest first."""
-        wanted: sa.ColumnElement[bool] = sa.true()
-        if conversation is not None:
-            wanted = sa.and_(wanted, runs.c.conversation == conversation)
-        if actor is not None:
-            wanted = sa.and_(wanted, runs.c.actor == actor)
-        return await self._summaries(wanted, limit)
+    async def list_runs(
+        self,
+        conversation: str | None,
+        actor: str | None,
+        limit: int,
+        *,
+        status: str | None = None,
+        since: datetime | None = None,
+    ) -> Sequence[RunSummary]:
+        """The last runs, newest first; `since` is when they were asked."""
+        equal = {"conversation": conversation, "actor": actor, "status": status}
+        wanted = [runs.c[name] == value for name, value in equal.items() if value is not None]
+        if since is not None:
+            wanted.append(runs.c.at >= since)
+        return await self._summaries(sa.and_(sa.true(), *wanted), limit)
+
+    async def resume(self, run: str, by: str) -> bool:
+        """Lets a run that failed or was stopped go on; False if it did not. Raises LookupError for an unknown one."""
+        return await self._reopened(
+            run, ("failed", "stopped"), lambda c, there: reruns.resume(c, self._clock, there, by)
+        )
+
+    async def retry(self, run: str, by: str, step: str | None) -> bool:
+        """Tries a run again from a step, or all that found nothing; False if it has not ended. Raises LookupError."""
+        return await self._reopened(run, reruns.ENDED, lambda c, there: reruns.retry(c, self._clock, there, by, step))
+
+    async def _reopened(self, run: str, states: Sequence[str], how: Reopen) -> bool:
+        await self._be_ready()
+        async with self._database.write() as connection:
+            there = await reruns.begun(connection, run)
+            if there.row.status not in states:
+                return False
+            await how(connection, there)
+            await self.continue_run(connection, run)
+        return True
+
+    async def fork(self, run: str, by: str, step: str | None) -> str | None:
+        """Begins another run with what this one found before a step; None if it has not ended. Raises LookupError."""
+        await self._be_ready()
+        async with self._database.write() as connection:
+            there = await reruns.begun(connection, run)
+            if there.row.status not in reruns.ENDED:
+                return None
+            new, first = await reruns.fork(connection, self._clock, there, by, step)
+            await event_table.append(connection, new, self._clock.now(), first)
+            await connection.run_sync(lambda sync: self._dispatch(sync, new, 1, 0.0))
+        return new
 
     async def list_conversations(self, actor: str, limit: int) -> Sequence[ConversationSummary]:
         """An actor's conversations, the one that was used last first."""

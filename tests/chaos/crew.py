@@ -7,17 +7,19 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agents.acting import Desk
 from agents.budget import Limits
+from agents.conversation import Conversations
 from agents.destinations import Destinations
 from agents.drive import Means
 from agents.executor import Company
 from agents.plan import Plan, Step
 from agents.policy import proposing
-from agents.ports import PlanHeader, Situation
+from agents.ports import PlanHeader, Planner, Situation
 from agents.undoing import Undoing
 from agents.vocabulary import Vocabulary
 from app.engine import Engine
@@ -25,6 +27,7 @@ from app.stores.approvals import StoredApprovals
 from app.stores.database import Database
 from app.stores.effects import StoredLedger
 from app.stores.live import Live
+from app.stores.migrations import migrate
 from app.stores.postgres import Postgres
 from app.stores.preferences import StoredPreferences
 from app.stores.runs import StoredRuns
@@ -73,21 +76,41 @@ def work(url: str, world: str, takeover: float) -> None:
 async def _work(url: str, world: str, takeover: float) -> None:
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
-    database = opened(url)
+    async with company(url, world, takeover=takeover):
+        await over.wait()
+
+
+@dataclass(frozen=True)
+class Crew:
+    """A company of one service that can be written to, opened in this process."""
+
+    conversations: Conversations
+    approvals: StoredApprovals
+    ledger: StoredLedger
+    engine: Engine
+
+
+@contextlib.asynccontextmanager
+async def company(
+    url: str, world: str, *, takeover: float = 15.0, planner: Planner | None = None
+) -> AsyncIterator[Crew]:
+    """The engine over the world's connector, closed as an orderly shutdown does it."""
     async with contextlib.AsyncExitStack() as stack:
+        database = opened(url)
         stack.push_async_callback(database.close)
+        await migrate(database)
         client = await stack.enter_async_context(open_client())
         given = settings(world)
         wire = Wire(client, "world", WorldConnector.wire_options(given))
         toolbox = ConnectedToolbox({"world": WorldConnector(given, wire, lambda: AT)})
         engine, live, clock = Engine(database, polling=0.05, takeover=takeover, silence=20.0), Live(), StillClock(AT)
-        runs = StoredRuns(database, live, clock, engine.dispatch)
+        runs = StoredRuns(database, live, clock, engine.dispatch, glance=0.2)
         approvals, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database)
-        undoing = Undoing(toolbox, ledger, approvals, clock)
         zone, goes = ZoneInfo("Europe/Berlin"), Destinations(toolbox, StoredPreferences(database), clock, {})
+        undoing = Undoing(toolbox, ledger, approvals, clock)
         means = Means(
             toolbox=toolbox,
-            planner=OnePlan(),
+            planner=planner or OnePlan(),
             writer=ScriptedWriter(),
             memory=NoMemory(),
             archive=runs,
@@ -99,4 +122,4 @@ async def _work(url: str, world: str, takeover: float) -> None:
         )
         stack.push_async_callback(engine.close)
         await engine.start(runs, means)
-        await over.wait()
+        yield Crew(Conversations(runs, engine.stop), approvals, ledger, engine)
