@@ -187,7 +187,7 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         services = await kept_services(settings, Vault(database, keeper_of(settings, client), clock))
         toolbox = ConnectedToolbox(connect(services, client, clock.now))
         runs = StoredRuns(database, live, clock, workshop.dispatch, ready=workshop.ready)
-        stored, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database)
+        stored, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database, clock.now)
         undoing = Undoing(toolbox, ledger, stored, clock)
         approvals = Approvals(stored, ledger, undoing, clock, workshop.ready)
         workspace, zone = await ContextText(database).workspace(), ZoneInfo(settings.timezone)

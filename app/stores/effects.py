@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.approval import NotDecided
+from agents.audit import AuditEntry
+from agents.audit_facts import shown
 from agents.effect import Effect, EffectState
+from app.stores import audit
 from app.stores.database import Database
 from app.stores.schema import approvals_used, effects, runs
 from tools.kit.action import Landed
@@ -27,8 +31,9 @@ FOLLOWS: dict[EffectState, frozenset[EffectState]] = {
 class StoredLedger:
     """The Ledger over a database: the row of an effect is locked while it changes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
+        self._now = now
 
     async def intend(self, effect: Effect) -> Effect:
         """Records the intent, or returns what is there; an approval that another sending has used raises NotDecided."""
@@ -39,6 +44,7 @@ class StoredLedger:
             if effect.approval is not None:
                 await _use(connection, effect.approval, effect.key, effect.attempt)
             await connection.execute(effects.insert().values(**_row(effect)))
+            await self._tell(connection, effect)
         return effect
 
     async def attempt(self, key: str, after: int, approval: str | None = None, intent: Effect | None = None) -> bool:
@@ -51,7 +57,9 @@ class StoredLedger:
             if approval is not None:
                 await _use(connection, approval, key, after + 1)
             taken = {"attempt": after + 1, "state": "intent", "approval": approval or there.approval}
-            await _put(connection, (intent or there).model_copy(update=taken))
+            sending = (intent or there).model_copy(update=taken)
+            await _put(connection, sending)
+            await self._tell(connection, sending)
         return True
 
     async def settle(
@@ -70,7 +78,15 @@ class StoredLedger:
             news = {"state": state, "landed": landed or there.landed, "error": error, "undone_by": undone_by}
             changed = there.model_copy(update=news)
             await _put(connection, changed)
+            await self._tell(connection, changed)
         return changed
+
+    async def _tell(self, connection: AsyncConnection, effect: Effect) -> None:
+        """Puts an effect's new state into the audit log, with the transaction that brings it about."""
+        known = {"key", "step", "service", "verb", "state", "attempt", "approval", "by", "digest", "error", "undone_by"}
+        data = shown(effect.model_dump(mode="json", include=known, exclude_defaults=True) | {"state": effect.state})
+        entry = AuditEntry("effect", self._now(), effect.undone_by or effect.requester or "deus", effect.run, data)
+        await audit.append(connection, [entry])
 
     async def get(self, key: str) -> Effect | None:
         """The effect of that key."""
