@@ -8,6 +8,7 @@ unless it is a field that the service itself issued, of a record that the asker'
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -144,17 +145,26 @@ def _of_reference(reference: str, plan: Plan, results: Mapping[str, StepResult])
 def selected(origin: Step, plan: Plan, verb: type[Verb], results: Mapping[str, StepResult], path: str) -> bool:
     """Whether the asker's own criteria alone decide which records a reference means.
 
-    Words found in a record decide only where members alone make such records and one alone has them; a stranger could
-    make another. The first of several is nobody's choice where strangers make such records.
+    Words found in a record decide only where members alone make such records, and one alone has them or is called so; a
+    stranger could make another. The first of several is nobody's choice where strangers make such records.
     """
     if any(_of_value(value, plan, results) for value in origin.args.values()):
         return False
-    result = results.get(origin.id, StepResult(origin.id, "waiting"))
-    inside = verb.returns.by_members and all(noun.by_members for noun in result.nouns)
-    if any(origin.args.get(name) for name in SEARCHED & set(verb.model_fields)):
-        return inside and len(result.nouns) == 1
+    found = results[origin.id].nouns if origin.id in results else ()
+    inside = verb.returns.by_members and all(noun.by_members for noun in found)
+    words = [origin.args[name] for name in SEARCHED & set(verb.model_fields) if origin.args.get(name)]
+    if words:
+        return inside and (len(found) == 1 or _called(found, words, path))
     chosen = inside or any(origin.args.get(name) for name in SET_BY_MEMBERS & set(verb.model_fields))
-    return chosen or path.startswith("[]") or len(result.nouns) == 1
+    return chosen or path.startswith("[]") or len(found) == 1
+
+
+def _called(found: Sequence[Noun], words: Sequence[Any], path: str) -> bool:
+    """Whether the record that a path picks is the only one whose title is what was searched for."""
+    names = {" ".join(str(one).casefold().split()) for one in words}
+    called = [number for number, noun in enumerate(found) if " ".join(noun.title.casefold().split()) in names]
+    picked = re.match(r"\[(\d+)\]", path)
+    return called == [int(picked[1]) if picked else 0] and not path.startswith("[]")
 
 
 def _behind(origin: Step, plan: Plan, results: Mapping[str, StepResult]) -> tuple[Source, ...]:
