@@ -12,10 +12,12 @@ import pytest
 import sqlalchemy as sa
 
 from agents.audit import Anchor, AuditEntry, AuditRow
+from agents.effect import Effect
 from agents.ports import Turn
 from app.stores import audit as audit_table
 from app.stores.audit import AuditLog
 from app.stores.database import Database
+from app.stores.effects import StoredLedger
 from app.stores.live import Live
 from app.stores.migrations import migrate
 from app.stores.postgres import Postgres
@@ -23,6 +25,7 @@ from app.stores.runs import StoredRuns
 from app.stores.schema import audit, audit_head
 from app.stores.sqlite import SQLite
 from tests.postgres import fresh_database, server
+from tools.kit.action import Change, Landed, Target
 
 NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
 
@@ -213,3 +216,32 @@ async def test_the_newest_come_first_in_pages(database: Database) -> None:
     async with database.read() as connection:
         assert await connection.scalar(sa.select(sa.func.count()).select_from(audit)) == 5
         assert await connection.scalar(sa.select(audit_head.c.n)) == 5
+
+
+async def test_every_state_of_a_write_is_told(database: Database) -> None:
+    ledger = StoredLedger(database, lambda: NOW)
+    target = Target(service="slack", kind="channel")
+    sent = Effect(
+        key="k" * 40,
+        run="run_1",
+        step="s",
+        service="slack",
+        verb="messages.send",
+        title="Tell the team",
+        digest="d" * 64,
+        args={"text": "It is mended."},
+        change=Change(target=target, after={"text": "It is mended."}),
+        requester="ann",
+        at=NOW,
+    )
+    await ledger.intend(sent)
+    await ledger.settle(sent.key, "unknown", error="Slack did not answer in time.")
+    await ledger.settle(sent.key, "done", landed=Landed(ref="C1/1", url="https://s.test/1", state={}))
+    kept = await rows(database)
+    assert [(row.kind, row.actor, row.line()["data"]["state"]) for row in kept] == [
+        ("effect", "ann", "intent"),
+        ("effect", "ann", "unknown"),
+        ("effect", "ann", "done"),
+    ]
+    assert not any("mended" in row.data for row in kept)
+    assert await AuditLog(database).verify() == (3, None)
