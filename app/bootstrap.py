@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,7 @@ from agents.acting import Desk
 from agents.approvals import Approvals
 from agents.conversation import Conversations
 from agents.destinations import Destinations
-from agents.ports import Clock, Memory, Recalled
+from agents.ports import Clock, Memory
 from agents.undoing import Undoing
 from app.anchors import AnchorFile, anchoring
 from app.clock import clock_of
@@ -33,13 +32,12 @@ from app.stores.runs import StoredRuns
 from app.stores.vault import Vault
 from app.toolbox import ConnectedToolbox, connect
 from app.vaults.keeper import keeper_of
+from app.workshop import Workshop
 from app.workspace import kept_services, open_database
-from tools.kit.errors import DeusError, UserMustMend
+from tools.kit.errors import UserMustMend
 from tools.kit.wire import open_client
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
     from agents.drive import Means
     from agents.executor import Company
     from agents.ports import Embedder, Planner, Writer
@@ -47,76 +45,6 @@ if TYPE_CHECKING:
     from app.stores.context import Context
 
 log = logging.getLogger(__name__)
-
-
-class NoMemory:
-    """Remembers nothing; stands in where DEUS_MEMORY is off."""
-
-    async def recall(self, text: str, limit: int = 8) -> Sequence[Recalled]:
-        return ()
-
-    async def remember(self, run: str, question: str, answer: str, at: datetime) -> None:
-        pass
-
-
-class Workshop:
-    """What takes seconds to load: the engine, the planner, the memory. It loads in the background, once."""
-
-    def __init__(self) -> None:
-        self.engine: Engine | None = None
-        self.memory: Memory = NoMemory()
-        self.context: Context | None = None
-        self._what: Callable[[], Coroutine[Any, Any, None]] | None = None
-        self._loading: asyncio.Task[None] | None = None
-
-    def load(self, what: Callable[[], Coroutine[Any, Any, None]], *, at_once: bool) -> None:
-        """Takes charge of loading: at once, or when something first asks for it to be `ready`."""
-        self._what = what
-        if at_once:
-            self._begin()
-
-    def _begin(self) -> asyncio.Task[None]:
-        if self._loading is None:
-            assert self._what is not None, "nothing was given to load"
-            self._loading = asyncio.create_task(self._what(), name="load Deus")
-        return self._loading
-
-    async def ready(self) -> None:
-        """Waits until everything is loaded; raises UserMustMend with the reason where it could not be."""
-        try:
-            await asyncio.shield(self._begin())
-        except DeusError:
-            raise
-        except Exception as error:
-            log.exception("Deus could not start")
-            raise UserMustMend("Deus could not start; its log says why.") from error
-
-    def state(self) -> str:
-        """starting, ready, or why not."""
-        if self._loading is None or not self._loading.done():
-            return "starting"
-        if self._loading.cancelled():
-            return "stopped"
-        error = self._loading.exception()
-        return "ready" if error is None else str(error) if isinstance(error, DeusError) else "failed; see the log"
-
-    def dispatch(self, connection: sa.Connection, run: str, n: int, delay: float = 0.0) -> None:
-        """Queues a run's segment; `ready` has been awaited."""
-        assert self.engine is not None
-        self.engine.dispatch(connection, run, n, delay)
-
-    async def stop(self, run: str) -> None:
-        """Ends a run that is driven here."""
-        if self.engine is not None:
-            await self.engine.stop(run)
-
-    async def close(self) -> None:
-        """Stops loading, then the engine."""
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.wait([self._loading])
-        if self.engine is not None:
-            await self.engine.close()
 
 
 @dataclass(frozen=True)
@@ -156,6 +84,7 @@ class Product:
         return {
             "status": "ok" if status == "ready" else status,
             "engine": state,
+            "work": self.workshop.engine.health() if self.workshop.engine is not None else {},
             "now": self.clock.now().isoformat(),
             "memory": self._memory_state(),
             "model": self.settings.model,
@@ -185,7 +114,7 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         await migrate(database)
         client = await stack.enter_async_context(open_client())
         services = await kept_services(settings, Vault(database, keeper_of(settings, client), clock))
-        toolbox = ConnectedToolbox(connect(services, client, clock.now))
+        toolbox = ConnectedToolbox(connect(services, client, clock.now), settings.service_concurrency)
         runs = StoredRuns(database, live, clock, workshop.dispatch, ready=workshop.ready)
         stored, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database, clock.now)
         undoing = Undoing(toolbox, ledger, stored, clock)
@@ -196,7 +125,10 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         if settings.audit_anchor_file is not None:
             await stack.enter_async_context(anchoring(AnchorFile(settings.audit_anchor_file), AuditLog(database), live))
         stack.push_async_callback(workshop.close)
-        workshop.load(lambda: _load(settings, workshop, database, runs, toolbox, desk, clock, stack), at_once=at_once)
+        sweeps = (stored.expire_due,)
+        workshop.load(
+            lambda: _load(settings, workshop, database, runs, toolbox, desk, sweeps, clock, stack), at_once=at_once
+        )
         conversations = Conversations(runs, workshop.stop)
         yield Product(settings, clock, conversations, approvals, toolbox, workshop, AuditLog(database))
 
@@ -219,6 +151,7 @@ async def _load(
     runs: StoredRuns,
     toolbox: ConnectedToolbox,
     desk: Desk,
+    sweeps: Sequence[Callable[[], Awaitable[object]]],
     clock: Clock,
     stack: contextlib.AsyncExitStack,
 ) -> None:
@@ -236,15 +169,21 @@ async def _load(
             await workshop.context.start()
         planner, writer = await _planning(settings, toolbox, embedder, stack)
     company = _company(settings, embedder)
-    await engine.start(
-        runs, _means(settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock, desk)
-    )
+    means = _means(settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock, desk)
+    await engine.start(runs, means, sweeps)
 
 
 def _engine(settings: Settings, database: Database) -> Engine:
     from app.engine import Engine
 
-    return Engine(database, worker=settings.worker, concurrency=settings.concurrency)
+    return Engine(
+        database,
+        worker=settings.worker,
+        concurrency=settings.concurrency,
+        at_once=settings.workspace_concurrency,
+        takeover=settings.takeover_seconds,
+        silence=settings.silence_seconds,
+    )
 
 
 def _embedder(settings: Settings) -> Embedder:

@@ -75,8 +75,20 @@ class Settings(BaseModel):
     policy: Path | None = Field(
         default=None, description="the rules of what may be written; policy.yaml in the data folder if left out"
     )
-    concurrency: int = Field(default=16, ge=1, description="how many runs are driven at once")
-    worker: str = Field(default="deus-1", description="this process's name among those that share a database")
+    concurrency: int = Field(default=16, ge=1, description="how many runs are driven at once by this process")
+    workspace_concurrency: int | None = Field(
+        default=None, ge=1, description="how many runs are driven at once by all processes; no limit if left out"
+    )
+    service_concurrency: int = Field(
+        default=8, ge=1, description="how many calls of one service are under way at once in this process"
+    )
+    takeover_seconds: float = Field(
+        default=15.0, ge=1, description="after how many seconds without a sign of life a process's runs go to others"
+    )
+    silence_seconds: float = Field(
+        default=300.0, ge=10, description="after how many seconds without an event a run counts as stuck"
+    )
+    worker: str = Field(default="deus", description="this process's name among those that share a database")
     clock: str | None = Field(
         default=None, description="an ISO time from which the clock runs, or frozen:TIME; for demos and tests"
     )

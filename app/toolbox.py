@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import pkgutil
 import threading
@@ -29,10 +30,14 @@ T = TypeVar("T")
 
 
 class ConnectedToolbox:
-    """Asks connectors. What a service says, or why it could not be asked, comes back as a Reply."""
+    """Asks connectors. What a service says, or why it could not be asked, comes back as a Reply.
 
-    def __init__(self, connected: Mapping[str, Connector]) -> None:
+    Of one service at most `at_once` calls are under way, over all runs of this process; the others wait their turn.
+    """
+
+    def __init__(self, connected: Mapping[str, Connector], at_once: int = 8) -> None:
         self._connected = dict(connected)
+        self._turns = {service: asyncio.Semaphore(at_once) for service in self._connected}
         self._served: dict[str, list[str]] = {}
         for service, connector in sorted(self._connected.items()):
             for verb in (*connector.verbs(), *connector.writes()):
@@ -76,7 +81,8 @@ class ConnectedToolbox:
         began = monotonic()
         with traced() as asked:
             try:
-                nouns, error = tuple(await connector.call(request)), None
+                async with self._turns[service]:
+                    nouns, error = tuple(await connector.call(request)), None
             except DeusError as failure:
                 nouns, error = (), failure
         return Reply(
@@ -118,7 +124,8 @@ class ConnectedToolbox:
 
     async def _act(self, service: str, request: Write, work: Callable[[Action[Any, Any]], Awaitable[T]]) -> T:
         connector = self._connected[service]
-        return await connector.act(work(connector.writes()[request.name](connector)))
+        async with self._turns[service]:
+            return await connector.act(work(connector.writes()[request.name](connector)))
 
 
 def computed() -> dict[str, type[Verb]]:

@@ -19,12 +19,13 @@ from agents.plan import Step
 from agents.ports import PlanHeader
 from app.api import health, problem, run_link, runs
 from app.api.access import api_token
-from app.bootstrap import Product, Workshop
+from app.bootstrap import Product
 from app.channels.sign_in import sign_in
 from app.settings import Settings
 from app.stores.audit import AuditLog
 from app.stores.sqlite import SQLite
 from app.toolbox import ConnectedToolbox
+from app.workshop import Workshop
 from tests.scenarios.engine.script import ScriptedPlanner, ScriptedToolbox, StillClock, Workspace, deployment, small
 
 

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agents.conversation import Conversations
-from app.bootstrap import Product, Workshop
+from app.bootstrap import Product
 from app.settings import Settings
 from app.stores.audit import AuditLog
 from app.stores.context import Context
@@ -26,6 +26,7 @@ from app.stores.migrations import migrate
 from app.stores.runs import StoredRuns
 from app.stores.sqlite import SQLite
 from app.toolbox import ConnectedToolbox
+from app.workshop import Workshop
 from tests.scenarios.engine.script import NOW, StillClock
 from tools.kit.errors import UserMustMend
 
