@@ -42,5 +42,5 @@ def demo(
     from app.demo.process import running
 
     directory = data_dir or Path(".deus") / f"demo-{company.facts.name.lower()}"
-    with running(world or built_in(), demo_port) as base:
+    with running(world or built_in(), demo_port, kept=directory) as base:
         serve(company_settings(company, base, directory, port))

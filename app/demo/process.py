@@ -21,16 +21,18 @@ PATIENCE = 60.0
 
 
 @contextlib.contextmanager
-def running(world: Path, port: int = 0, public_url: str | None = None) -> Iterator[str]:
+def running(world: Path, port: int = 0, public_url: str | None = None, kept: Path | None = None) -> Iterator[str]:
     """Serves a world on loopback while the block runs; gives its base URL.
 
-    Port 0 takes the one of `public_url` (what the records' URLs begin with) if it is free, else any.
+    Port 0 takes the one of `public_url` (what the records' URLs begin with) if it is free, else any. What is changed at
+    the tools is kept in the folder `kept`, or forgotten.
     """
     with _listener(port, urlsplit(public_url or "").port) as listener, tempfile.TemporaryFile("w+") as said:
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
         # The process is given the socket itself: whoever else starts at the same moment cannot answer in its place.
         command = [sys.executable, "-m", "app.demo.server", "--world", str(world), "--fd", str(listener.fileno())]
         command += ["--public-url", public_url or base]
+        command += ["--kept", str(kept)] if kept else []
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, pass_fds=[listener.fileno()])
         try:
             _await(process, base, said)

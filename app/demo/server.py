@@ -15,10 +15,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
 
 import app.demo.vendors
 from app.demo.company import Company, open_company
 from app.demo.history import History
+from app.demo.journal import Journal
 from app.demo.outage import behind, outage_of
 from app.demo.vendors.page import index
 from app.demo.vendors.vendor import Demo, Handler, VendorModule
@@ -78,12 +80,17 @@ def demo_environment(base: str, public_url: str | None = None) -> dict[str, str]
 
 
 def serve(
-    world_path: Path, host: str = LOOPBACK, port: int = PORT, public_url: str | None = None, fd: int | None = None
+    world_path: Path,
+    host: str = LOOPBACK,
+    port: int = PORT,
+    public_url: str | None = None,
+    fd: int | None = None,
+    kept: Path | None = None,
 ) -> None:
     """Serves a world until it is stopped; records' URLs begin with `public_url`, the served address unless given.
 
-    `fd` is a listening socket that was handed over, to be used in place of host and port. Raises ValueError for a host
-    that is not loopback.
+    `fd` is a listening socket that was handed over, to be used in place of host and port. What is changed is kept in
+    the folder `kept`, and is there again the next time. Raises ValueError for a host that is not loopback.
     """
     import uvicorn
 
@@ -93,7 +100,11 @@ def serve(
         raise ValueError(f"The demo company listens on loopback only, not on {host}.")
     world = read_world(world_path)
     company = open_company(world, public_url or f"http://{host}:{port}")
-    application = build(company, generate(world))
+    application: ASGIApp = build(company, generate(world))
+    if kept is not None:
+        journal = Journal(application, kept / f"changes-{world.name}-{world.seed}.jsonl")
+        journal.replay()
+        application = journal
     config = uvicorn.Config(application, host=host, port=port, log_level="warning", timeout_graceful_shutdown=2)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)] if fd is not None else None)
 
@@ -121,12 +132,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--public-url", help="what the records' URLs begin with, if not the served address")
     parser.add_argument("--fd", type=int, help="a listening socket that this process was handed")
+    parser.add_argument("--kept", type=Path, help="a folder in which what is changed is kept")
     given: Mapping[str, object] = vars(parser.parse_args(arguments))
     serve(
         cast(Path, given["world"]),
         port=cast(int, given["port"]),
         public_url=cast(str | None, given["public_url"]),
         fd=cast(int | None, given["fd"]),
+        kept=cast(Path | None, given["kept"]),
     )
 
 
