@@ -12,6 +12,7 @@ from jinja2.environment import TemplateExpression
 from jinja2.sandbox import SandboxedEnvironment
 
 from agents.answer_format import environment, listed, names_of, titled
+from agents.answer_writes import done, receipts, standing
 from agents.plan import Plan
 from agents.planners.playbook_file import ArtifactTemplate, ClaimTemplate, Playbook
 from agents.ports import Situation, StepResult
@@ -39,13 +40,14 @@ class PlaybookWriter:
         """The claims, not yet proven; the text is composed of those that the gate lets stand."""
         playbook = self._playbooks[plan.playbook or ""]
         page = _Page(playbook, situation, plan, results, citations)
-        claims = tuple(page.claims())
+        claims = (*page.receipts(), *page.claims())
         unchecked = gather_unchecked(results)
-        preface = playbook.say or ("" if claims else playbook.nothing)
+        say = page.words(playbook.say or ("" if claims else playbook.nothing))
+        preface = "\n\n".join(part for part in (say, standing(plan, results)) if part)
         return Answer(
             text="",
             claims=claims,
-            preface=page.words(preface),
+            preface=preface,
             notes=notes(unchecked),
             finding=page.finding(tuple(unchecked)),
             artifacts=tuple(page.artifacts()),
@@ -110,6 +112,11 @@ class _Page:
                         yield self.claim(template, extra)
             elif not template.when or self.value(template.when):
                 yield self.claim(template, {})
+
+    def receipts(self) -> Iterable[Claim]:
+        """What was done, in the services' own words."""
+        for receipt in receipts(self.results):
+            yield Claim(text=done(receipt), kind="fact", section="Done", evidence=self.cited(receipt))
 
     def claim(self, template: ClaimTemplate, extra: Mapping[str, Any]) -> Claim:
         return Claim(

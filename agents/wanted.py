@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,15 +44,19 @@ def wanted_of(
     services: Sequence[str],
 ) -> Wanted:
     """What a step wants. Raises PlanRefused where it quotes another write in a place that must be shown beforehand,
-    NothingFound where what it needs was not found."""
-    writes = {one.id for one in plan.steps if issubclass(known[one.verb], Write)}
-    shown = resolve(step.args, {name: result.nouns for name, result in results.items() if name not in writes})
-    missing = [name for name, spec in verb.model_fields.items() if spec.is_required() and name not in shown]
+    NothingFound where what it needs was not found. Of a list, what a write would bring that has nothing to do is left
+    out."""
+    writes = {one.id: known[one.verb] for one in plan.steps if issubclass(known[one.verb], Write)}
+    found = {name: result.nouns for name, result in results.items() if name not in writes}
+    idle = {name for name, other in writes.items() if name in results and _missing(other, plan.step(name), found)}
+    args = {name: _without(value, idle) for name, value in step.args.items()}
+    shown = resolve(args, found)
+    missing = _missing(verb, step, found)
     if missing:
         raise NothingFound(f"Nothing was found for {', '.join(missing)}.")
     late: dict[str, Any] = {}
     lost = ""
-    for name, value in step.args.items():
+    for name, value in args.items():
         for reference in references(value):
             match = REFERENCE.match(reference)
             if match is None or match["step"] not in writes:
@@ -65,6 +69,24 @@ def wanted_of(
                 lost = f"“{plan.step(match['step']).title or match['step']}”, which it refers to, was not done."
     ordered = str(plan.slots.get("ordered") or "")
     return Wanted(step, verb, tuple(services), shown, trace(step, plan, verb, results), late, lost, ordered)
+
+
+def _missing(verb: type[Verb], step: Step, found: Mapping[str, Sequence[Any]]) -> list[str]:
+    """The arguments that a step cannot do without and that nothing was found for."""
+    shown = resolve(step.args, found)
+    return [name for name, spec in verb.model_fields.items() if spec.is_required() and name not in shown]
+
+
+def _without(value: Any, idle: Collection[str]) -> Any:
+    """A list without what refers to one of these steps; other values as they are."""
+    if not isinstance(value, list | tuple):
+        return value
+    return [part for part in value if not any(_step_of(one) in idle for one in references(part))]
+
+
+def _step_of(reference: str) -> str:
+    match = REFERENCE.match(reference)
+    return match["step"] if match else ""
 
 
 def _brought(reference: str, result: StepResult | None) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from agents.planners.order import is_order
 from agents.planners.places import named_country
 from agents.planners.situation_slots import named_dates
 from agents.planners.slots.fill import Slots
@@ -67,7 +68,7 @@ def follow_up(situation: Situation, said: Slots) -> FollowUp | None:
     if past is None or past.plan.playbook is None:
         return None
     text = situation.turn.text.strip()
-    if len(text.split()) > _LONGEST:
+    if len(text.split()) > _LONGEST or is_order(text):
         return None
     shown = _records(text, past)
     if shown:

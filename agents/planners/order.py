@@ -33,8 +33,14 @@ _TAIL = re.compile(
 )
 # What only points at something that was said before.
 _POINTING = re.compile(
-    r"^(?:this|that|it|these|those|the (?:bug|error|problem|issue|cause)|das|dies(?:en|e|es)?|den fehler|esto|eso|ello)?[\s.?!]*$",
+    r"^(?:(?:out )?of |zu |de )?(?:this|that|it|these|those|the (?:bug|error|problem|issue|cause|crash)|das|dies(?:en|e|es)?|dem|"
+    r"(?:den|diesen) (?:fehler|bug)|esto|eso|ello|este (?:error|fallo))?(?: as an? \w+)?[\s.?!]*$",
     re.IGNORECASE,
+)
+_MADE_OF = re.compile(
+    rf"^\s*{_ASKING}(?:track|file|log|turn|make|write|note|jot|capture|record|report)\s+(?:this|that|it|das|esto)"
+    r"(?:\s+(?:conversation|error|bug|problem|down))*(?:\s+(?:as|into|in|to|with|for)\b.*)?[\s.!?]*$",
+    re.IGNORECASE | re.DOTALL,
 )
 MOST = 200
 
@@ -65,12 +71,27 @@ def title(text: str) -> str | None:
     return _capital(rest)
 
 
+_ORDERS = re.compile(
+    rf"^\s*{_ASKING}(?:(?:create|make|open|file|add|log|raise|submit|erstelle?|lege?|crea|abre|haz)\b.*\b{_THING}\b|"
+    r"(?:roll(?:\s+\w+){0,3}\s+back|rollback|revert|merge|turn\s+(?:off|on)|switch\s+(?:off|on)|disable|enable|tell\s+#|"
+    r"post\b|comment|assign|close|resolve|undo|escalate|track (?:this|that|it)|file (?:this|that|it)|"
+    r"mach\w*\s+.*rückgängig|schalte\b|nimm\b.*zurück|eskalier\w*|revierte|deshaz|desactiva|activa|escala)\b)",
+    re.IGNORECASE,
+)
+
+
+def is_order(text: str) -> bool:
+    """Whether a sentence begins as an order to change something, which stands on its own."""
+    return bool(_ORDERS.match(text))
+
+
 def points(text: str) -> bool:
     """Whether an order is about what was said before: "create an issue for this"."""
     found = _HEAD.match(text)
     rest = _TAIL.sub("", found["rest"]) if found else ""
     rest = re.sub(rf"^[\s:]*{_ABOUT}\s*", "", rest, count=1, flags=re.IGNORECASE)
-    return found is not None and bool(rest.strip()) and bool(_POINTING.match(rest.strip()))
+    pointed = found is not None and bool(rest.strip()) and bool(_POINTING.match(rest.strip()))
+    return pointed or bool(_MADE_OF.match(_TAIL.sub("", text)))
 
 
 def _capital(words: str) -> str | None:

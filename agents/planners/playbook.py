@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.approval import Source
 from agents.errors import NotUnderstood
 from agents.plan import Plan, Step
 from agents.planners.followup import cut_short, follow_up, selection
 from agents.planners.glossary import gloss
 from agents.planners.intent import Decision, Fit, IntentMatcher, Verdict
+from agents.planners.order_slots import ordered
 from agents.planners.playbook_file import Playbook
 from agents.planners.situation_slots import filled
 from agents.planners.slots import metric as metric_slot
@@ -84,8 +86,12 @@ class PlaybookPlanner:
             unknown = unknown_milestone(situation, said)
             if unknown is not None:
                 raise unknown
+        quoted: Mapping[str, Source] = {}
+        if book.writes:
+            order, quoted = ordered(situation, said)
+            values = {**order, **values}
         self._ask_for_missing(book, values, said, situation)
-        yield PlanHeader(playbook=name, slots=values)
+        yield PlanHeader(playbook=name, slots=values, quoted=quoted)
         for step in book.plan(values):
             yield step
 

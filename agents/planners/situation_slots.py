@@ -8,7 +8,6 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agents.planners.order import points, title
 from agents.planners.slots.fill import Slots
 from agents.ports import Situation
 
@@ -40,7 +39,6 @@ def filled(situation: Situation, slots: Slots) -> dict[str, Any]:
         "direction": slots.change.direction.value if slots.change and slots.change.direction else None,
         "percent": slots.change.percent if slots.change else None,
         "topic": slots.topic or None,
-        "title": None if points(situation.turn.text) else title(situation.turn.text) or _sentence(slots.topic),
         "topic_or_question": slots.topic or situation.turn.text,
         "refs": refs,
         "ref": refs[0] if refs else None,
@@ -66,10 +64,6 @@ def filled(situation: Situation, slots: Slots) -> dict[str, Any]:
             break
     values |= _dates(now, slots)
     return values
-
-
-def _sentence(words: str | None) -> str | None:
-    return words[0].upper() + words[1:] if words else None
 
 
 def dims_of(dims: Mapping[str, Sequence[str]]) -> list[str]:
