@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from agents.approval import Approval, Proposal, permits, proposal_id, settled
+from agents.approval import ANYONE, Approval, Proposal, permits, proposal_id, settled
 from agents.destinations import Destinations
 from agents.effect import Effect, Ledger, effect_key, receipt_of
+from agents.errors import StepFailed
 from agents.evidence import digest
 from agents.policy import Policy, Verdict, ask_of, judge
 from agents.ports import Clock, Queue, RunLog, Turn, Workbench
@@ -79,6 +80,8 @@ class Acting:
 
     async def undo(self, key: str) -> Receipt:
         """Takes one write back for whoever asks here. Raises NotUndone, or what the service says."""
+        if self._turn.dry:
+            raise StepFailed("In a dry run nothing is taken back.", remedy="Say “undo that” without “dry run”.")
         return await self._desk.undoing.undo(key, self._turn.actor, self._turn.channel, self._log.run)
 
     async def _begun(self, wanted: Wanted, effect: Effect, last: Approval | None) -> Acted:
@@ -136,10 +139,12 @@ class Acting:
         args = _dumped(request)
         change = await self._desk.workbench.preview(service, request)
         verdict = self._judged(wanted, service, args, change)
+        if verdict.decision != "deny" and (self._turn.dry or verdict.decision == "shadow"):
+            if wanted.lost:
+                return Acted("declined", service=service, reason=wanted.lost)
+            return Acted("done", self._shadow(wanted, service, change, verdict), service)
         if verdict.decision == "allow":
             return await self._do(wanted, service, args, change, None, effect)
-        if verdict.decision == "shadow":
-            return Acted("done", self._shadow(wanted, service, change), service)
         return self._propose(wanted, service, args, change, last, goes.why, verdict)
 
     async def _do(
@@ -256,8 +261,10 @@ class Acting:
         )
         return Acted("awaiting", service=service)
 
-    def _shadow(self, wanted: Wanted, service: str, change: Change) -> Receipt:
+    def _shadow(self, wanted: Wanted, service: str, change: Change, verdict: Verdict) -> Receipt:
         target = change.target
+        whom = " and ".join(verdict.deciders) if ANYONE not in verdict.deciders else "somebody"
+        then = f" It would have waited for a yes of {whom}." if verdict.decision == "ask" else ""
         return Receipt(
             service=service,
             ref=target.ref or "dry run",
@@ -266,7 +273,7 @@ class Acting:
             title=target.title or _title(wanted),
             effect=effect_key(self._log.run, wanted.step.id),
             verb=wanted.verb.name,
-            said="Dry run: nothing was sent.",
+            said=f"Only shown: nothing was sent.{then}",
             before=change.before,
             after=change.after,
             dry=True,

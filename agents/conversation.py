@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from agents.document import document
+from agents.dry_run import is_asked
 from agents.event import Event
 from agents.ports import Turn
 from agents.record import Evidence, RunDocument, Status
@@ -67,9 +68,9 @@ class Runs(Protocol):
         since: datetime | None = None,
     ) -> Sequence[RunSummary]: ...
 
-    async def resume(self, run: str, by: str) -> bool: ...
+    async def resume(self, run: str, by: str) -> int: ...
 
-    async def retry(self, run: str, by: str, step: str | None) -> bool: ...
+    async def retry(self, run: str, by: str, step: str | None) -> int: ...
 
     async def fork(self, run: str, by: str, step: str | None) -> str | None: ...
 
@@ -88,8 +89,11 @@ class Conversations:
         self._stopping = stopping
 
     async def say(self, turn: Turn) -> str:
-        """Starts a run on the server and returns its id at once. A turn with a known message id gives its old run."""
-        return await self._runs.begin(turn)
+        """Starts a run on the server and returns its id at once. A turn with a known message id gives its old run.
+
+        One that begins with “/dry” or “dry run:” is a dry run: what it would write is shown, and nothing is sent.
+        """
+        return await self._runs.begin(replace(turn, dry=True) if is_asked(turn.text) else turn)
 
     async def follow(self, run: str, after: int = 0) -> AsyncIterator[Event]:
         """The stored events after `after`, then those that happen; ends after run.finished.
@@ -121,18 +125,18 @@ class Conversations:
         summary = await self._known(run)
         return document(summary.run, summary.question, await self._runs.events(run), await self._runs.evidence(run))
 
-    async def resume(self, run: str, by: str) -> bool:
-        """Lets a run that failed or was stopped go on where it stood; False if it did neither.
+    async def resume(self, run: str, by: str) -> int:
+        """Lets a run that failed or was stopped go on where it stood; the number of its run.resumed, 0 if it did neither.
 
         What it has found stays; proposals that were taken back are made anew. Raises LookupError for an unknown run.
         """
         return await self._runs.resume(run, by)
 
-    async def retry(self, run: str, by: str, step: str | None = None) -> bool:
-        """Tries a run again: the step and those that depend on it, or all that found nothing; False before its end.
+    async def retry(self, run: str, by: str, step: str | None = None) -> int:
+        """Tries a run again: the step and those that depend on it, or all that found nothing.
 
-        Writes that were done are not repeated; those that failed or were turned down are asked about anew. Raises
-        LookupError for an unknown run or step.
+        Writes that were done are not repeated; those that failed or were turned down are asked about anew. Returns
+        the number of its run.resumed, 0 before the run's end. Raises LookupError for an unknown run or step.
         """
         return await self._runs.retry(run, by, step)
 

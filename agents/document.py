@@ -20,11 +20,14 @@ def document(run: str, question: str, events: Iterable[Event], evidence: Iterabl
     said: dict[str, Any] = {}
     steps: dict[str, dict[str, Any]] = {}
     usage = Usage()
+    dry = False
     approvals: dict[str, dict[str, Any]] = {}
     receipts: dict[str, dict[str, Any]] = {}
     for event in events:
         data = event.data
-        if event.kind == "plan.updated":
+        if event.kind == "run.started":
+            dry = bool(data.get("dry"))
+        elif event.kind == "plan.updated":
             for step in data["steps"]:
                 shown = {key: step[key] for key in ("id", "verb", "args", "needs", "state")}
                 steps.setdefault(step["id"], {**shown, "ms": None})
@@ -68,6 +71,7 @@ def document(run: str, question: str, events: Iterable[Event], evidence: Iterabl
         suggestions=tuple(said.get("suggestions", ())),
         approvals=tuple(approvals.values()),
         receipts=tuple(receipts.values()),
+        dry=dry,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from agents.acting import Acting, Desk
 from agents.answer import numbered
 from agents.budget import Budget, Limits
+from agents.dry_run import told
 from agents.errors import NotUnderstood
 from agents.evidence import Citations
 from agents.executor import Company, Execution
@@ -146,7 +147,8 @@ class Drive:
         """The answer as claims, not yet proven; the records that they cite are stored."""
         results = await self.execute(plan)
         situation = await self._situate(recalled)
-        answer = await self._means.writer.write(situation, plan, results, self._citations)
+        written = await self._means.writer.write(situation, plan, results, self._citations)
+        answer = told(written, plan, results, dry=self.turn.dry)
         for item in self._citations.new:
             self.log.add_evidence(item)
         self._citations.new.clear()

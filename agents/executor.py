@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from agents.acting import Acting
 from agents.budget import Budget
+from agents.dry_run import rests_on
 from agents.errors import BudgetSpent, DeusError, NothingFound, PlanRefused
 from agents.evidence import Citations, EvidenceSearch, counted, digest, search
 from agents.evidence_title import evidence_title
@@ -215,6 +216,8 @@ class Execution:
         if issubclass(verb, Write):
             self._budget.reserve_tool()
             return await self._writes.perform(step, verb, self._plan_so_far(), self.results, self._known)
+        if shown := rests_on(step, self._plan_so_far(), self.results):
+            raise NothingFound(f"It builds on “{shown}”, which was only shown.")
         values = resolve(step.args, {name: result.nouns for name, result in self.results.items()})
         missing = [n for n, spec in verb.model_fields.items() if spec.is_required() and n not in values]
         if missing:

@@ -148,7 +148,7 @@ class RunLog(Protocol):
 
 @dataclass(frozen=True)
 class Turn:
-    """What somebody said: who, where, in which conversation, when."""
+    """What somebody said: who, where, in which conversation, when. In a `dry` run nothing is written."""
 
     text: str
     actor: str
@@ -156,6 +156,7 @@ class Turn:
     conversation: str
     at: datetime
     message_id: str | None = None
+    dry: bool = False
 
 
 @dataclass(frozen=True)

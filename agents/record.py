@@ -102,7 +102,7 @@ class RunDocument(Frozen):
 
     `evidence` lists what claims cite, `plan` the steps as run, `suggestions` what can be said next or instead.
     `approvals` are those that were asked for, each with its state; `receipts` what was done. While the run waits, the
-    answer is what is known so far.
+    answer is what is known so far. Of a `dry` run nothing was written; the answer says what would have been.
     """
 
     run: str
@@ -118,3 +118,4 @@ class RunDocument(Frozen):
     suggestions: tuple[str, ...] = ()
     approvals: tuple[dict[str, Any], ...] = ()
     receipts: tuple[dict[str, Any], ...] = ()
+    dry: bool = False

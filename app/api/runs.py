@@ -12,7 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from agents.event import EPHEMERAL, Event, pauses
 from agents.ports import Turn
@@ -37,6 +37,7 @@ class Question(BaseModel):
     )
     actor: str | None = Field(default=None, min_length=1, max_length=256, description="on whose behalf a program asks")
     wait: bool = True
+    dry_run: bool = Field(default=False, description="show what would be written, and write nothing")
 
 
 class Listed(BaseModel):
@@ -49,6 +50,13 @@ class Listed(BaseModel):
     at: datetime
     channel: str
     actor: str
+
+
+class From(BaseModel):
+    """Where a run is taken up again; the whole body may be left out."""
+
+    model_config = ConfigDict(extra="forbid")
+    step: str | None = Field(default=None, max_length=64, description="the id of a step in the run's plan")
 
 
 class Accepted(BaseModel):
@@ -66,7 +74,7 @@ async def ask(question: Question, product: Opened, caller: Actor) -> Response:
     conversation = question.conversation or f"api-{secrets.token_hex(8)}"
     # A person who is signed in asks as that person; only the token may speak for others.
     who = (question.actor or caller) if caller == "api" else caller
-    turn = Turn(question.question, who, "api", conversation, product.clock.now())
+    turn = Turn(question.question, who, "api", conversation, product.clock.now(), dry=question.dry_run)
     run = await product.conversations.say(turn)
     place = {"Location": f"/api/runs/{run}"}
     if not question.wait:
@@ -84,10 +92,14 @@ async def list_runs(
     caller: Actor,
     conversation: str | None = None,
     actor: str | None = None,
+    status: Status | None = None,
+    since: Annotated[AwareDatetime | None, Query(description="only those that were asked since then")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> list[Listed]:
     """The last runs, newest first."""
-    found = await product.conversations.runs(conversation=conversation, actor=actor, limit=limit)
+    found = await product.conversations.runs(
+        conversation=conversation, actor=actor, status=status, since=since, limit=limit
+    )
     return [Listed.model_validate(vars(one)) for one in found]
 
 
@@ -137,6 +149,38 @@ async def stop_run(run: str, product: Opened, caller: Actor) -> Listed:
     if not await product.conversations.stop(run, caller):
         raise Problem(409, "This run has ended already.")
     return Listed.model_validate(vars(await product.conversations.summary(run)))
+
+
+@router.post("/{run}/resume", status_code=202)
+async def resume_run(run: str, product: Opened, caller: Actor) -> Listed:
+    """Lets a run go on that failed or was stopped; what it found stays. 409 for another."""
+    if not await product.conversations.resume(run, caller):
+        raise Problem(409, "This run did not fail and was not stopped.", remedy="Retry it, or fork it.")
+    return Listed.model_validate(vars(await product.conversations.summary(run)))
+
+
+@router.post("/{run}/retry", status_code=202)
+async def retry_run(run: str, product: Opened, caller: Actor, begin: From | None = None) -> Listed:
+    """Tries a run again from a step with all that depend on it, or all that found nothing. 409 before its end.
+
+    What was done at a service is not done again; what failed there or was turned down is asked about anew.
+    """
+    if not await product.conversations.retry(run, caller, begin.step if begin else None):
+        raise Problem(409, "This run has not ended yet.", remedy="Stop it first, or wait.")
+    return Listed.model_validate(vars(await product.conversations.summary(run)))
+
+
+@router.post("/{run}/fork", status_code=202)
+async def fork_run(run: str, product: Opened, caller: Actor, response: Response, begin: From | None = None) -> Listed:
+    """Begins another run with what this one found before a step. 409 before its end.
+
+    What this one did at a service counts as done in the new one, too.
+    """
+    new = await product.conversations.fork(run, caller, begin.step if begin else None)
+    if new is None:
+        raise Problem(409, "This run has not ended yet.", remedy="Stop it first, or wait.")
+    response.headers["Location"] = f"/api/runs/{new}"
+    return Listed.model_validate(vars(await product.conversations.summary(new)))
 
 
 async def _lines(events: AsyncIterator[Event]) -> AsyncIterator[str]:

@@ -28,15 +28,16 @@ def ask(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole run as JSON.")] = False,
     conversation: Annotated[str, typer.Option(help="Go on with a conversation of this name.")] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
 ) -> None:
     """Ask one question. With --world FILE it is asked of that demo company, with no server of one's own."""
-    document = asyncio.run(_ask(question, world, conversation, show=not (quiet or as_json)))
+    document = asyncio.run(_ask(question, world, conversation, show=not (quiet or as_json), dry=dry_run))
     print(document.model_dump_json(indent=2) if as_json else _shown(document))
     if document.status == "failed":
         raise typer.Exit(1)
 
 
-async def _ask(question: str, world: Path | None, conversation: str, *, show: bool) -> RunDocument:
+async def _ask(question: str, world: Path | None, conversation: str, *, show: bool, dry: bool) -> RunDocument:
     import uuid
 
     from agents.event import pauses
@@ -49,6 +50,7 @@ async def _ask(question: str, world: Path | None, conversation: str, *, show: bo
             channel="cli",
             conversation=conversation or f"cli-{uuid.uuid4()}",
             at=product.clock.now(),
+            dry=dry,
         )
         run = await product.conversations.say(turn)
         async for event in product.conversations.follow(run):

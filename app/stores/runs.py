@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agents.audit import AuditEntry
 from agents.conversation import ConversationSummary, RunSummary
 from agents.document import past
+from agents.dry_run import without_words
 from agents.event import EPHEMERAL, Event
 from agents.ports import Clock, Past, Turn
 from agents.record import Evidence
@@ -32,7 +33,7 @@ UNDER_WAY = ("running", "awaiting_approval")
 Dispatch = Callable[[sa.Connection, str, int, float], None]
 
 
-Reopen = Callable[[AsyncConnection, reruns.Begun], Awaitable[None]]
+Reopen = Callable[[AsyncConnection, reruns.Begun], Awaitable[int]]
 
 
 class StoredRuns:
@@ -79,12 +80,14 @@ class StoredRuns:
             "status": "running",
             "last_seq": 0,
             "segment": 1,
+            "dry": turn.dry,
         }
         started = {
             "actor": turn.actor,
             "channel": turn.channel,
             "conversation": turn.conversation,
             "text": turn.text,
+            **({"dry": True} if turn.dry else {}),
         }
         async with self._database.write() as connection:
             if await connection.scalar(sa.select(runs.c.run).where(runs.c.run == run)):
@@ -183,7 +186,8 @@ class StoredRuns:
             row = (await connection.execute(sa.select(runs).where(runs.c.run == run))).one_or_none()
         if row is None:
             return None
-        return Turn(row.question, row.actor, row.channel, row.conversation, row.at, row.message_id)
+        text = without_words(row.question) if row.dry else row.question
+        return Turn(text, row.actor, row.channel, row.conversation, row.at, row.message_id, row.dry)
 
     async def open_log(self, run: str, conversation: str, claim: Claim | None = None) -> StoredRunLog:
         """The log of a run; whoever drives it brings the claim."""
@@ -257,25 +261,25 @@ class StoredRuns:
             wanted.append(runs.c.at >= since)
         return await self._summaries(sa.and_(sa.true(), *wanted), limit)
 
-    async def resume(self, run: str, by: str) -> bool:
-        """Lets a run that failed or was stopped go on; False if it did not. Raises LookupError for an unknown one."""
+    async def resume(self, run: str, by: str) -> int:
+        """Lets a run that failed or was stopped go on; the number of its run.resumed, or 0. Raises LookupError."""
         return await self._reopened(
             run, ("failed", "stopped"), lambda c, there: reruns.resume(c, self._clock, there, by)
         )
 
-    async def retry(self, run: str, by: str, step: str | None) -> bool:
-        """Tries a run again from a step, or all that found nothing; False if it has not ended. Raises LookupError."""
+    async def retry(self, run: str, by: str, step: str | None) -> int:
+        """Tries a run again from a step, or all that found nothing; the number of its run.resumed, or 0. Raises LookupError."""
         return await self._reopened(run, reruns.ENDED, lambda c, there: reruns.retry(c, self._clock, there, by, step))
 
-    async def _reopened(self, run: str, states: Sequence[str], how: Reopen) -> bool:
+    async def _reopened(self, run: str, states: Sequence[str], how: Reopen) -> int:
         await self._be_ready()
         async with self._database.write() as connection:
             there = await reruns.begun(connection, run)
             if there.row.status not in states:
-                return False
-            await how(connection, there)
+                return 0
+            number = await how(connection, there)
             await self.continue_run(connection, run)
-        return True
+        return number
 
     async def fork(self, run: str, by: str, step: str | None) -> str | None:
         """Begins another run with what this one found before a step; None if it has not ended. Raises LookupError."""

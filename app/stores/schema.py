@@ -64,6 +64,8 @@ runs = sa.Table(
     # The checkpoints whose plan it begins anew from.
     sa.Column("seed", sa.String(128)),
     sa.Column("forked_from", sa.String(64)),
+    # Whether nothing is written: what would be is shown.
+    sa.Column("dry", sa.Boolean, nullable=False, default=False),
     sa.Index("runs_conversation", "conversation", "at"),
     sa.Index("runs_at", "at"),
 )
@@ -249,4 +251,26 @@ vault_key = sa.Table(
     sa.Column("keeper", sa.String(32), nullable=False),
     sa.Column("sealed", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False),
+)
+
+# What was spent, and what is reserved for calls that are under way: by run, by actor, by workspace, each by month.
+spend = sa.Table(
+    "spend",
+    metadata,
+    sa.Column("scope", sa.String(16), primary_key=True),
+    sa.Column("name", sa.String(256), primary_key=True),
+    sa.Column("month", sa.String(7), primary_key=True),
+    *(sa.Column(name, sa.Float(53), nullable=False) for name in ("usd", "calls", "tokens", "seconds")),
+    *(sa.Column(f"reserved_{name}", sa.Float(53), nullable=False) for name in ("usd", "calls", "tokens", "seconds")),
+)
+
+# One row a reservation, gone when it is settled; what a process that died had reserved counts as spent.
+spend_reserved = sa.Table(
+    "spend_reserved",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("run", sa.String(64), nullable=False),
+    sa.Column("actor", sa.String(256), nullable=False),
+    sa.Column("month", sa.String(7), nullable=False),
+    *(sa.Column(name, sa.Float(53), nullable=False) for name in ("usd", "calls", "tokens", "seconds")),
 )
