@@ -12,6 +12,7 @@ from agents.acting import Acting, Desk
 from agents.answer import numbered
 from agents.budget import Budget, Limits
 from agents.dry_run import told
+from agents.egress import guarded_answer
 from agents.errors import NotUnderstood
 from agents.evidence import Citations
 from agents.executor import Company, Execution
@@ -33,6 +34,7 @@ from agents.ports import (
 from agents.proof import prove
 from agents.record import Answer
 from agents.vocabulary import Vocabulary
+from tools.kit.tool import verbs
 
 MOST_REVISIONS = 3
 DRAFT = ("text", "claims", "citations")
@@ -168,12 +170,14 @@ class Drive:
 
     async def _proven(self, answer: Answer) -> Answer:
         zone = self._means.company.timezone
-        return await asyncio.to_thread(prove, answer, list(self._citations), zone, self.turn.at)
+        proven = await asyncio.to_thread(prove, answer, list(self._citations), zone, self.turn.at)
+        return guarded_answer(proven, self._citations)
 
     async def decline(self, error: NotUnderstood) -> str:
         """Says that the question was not understood, with what can be done instead."""
         suggestions = tuple(str(option) for option in getattr(error, "options", ()))
-        await self._say(Answer(text=str(error), claims=(), suggestions=suggestions, abstained=True))
+        said = Answer(text=str(error), claims=(), suggestions=suggestions, abstained=True)
+        await self._say(guarded_answer(said, self._citations))
         return "abstained"
 
     async def _say(self, answer: Answer) -> None:
@@ -208,6 +212,9 @@ class Drive:
                 plan = plan.model_copy(update={"read": read, "quoted": {**plan.quoted, **item.quoted}})
             else:
                 step = item.model_copy(update={"revision": revision})
+                if revision > 1 and _writes(step):
+                    # What a later revision wants to do was read somewhere; an order comes from the asker alone.
+                    continue
                 if self._execution.add(step):
                     plan = plan.model_copy(update={"steps": (*plan.steps, step), "revision": revision})
             self._execution.describe(plan)
@@ -235,6 +242,11 @@ class Drive:
         if calls != self._calls:
             self._calls = calls
             await self.log.emit("usage.updated", usage=usage.model_dump(mode="json"))
+
+
+def _writes(step: Step) -> bool:
+    verb = verbs().get(step.verb)
+    return verb is not None and verb.mode == "write"
 
 
 def pieces(text: str, most: int = 160) -> list[str]:

@@ -46,7 +46,7 @@ class WriteSteps:
 
     async def undo(self, step: Step, request: UndoWrite, plan: Plan, results: Mapping[str, StepResult]) -> StepResult:
         """Takes back what the conversation's last run did, or one effect. Raises the typed errors."""
-        if trace(step, plan, UndoWrite, results).existence:
+        if trace(step, plan, UndoWrite, results).decisive:
             raise PersonMustDecide("Something is taken back only if you say so yourself.", remedy="Say “undo that”.")
         receipts: list[Receipt] = []
         refused: list[DeusError] = []
