@@ -126,7 +126,7 @@ class Conversations:
         return document(summary.run, summary.question, await self._runs.events(run), await self._runs.evidence(run))
 
     async def resume(self, run: str, by: str) -> int:
-        """Lets a run that failed or was stopped go on where it stood; the number of its run.resumed, 0 if it did neither.
+        """Lets a run that failed or was stopped go on where it stood; its run.resumed's number, 0 if it did neither.
 
         What it has found stays; proposals that were taken back are made anew. Raises LookupError for an unknown run.
         """

@@ -59,21 +59,22 @@ async def begun(connection: AsyncConnection, run: str) -> Begun:
     return Begun(row, steps, {one.step: one.state for one in ledger})
 
 
-async def resume(connection: AsyncConnection, clock: Clock, there: Begun, by: str) -> None:
+async def resume(connection: AsyncConnection, clock: Clock, there: Begun, by: str) -> int:
     """Opens a run that failed or was stopped again where it stands; what it had found stays, what had failed goes.
 
-    Proposals that were taken back when it ended are made anew.
+    Proposals that were taken back when it ended are made anew. Returns the number of its run.resumed.
     """
     run = there.row.run
     await _forget(connection, run, await _unsuccessful(connection, run))
     await _ask_anew(connection, clock, run, there.needs, ("withdrawn",))
-    await _reopen(connection, clock, run, {"reason": f"{by} let it go on", "by": by}, {})
+    return await _reopen(connection, clock, run, {"reason": f"{by} let it go on", "by": by}, {})
 
 
-async def retry(connection: AsyncConnection, clock: Clock, there: Begun, by: str, step: str | None) -> None:
+async def retry(connection: AsyncConnection, clock: Clock, there: Begun, by: str, step: str | None) -> int:
     """Drops what a step and those that depend on it found (or all that found nothing), and begins anew from the plan.
 
-    Writes that happened stand. One that failed or was turned down is judged and asked about anew.
+    Writes that happened stand. One that failed or was turned down is judged and asked about anew. Returns the number of
+    its run.resumed.
     """
     run = there.row.run
     if step is None:
@@ -95,7 +96,7 @@ async def retry(connection: AsyncConnection, clock: Clock, there: Begun, by: str
     generation = there.row.generation
     anew = {"generation": generation + 1, "seed": thread_of(run, generation)}
     told = {"reason": f"{by} tried it again", "by": by, "from": step, "dropped": dropped}
-    await _reopen(connection, clock, run, told, anew)
+    return await _reopen(connection, clock, run, told, anew)
 
 
 async def fork(
@@ -195,7 +196,8 @@ async def _ask_anew(
 
 async def _reopen(
     connection: AsyncConnection, clock: Clock, run: str, told: Mapping[str, Any], more: Mapping[str, Any]
-) -> None:
+) -> int:
     opened = {"status": "running", "stopped_by": None, "stuck": 0, **more}
     await connection.execute(runs.update().where(runs.c.run == run).values(**opened))
-    await event_table.append(connection, run, clock.now(), [("run.resumed", told)])
+    (event,), _ = await event_table.append(connection, run, clock.now(), [("run.resumed", told)])
+    return event.seq

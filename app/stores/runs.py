@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,23 +16,21 @@ from agents.audit import AuditEntry
 from agents.conversation import ConversationSummary, RunSummary
 from agents.document import past
 from agents.dry_run import without_words
-from agents.event import EPHEMERAL, Event
+from agents.event import Event
 from agents.ports import Clock, Past, Turn
 from agents.record import Evidence
 from app.stores import audit, reruns
 from app.stores import events as event_table
 from app.stores.context_text import forget_runs
 from app.stores.database import Database
+from app.stores.following import UNDER_WAY, Following
 from app.stores.live import Live
 from app.stores.run_log import Claim, StoredRunLog
 from app.stores.schema import approvals, conversations, effects, events, evidence, results, runs
 
-# The states of a run that has not ended.
-UNDER_WAY = ("running", "awaiting_approval")
 # Puts the segment `n` of a run into the queue, within the transaction of the connection; it begins after some seconds.
 Dispatch = Callable[[sa.Connection, str, int, float], None]
-
-
+# Opens a run again that has ended, within a transaction; returns the number of its run.resumed.
 Reopen = Callable[[AsyncConnection, reruns.Begun], Awaitable[int]]
 
 
@@ -57,7 +55,7 @@ class StoredRuns:
         self._live = live
         self._clock = clock
         self._dispatch = dispatch
-        self._glance = glance
+        self._following = Following(database, live, clock, glance)
         self._ready = ready
 
     async def begin(self, turn: Turn) -> str:
@@ -126,49 +124,9 @@ class StoredRuns:
 
     async def follow(self, run: str, after: int = 0) -> AsyncGenerator[Event, None]:
         """The stored events after `after`, then those that happen, until run.finished that no run.resumed follows."""
-        cursor = after
-        with self._live.subscribed(run) as queue:
-            streamed = self._live.text(run)
-            while True:
-                over = False
-                for event in await self.events(run, cursor):
-                    cursor = event.seq
-                    over = event.kind == "run.finished" or (over and event.kind != "run.resumed")
-                    yield event
-                if over:
-                    return
-                if streamed and cursor:
-                    yield Event(run=run, seq=cursor, at=self._clock.now(), kind="text.delta", data={"text": streamed})
-                streamed = ""
-                async for event in self._arriving(queue, cursor):
-                    cursor = event.seq if event.kind not in EPHEMERAL else cursor
-                    yield event
-                    if event.kind == "run.finished":
-                        return
-                if await self._has_ended(run, cursor):
-                    return
-
-    async def _arriving(self, queue: asyncio.Queue[Event], cursor: int) -> AsyncGenerator[Event, None]:
-        """Live events in order, until none comes for a while or one was missed that another process wrote."""
-        while True:
-            try:
-                async with asyncio.timeout(self._glance):
-                    event = await queue.get()
-            except TimeoutError:
-                return
-            if event.kind in EPHEMERAL:
+        async with aclosing(self._following.follow(run, after)) as coming:
+            async for event in coming:
                 yield event
-            elif event.seq == cursor + 1:
-                cursor = event.seq
-                yield event
-            elif event.seq > cursor:
-                return
-
-    async def _has_ended(self, run: str, cursor: int) -> bool:
-        """Whether all of a finished run's events lie before the cursor (or the run is gone)."""
-        async with self._database.read() as connection:
-            found = (await connection.execute(sa.select(runs).where(runs.c.run == run))).one_or_none()
-        return found is None or (found.status not in UNDER_WAY and cursor >= found.last_seq)
 
     async def events(self, run: str, after: int = 0) -> Sequence[Event]:
         """The stored events of a run after a number."""
@@ -268,7 +226,7 @@ class StoredRuns:
         )
 
     async def retry(self, run: str, by: str, step: str | None) -> int:
-        """Tries a run again from a step, or all that found nothing; the number of its run.resumed, or 0. Raises LookupError."""
+        """Tries a run again from a step, or what found nothing; its run.resumed's number, or 0. Raises LookupError."""
         return await self._reopened(run, reruns.ENDED, lambda c, there: reruns.retry(c, self._clock, there, by, step))
 
     async def _reopened(self, run: str, states: Sequence[str], how: Reopen) -> int:
