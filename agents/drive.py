@@ -34,7 +34,7 @@ from agents.ports import (
 from agents.proof import prove
 from agents.record import Answer
 from agents.vocabulary import Vocabulary
-from tools.kit.tool import verbs
+from tools.kit.tool import Verb, verbs
 
 MOST_REVISIONS = 3
 DRAFT = ("text", "claims", "citations")
@@ -245,7 +245,7 @@ class Drive:
 
 
 def _writes(step: Step) -> bool:
-    verb = verbs().get(step.verb)
+    verb = verbs(Verb).get(step.verb)
     return verb is not None and verb.mode == "write"
 
 
