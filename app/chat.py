@@ -14,6 +14,7 @@ from chainlit.server import sio
 from chainlit.session import WebsocketSession
 
 from agents.ports import Turn
+from app.channels.web_card import CardActions
 from app.channels.web_evidence import evidence_page
 from app.channels.web_history import HistoryLayer, thread_dict
 from app.channels.web_threads import Beginnings, History, is_thread_id
@@ -30,11 +31,12 @@ def open_chat(desk: Desk) -> None:
     """Registers the chat's callbacks with Chainlit, over one product."""
     history = History(desk.conversations)
     viewers = Viewers(desk.conversations)
+    card = CardActions(desk.approvals)
     beginnings = Beginnings()
 
     @cl.data_layer  # type: ignore[untyped-decorator]
     def layer() -> HistoryLayer:
-        return HistoryLayer(history, desk.conversations, beginnings)
+        return HistoryLayer(history, desk.conversations, desk.approvals, beginnings)
 
     @cl.password_auth_callback  # type: ignore[untyped-decorator]
     async def sign_in(user: str, password: str) -> cl.User | None:
@@ -112,6 +114,21 @@ def open_chat(desk: Desk) -> None:
         offset = asked.get("offset")
         return evidence_page(found, offset if isinstance(offset, int) else 0)
 
+    @cl.action_callback("decide")  # type: ignore[untyped-decorator]
+    async def decided(action: cl.Action) -> dict[str, Any]:
+        return await card.decide(cl.context.session.user.identifier, action.payload)
+
+    @cl.action_callback("edit")  # type: ignore[untyped-decorator]
+    async def edited(action: cl.Action) -> dict[str, Any]:
+        return await card.edit(cl.context.session.user.identifier, action.payload)
+
+    @cl.action_callback("undo")  # type: ignore[untyped-decorator]
+    async def undone(action: cl.Action) -> dict[str, Any]:
+        session, emitter = cl.context.session, cl.context.emitter
+        said = await card.undo(session.user.identifier, action.payload)
+        await viewers.refresh(session.id, emitter, (str(action.payload.get("run")),))
+        return said
+
     async def connected(sid: str) -> None:
         """Chainlit's own greeting; then, what it does not do: a page that returns sees what it missed."""
         await greet(sid)
@@ -131,7 +148,7 @@ def open_chat(desk: Desk) -> None:
         session = WebsocketSession.get(sid)
         if session is None or session.user is None:
             return
-        for run in viewers.watched(session.id):
+        for run in viewers.working(session.id):
             await desk.conversations.stop(run, session.user.identifier)
 
     async def left(sid: str) -> None:

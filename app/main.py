@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None, open_product: Open | None = Non
             server.state.settings = chosen
             desk = Desk(
                 conversations=product.conversations,
+                approvals=product.approvals,
                 clock=product.clock,
                 sign_in=sign_in(Path(chosen.data_dir), chosen.user, chosen.password),
                 starters=getattr(product, "starters", None) or STARTERS,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from agents.event import Event
 from app.channels.web_view import ENDED, RunView, fold
+from app.channels.web_writes import writes_card
 
 NAME = "Deus"
 CITATION = re.compile(r"\[(\d{1,3})\](?!\()")
@@ -55,8 +56,8 @@ def words(view: RunView) -> str:
         return "\n\n".join(filter(None, (text, view.error or "This could not be answered. Please ask again.")))
     if view.status == "stopped":
         return "\n\n".join(filter(None, (text, "*Stopped before the answer was ready. Ask again to start over.*")))
-    if view.status == "awaiting_approval" and not text:
-        return "This waits for an approval before anything is done."
+    if view.standing == "awaiting_approval" and not text:
+        return "This waits for a yes before anything is done."
     return text
 
 
@@ -84,7 +85,7 @@ def page(view: RunView, question_id: str | None = None) -> Page:
         "end": began,
         "streaming": False,
     }
-    over = view.status != "running"
+    over = view.standing != "running"
     said = {
         **base,
         "id": answer,
@@ -93,7 +94,7 @@ def page(view: RunView, question_id: str | None = None) -> Page:
         "input": "",
         "output": words(view),
         "end": ended if over else None,
-        "streaming": not over and not view.complete,
+        "streaming": not over and not view.complete and not view.drafted,
         "isError": False,
     }
     return Page((asked, said), tuple(_elements(view, answer)))
@@ -119,7 +120,12 @@ def _elements(view: RunView, answer: str) -> list[Element]:
             found.append(element("Chart", str(artifact["id"]), {**props, "figure": artifact["figure"]}))
         elif artifact.get("kind") == "table":
             found.append(element("DataTable", str(artifact["id"]), {**props, "data": artifact.get("data")}))
-    if view.complete and view.evidence:
+    if view.writes.asks or view.writes.receipts:
+        titles = {line.id: line.title or line.id for line in view.steps}
+        failed = {line.id: line.summary for line in view.steps if line.state in ("failed", "skipped")}
+        shown = writes_card(view.writes, titles, failed, over=view.status != "running")
+        found.append(element("Approvals", "approvals", {**shown, "status": view.standing}))
+    if (view.complete or view.drafted) and view.evidence:
         found.append(element("Sources", "sources", _sources(view)))
     if view.suggestions:
         found.append(element("FollowUps", "next", {"suggestions": list(view.suggestions)}))
@@ -130,7 +136,7 @@ def _plan(view: RunView) -> dict[str, Any]:
     over = view.status != "running"
     spent = (view.usage.get("ms") or 0) / 1000
     return {
-        "status": view.status,
+        "status": view.standing,
         "phase": _phase(view),
         "seconds": spent if over else None,
         "notices": list(view.notices),
@@ -138,7 +144,7 @@ def _plan(view: RunView) -> dict[str, Any]:
             {
                 "id": line.id,
                 "title": line.title or line.id,
-                "state": line.state,
+                "state": "awaiting" if line.id in view.writes.open else line.state,
                 "services": list(line.services),
                 "ms": line.ms,
                 "summary": line.summary,
@@ -150,11 +156,13 @@ def _plan(view: RunView) -> dict[str, Any]:
 
 
 def _phase(view: RunView) -> str:
-    if view.status != "running":
-        return view.status
+    if view.standing != "running":
+        return view.standing
     if not view.steps:
         return "planning"
-    if view.text or all(line.state in ENDED for line in view.steps):
+    if view.writes.asks and any(line.state == "running" for line in view.steps):
+        return "acting"
+    if (view.text and not view.drafted) or all(line.state in ENDED for line in view.steps):
         return "writing"
     return "looking"
 

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 if TYPE_CHECKING:
+    from agents.approvals import Approvals
     from agents.conversation import Conversations
     from agents.ports import Clock
     from app.channels.sign_in import SignIn
@@ -35,6 +36,7 @@ class Desk:
     """What the chat needs of the product."""
 
     conversations: Conversations
+    approvals: Approvals
     clock: Clock
     sign_in: SignIn
     starters: tuple[str, ...]
@@ -45,7 +47,7 @@ def furnish(root: Path) -> None:
     settings = root / ".chainlit"
     (settings / "translations").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(_PUBLIC / "chainlit.toml", settings / "config.toml")
-    private = shutil.ignore_patterns("chainlit.toml", "words.json", "starting.html")
+    private = shutil.ignore_patterns("chainlit.toml", "words.json", "starting.html", "approvals.css")
     shutil.copytree(_PUBLIC, root / "public", dirs_exist_ok=True, ignore=private)
     theirs = json.loads((_chainlit() / "translations" / "en-US.json").read_text(encoding="utf-8"))
     ours = json.loads((_PUBLIC / "words.json").read_text(encoding="utf-8"))

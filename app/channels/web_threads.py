@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from agents.conversation import Conversations, RunSummary
 
 _MOST_RUNS = 200
+UNDER_WAY = ("running", "awaiting_approval")
 
 
 @dataclass(frozen=True)
 class Thread:
-    """A conversation as the page shows it, with the runs that are still going."""
+    """A conversation as the page shows it, with the runs that are still going or wait for somebody."""
 
     id: str
     owner: str
@@ -78,7 +79,7 @@ class History:
             at=first.at.isoformat(),
             messages=tuple(message for one in pages for message in one.messages),
             elements=tuple(element for one in pages for element in one.elements),
-            running=tuple(run.run for run in runs if run.status == "running"),
+            running=tuple(run.run for run in runs if run.status in UNDER_WAY),
         )
 
     async def owner(self, thread_id: str) -> str:
@@ -93,7 +94,7 @@ class History:
                 run.run, question=run.question, actor=run.actor, conversation=run.conversation, asked_at=run.at
             )
         view = RunView(run.run)
-        async for event in self._conversations.follow(run.run):
+        for event in await self._conversations.events(run.run):
             view = fold(view, event)
         return view
 

@@ -9,16 +9,18 @@ from typing import Any
 
 from agents.event import Event
 from app.channels.chart import figure
+from app.channels.web_writes import Writes, fold_writes
 
 ENDED = ("done", "failed", "skipped")
 
 
 @dataclass(frozen=True)
 class StepLine:
-    """A step as its line in the plan: state is waiting, running, done, failed or skipped."""
+    """A step as its line in the plan: state is waiting, running, awaiting (a decision), done, failed or skipped."""
 
     id: str
     title: str = ""
+    verb: str = ""
     state: str = "waiting"
     services: tuple[str, ...] = ()
     started: datetime | None = None
@@ -28,7 +30,10 @@ class StepLine:
 
 @dataclass(frozen=True)
 class RunView:
-    """All that the page shows of one run, and nothing about how."""
+    """All that the page shows of one run, and nothing about how.
+
+    `drafted` says that the text is what was known when the run began to wait: it stands until something new comes.
+    """
 
     run: str
     seq: int = 0
@@ -42,12 +47,19 @@ class RunView:
     artifacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     text: str = ""
     complete: bool = False
+    drafted: bool = False
     citations: Mapping[str, str] = field(default_factory=dict)
     suggestions: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     status: str = "running"
     error: str | None = None
     usage: Mapping[str, Any] = field(default_factory=dict)
+    writes: Writes = field(default_factory=Writes)
+
+    @property
+    def standing(self) -> str:
+        """How the run stands: its status, or awaiting_approval as long as anything waits for a decision."""
+        return "awaiting_approval" if self.status == "running" and self.writes.open else self.status
 
 
 def fold(view: RunView, event: Event) -> RunView:
@@ -58,13 +70,17 @@ def fold(view: RunView, event: Event) -> RunView:
         return view
     handler = _HANDLERS.get(event.kind)
     after = handler(view, event) if handler else view
+    after = replace(after, writes=fold_writes(after.writes, event))
     return replace(after, seq=event.seq, seen_at=event.at)
 
 
 def _delta(view: RunView, data: Mapping[str, Any]) -> RunView:
     if view.complete:
         return view
-    return replace(view, text=view.text + str(data.get("text", "")))
+    said = str(data.get("text", ""))
+    if view.drafted:
+        return replace(view, text=said, drafted=False, citations={})
+    return replace(view, text=view.text + said)
 
 
 def _started(view: RunView, event: Event) -> RunView:
@@ -89,11 +105,17 @@ def _planned(view: RunView, event: Event) -> RunView:
             replace(
                 line,
                 title=step.get("title") or step.get("verb", "") or line.title,
-                state=step.get("state") or line.state,
+                verb=step.get("verb", "") or line.verb,
+                state=_told(line.state, step.get("state")),
                 services=_merged(line.services, services),
             )
         )
     return replace(view, steps=tuple(lines))
+
+
+def _told(known: str, said: str | None) -> str:
+    """A process that goes on with a run says “waiting” of all its steps, those that have ended long ago included."""
+    return known if not said or said == "waiting" else said
 
 
 def _step(view: RunView, step_id: str, **changes: Any) -> RunView:
@@ -138,7 +160,26 @@ def _artifact(view: RunView, event: Event) -> RunView:
 
 
 def _reset(view: RunView, event: Event) -> RunView:
-    return view if view.complete else replace(view, text="")
+    return view if view.complete or view.drafted else replace(view, text="")
+
+
+def _approval_asked(view: RunView, event: Event) -> RunView:
+    """A write waits for a decision; the draft says what is known so far."""
+    data = event.data
+    view = _step(view, data["step"], state="awaiting")
+    draft = data.get("draft") or {}
+    if view.complete or not draft.get("text"):
+        return view
+    return replace(view, text=draft["text"], drafted=True, citations=_numbered(draft))
+
+
+def _approval_settled(view: RunView, event: Event) -> RunView:
+    data = event.data
+    return view if data.get("decision") == "requested" else _step(view, data["step"], state="waiting")
+
+
+def _numbered(said: Mapping[str, Any]) -> dict[str, str]:
+    return {str(one["number"]): str(one["evidence"]) for one in said.get("citations", ())}
 
 
 def _completed(view: RunView, event: Event) -> RunView:
@@ -147,7 +188,8 @@ def _completed(view: RunView, event: Event) -> RunView:
         view,
         text=data.get("text", ""),
         complete=True,
-        citations={str(one["number"]): str(one["evidence"]) for one in data.get("citations", ())},
+        drafted=False,
+        citations=_numbered(data),
         suggestions=tuple(data.get("suggestions", ())),
     )
 
@@ -181,7 +223,13 @@ def _finished(view: RunView, event: Event) -> RunView:
 
 
 def _resumed(view: RunView, event: Event) -> RunView:
-    return view if view.complete else replace(view, text="", status="running", error=None)
+    """The run goes on. What was said whole stands until something else is said; half a text is written anew."""
+    dropped = event.data.get("dropped") or ()
+    lines = tuple(replace(line, state="waiting", ms=None) if line.id in dropped else line for line in view.steps)
+    view = replace(view, status="running", error=None, steps=lines)
+    if "dropped" in event.data:
+        return replace(view, complete=False, drafted=bool(view.text))
+    return view if view.complete or view.drafted else replace(view, text="")
 
 
 _HANDLERS: Mapping[str, Callable[[RunView, Event], RunView]] = {
@@ -196,6 +244,9 @@ _HANDLERS: Mapping[str, Callable[[RunView, Event], RunView]] = {
     "artifact.created": _artifact,
     "text.reset": _reset,
     "message.completed": _completed,
+    "approval.requested": _approval_asked,
+    "approval.resolved": _approval_settled,
+    "approval.expired": _approval_settled,
     "input.requested": _asked,
     "notice": _noticed,
     "usage.updated": _used,

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.channels.web import NAME, Send, Web
+from app.channels.web_view import RunView
 
 if TYPE_CHECKING:
     from agents.conversation import Conversations
@@ -25,28 +26,69 @@ class Browser(Protocol):
     async def task_end(self) -> None: ...
 
 
-async def watch(conversations: Conversations, browser: Browser, run: str, question_id: str | None = None) -> None:
-    """Shows a run on the page until it ends. The page may already show some of it: everything sent replaces."""
-    channel = Web(question_id)
-    view = shown = channel.begin(run)
-    await browser.task_start()
-    try:
-        async for event in conversations.follow(run):
-            view = channel.fold(view, event)
-            for send in channel.effects(shown, view):
-                await _send(browser, send)
-            shown = view
-    finally:
-        await browser.task_end()
+class Watch:
+    """One page's look at one run. `working` is set while the run works; while it waits for somebody, as when it is
+    over, the page takes another question."""
 
+    def __init__(
+        self, conversations: Conversations, browser: Browser, run: str, question_id: str | None = None
+    ) -> None:
+        self.working = False
+        self.paused = asyncio.Event()
+        self._conversations = conversations
+        self._browser = browser
+        self._run = run
+        self._channel = Web(question_id)
 
-async def _send(browser: Browser, send: Send) -> None:
-    if send.what == "message":
-        await browser.send_step(send.body)
-    elif send.what == "token":
-        await browser.send_token(send.body["id"], send.body["token"])
-    else:
-        await browser.send_element(send.body)
+    async def until_the_end(self) -> RunView:
+        """Shows the run until it ends. The page may already show some of it: everything sent replaces."""
+        view = await self._stored()
+        try:
+            await self._show(self._channel.begin(self._run), view)
+            if view.status == "running":
+                async for event in self._conversations.follow(self._run, view.seq):
+                    after = self._channel.fold(view, event)
+                    await self._show(view, after)
+                    view = after
+            return view
+        finally:
+            await self._work(False)
+
+    async def elements(self) -> None:
+        """Shows what stands beside the run's words as it is now."""
+        begun = self._channel.begin(self._run)
+        for send in self._channel.effects(begun, await self._stored()):
+            if send.what == "element":
+                await self._send(send)
+
+    async def _stored(self) -> RunView:
+        view = self._channel.begin(self._run)
+        for event in await self._conversations.events(self._run):
+            view = self._channel.fold(view, event)
+        return view
+
+    async def _show(self, before: RunView, after: RunView) -> None:
+        await self._work(after.standing == "running")
+        for send in self._channel.effects(before, after):
+            await self._send(send)
+
+    async def _work(self, working: bool) -> None:
+        if working and not self.working:
+            self.working = True
+            await self._browser.task_start()
+        elif self.working and not working:
+            self.working = False
+            await self._browser.task_end()
+        if not working:
+            self.paused.set()
+
+    async def _send(self, send: Send) -> None:
+        if send.what == "message":
+            await self._browser.send_step(send.body)
+        elif send.what == "token":
+            await self._browser.send_token(send.body["id"], send.body["token"])
+        else:
+            await self._browser.send_element(send.body)
 
 
 class Viewers:
@@ -54,35 +96,62 @@ class Viewers:
 
     def __init__(self, conversations: Conversations) -> None:
         self._conversations = conversations
-        self._tasks: dict[str, dict[str, asyncio.Task[None]]] = {}
+        self._watches: dict[str, dict[str, tuple[Watch, asyncio.Task[None]]]] = {}
 
     async def show(self, session: str, browser: Browser, run: str, question_id: str | None = None) -> None:
-        """Watches a run that was just begun, until it ends or the page leaves."""
-        await asyncio.wait({self._start(session, browser, run, question_id)})
+        """Watches a run that was just begun, and returns when it ends, when it waits or when the page leaves."""
+        watch, task = self._start(session, browser, run, question_id)
+        paused = asyncio.create_task(watch.paused.wait())
+        await asyncio.wait({task, paused}, return_when=asyncio.FIRST_COMPLETED)
+        paused.cancel()
 
     def resume(self, session: str, browser: Browser, runs: tuple[str, ...]) -> None:
         """Watches runs that were going before the page came."""
         for run in runs:
             self._start(session, browser, run)
 
+    async def refresh(self, session: str, browser: Browser, runs: tuple[str, ...]) -> None:
+        """Shows the elements of runs that were over, and of which something has come since."""
+        for run in runs:
+            if run not in self.watched(session):
+                await Watch(self._conversations, browser, run).elements()
+
     def watched(self, session: str) -> tuple[str, ...]:
         """The runs that a page is watching now."""
-        return tuple(self._tasks.get(session, ()))
+        return tuple(self._watches.get(session, ()))
+
+    def working(self, session: str) -> tuple[str, ...]:
+        """Those that are at work, rather than waiting for somebody."""
+        return tuple(run for run, (watch, _) in self._watches.get(session, {}).items() if watch.working)
 
     def leave(self, session: str) -> None:
         """The page is gone."""
-        for task in self._tasks.pop(session, {}).values():
+        for _, task in self._watches.pop(session, {}).values():
             task.cancel()
 
-    def _start(self, session: str, browser: Browser, run: str, question_id: str | None = None) -> asyncio.Task[None]:
-        watching = self._tasks.setdefault(session, {})
+    def _start(
+        self, session: str, browser: Browser, run: str, question_id: str | None = None
+    ) -> tuple[Watch, asyncio.Task[None]]:
+        watching = self._watches.setdefault(session, {})
         if run in watching:
             return watching[run]
-        work = watch(self._conversations, browser, run, question_id)
+        watch = Watch(self._conversations, browser, run, question_id)
+        work = self._watched_through(watch, session, browser)
         task = asyncio.create_task(_told(work, browser.send_step, run), name=f"viewer {run}")
-        watching[run] = task
+        watching[run] = watch, task
         task.add_done_callback(lambda _: watching.pop(run, None))
-        return task
+        return watch, task
+
+    async def _watched_through(self, watch: Watch, session: str, browser: Browser) -> None:
+        view = await watch.until_the_end()
+        if any(line.verb == TAKES_BACK for line in view.steps):
+            # It told what it took back in the logs of the runs that had done it.
+            talk = await self._conversations.runs(conversation=view.conversation, limit=MOST_RUNS)
+            await self.refresh(session, browser, tuple(one.run for one in talk if one.run != view.run))
+
+
+TAKES_BACK = "writes.undo"
+MOST_RUNS = 20
 
 
 async def _told(work: Any, send: Callable[[Any], Awaitable[None]], run: str) -> None:

@@ -162,7 +162,7 @@ def test_a_reset_takes_back_what_was_streamed() -> None:
         ("failed", "Sentry refuses the token. Renew it with `deus connect sentry`.", "Renew it"),
         ("failed", None, "Please ask again"),
         ("stopped", None, "Stopped"),
-        ("awaiting_approval", None, "waits for an approval"),
+        ("awaiting_approval", None, "waits for a yes"),
     ],
 )
 def test_a_run_without_an_answer_says_why_and_what_helps(status: str, error: str | None, said: str) -> None:

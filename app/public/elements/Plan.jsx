@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState } from 'react';
 import { useSetRecoilState } from 'recoil';
 import { sideViewState } from '@chainlit/react-client';
-import { Check, ChevronDown, ChevronRight, CircleDashed, CircleHelp, LoaderCircle, Minus, TriangleAlert, X } from 'lucide-react';
+import { Check, ChevronDown, ChevronRight, CircleDashed, CircleHelp, Hand, LoaderCircle, Minus, TriangleAlert, X } from 'lucide-react';
 
 const WORDS = {
   planning: 'Making a plan',
   looking: 'Looking',
   writing: 'Writing the answer',
+  acting: 'Doing what was approved',
   answered: 'Answered',
   abstained: 'Cannot tell yet',
   failed: 'Did not get through',
@@ -15,12 +16,13 @@ const WORDS = {
   awaiting_input: 'Waiting for your word'
 };
 
-const ENDS = { failed: 'failed', stopped: 'skipped', abstained: 'abstained' };
+const ENDS = { failed: 'failed', stopped: 'skipped', abstained: 'abstained', awaiting_approval: 'awaiting' };
 
 function Mark({ state }) {
   if (state === 'done') return <Check className="deus-mark done" aria-label="done" />;
   if (state === 'failed') return <X className="deus-mark failed" aria-label="failed" />;
   if (state === 'running') return <LoaderCircle className="deus-mark running" aria-label="running" />;
+  if (state === 'awaiting') return <Hand className="deus-mark deus-asking" aria-label="waits for a yes" />;
   if (state === 'abstained') return <CircleHelp className="deus-mark" aria-label="cannot tell" />;
   if (state === 'skipped') return <Minus className="deus-mark" aria-label="skipped" />;
   return <CircleDashed className="deus-mark" aria-label="waiting" />;
@@ -96,6 +98,7 @@ export default function Plan() {
               <Mark state={step.state} />
               <span className="deus-step-title">
                 {step.title}
+                {step.state === 'awaiting' ? <span className="deus-soft"> waits for a yes</span> : null}
                 {step.summary ? <span className="deus-soft"> {step.summary}</span> : null}
               </span>
               <span className="deus-step-services">
