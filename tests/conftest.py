@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from app.demo.server import demo_settings
 from app.demo.vendors.vendor import Demo
 from tests.companies import BASE, at_once, connector_over, demo_of, vendor_app
+from tests.planted import MARK, leaky_files
 from tools.kit.connector import Connector
 from tools.kit.wire import open_client
 
@@ -26,6 +27,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         found = sorted((SHARED / "worlds").glob("*.yaml"))
         absent = pytest.param(None, marks=pytest.mark.skip(reason=f"no worlds below {SHARED}"), id="no-worlds")
         metafunc.parametrize("each_world", [pytest.param(p, id=p.stem) for p in found] or [absent])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_secret_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever the session's tests wrote below their folders holds none of the secrets that they planted."""
+    yield
+    assert leaky_files(tmp_path_factory.getbasetemp(), [MARK]) == {}, "a planted secret was written"
 
 
 @pytest.fixture(scope="session")

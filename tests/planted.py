@@ -32,6 +32,14 @@ def leaks(written: bytes, secrets: Iterable[str]) -> list[str]:
 def leaky_files(folder: Path, secrets: Iterable[str]) -> dict[str, list[str]]:
     """The files below a folder that hold a secret: path → which."""
     wanted = list(secrets)
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
-    found = {str(path.relative_to(folder)): leaks(path.read_bytes(), wanted) for path in files}
+    files = (path for path in sorted(folder.rglob("*")) if not path.is_symlink() and path.is_file())
+    found = {str(path.relative_to(folder)): leaks(_read(path), wanted) for path in files}
     return {path: secrets for path, secrets in found.items() if secrets}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        # Another process of the session is still at work, and its files come and go.
+        return b""

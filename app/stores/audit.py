@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from agents.audit import FORMAT, Anchor, AuditEntry, AuditRow, Fault, Verificati
 from app.stores.database import Database
 from app.stores.schema import audit, audit_head
 
-GATHERED = "audit entries"
+GATHERED, REMEMBERED = "audit entries", "audit head"
 PAGE = 500
 HEAD = sa.select(audit_head.c.n, audit_head.c.hash).with_for_update()
 
@@ -37,8 +38,22 @@ async def settle(connection: AsyncConnection) -> None:
     entries: list[AuditEntry] = connection.info.pop(GATHERED, [])
     if not entries:
         return
+    remembered: tuple[int, str] | None = connection.info.get(REMEMBERED)
+    if remembered is not None:
+        # Where nobody else has written meanwhile this spares a look at the head.
+        with contextlib.suppress(sa.exc.IntegrityError):
+            await _insert(connection, entries, *remembered)
+            return
     head = (await connection.execute(HEAD)).one()
-    await connection.execute(audit.insert(), [vars(row) for row in chained(entries, head.n, head.hash)])
+    await _insert(connection, entries, head.n, head.hash)
+
+
+async def _insert(connection: AsyncConnection, entries: Sequence[AuditEntry], n: int, hash: str) -> None:
+    rows = chained(entries, n, hash)
+    await connection.execute(audit.insert(), [vars(row) for row in rows])
+    if connection.dialect.name == "sqlite":
+        # A refusal ends no transaction here; on Postgres it would, and the head must be locked besides.
+        connection.info[REMEMBERED] = (rows[-1].n, rows[-1].hash)
 
 
 class AuditLog:

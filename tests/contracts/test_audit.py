@@ -109,6 +109,15 @@ async def test_many_writers_leave_no_gap(database: Database) -> None:
     assert await AuditLog(database).verify() == (60, None)
 
 
+async def test_a_head_that_another_process_moved_is_looked_up_again(database: Database) -> None:
+    elsewhere = SQLite(database.path) if isinstance(database, SQLite) else Postgres(database.url)
+    for n in range(3):
+        await write(database, f"here {n}")
+        await write(elsewhere, f"there {n}", "and more")
+    await elsewhere.close()
+    assert await AuditLog(database).verify() == (9, None)
+
+
 async def test_several_appends_of_one_transaction_are_settled_together(database: Database) -> None:
     async with database.write() as connection:
         await audit_table.append(connection, [AuditEntry("one", NOW, "ann")])
@@ -122,11 +131,27 @@ async def test_a_transaction_that_fails_leaves_no_row(database: Database) -> Non
             await audit_table.append(connection, [AuditEntry("lost", NOW, "ann")])
             raise RuntimeError("no")
 
+    await write(database, "before")
     with pytest.raises(RuntimeError):
         await fail()
     await write(database, "kept")
-    assert [row.data for row in await rows(database)] == ['{"name":"kept"}']
-    assert await AuditLog(database).verify() == (1, None)
+    assert [row.data for row in await rows(database)] == ['{"name":"before"}', '{"name":"kept"}']
+    assert await AuditLog(database).verify() == (2, None)
+
+
+async def test_a_commit_that_fails_after_the_rows_were_chained_leaves_no_gap(database: Database) -> None:
+    await write(database, "before")
+
+    async def fail() -> None:
+        async with database.write() as connection:
+            await audit_table.append(connection, [AuditEntry("lost", NOW, "ann")])
+            await audit_table.settle(connection)
+            raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError):
+        await fail()
+    await write(database, "kept")
+    assert await AuditLog(database).verify() == (2, None)
 
 
 FORGED = "INSERT INTO audit VALUES (3, 'now', 'noted', 'eve', NULL, '{}', 'x', 'y')"
