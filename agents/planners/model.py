@@ -115,6 +115,7 @@ class ModelPlanner:
         return self._render(
             "plan",
             verbs=verbs_text(self._verbs()),
+            writes=verbs_text(self._verbs(), "write") if first else "",
             company=company_text(situation, unread=unread),
             today=situation.now.astimezone(ZoneInfo(situation.timezone)).isoformat(timespec="minutes"),
             timezone=situation.timezone,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from agents.approval import Source
 from agents.plan import Plan
@@ -21,13 +21,13 @@ MOST_RECORDS = 12
 MOST_TEXT = 300
 
 
-def verbs_text(verbs: Mapping[str, type[Verb]]) -> str:
-    """Each verb with its arguments and what it is for, a line each."""
+def verbs_text(verbs: Mapping[str, type[Verb]], mode: Literal["read", "write"] = "read") -> str:
+    """Each verb of a mode with its arguments and what it is for, a line each."""
     return "\n".join(
         f"{name}({', '.join(_argument(field, spec) for field, spec in verb.model_fields.items())}): "
         f"{' '.join((verb.__doc__ or '').split())}"
         for name, verb in sorted(verbs.items())
-        if verb.mode == "read"
+        if verb.mode == mode
     )
 
 

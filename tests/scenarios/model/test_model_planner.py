@@ -17,7 +17,7 @@ from app.models import Gateway, ModelOptions
 from prompts.library import prompt
 from tests.scenarios.model.scripted import Say, ScriptedModel, serving
 from tools import verbs as _defined  # noqa: F401
-from tools.kit.tool import verbs
+from tools.kit.tool import Verb, verbs
 
 # LiteLLM warns of its own use of pydantic; whatever we cause stays an error.
 pytestmark = [
@@ -58,7 +58,7 @@ class OneStep:
 
 def planner(model: ScriptedModel, patience: float = 30.0) -> ModelPlanner:
     options = ModelOptions("scripted", base_url=model.url, first=patience, between=patience)
-    return ModelPlanner(Gateway(options), verbs, prompt)
+    return ModelPlanner(Gateway(options), lambda: verbs(Verb), prompt)
 
 
 async def planned(items: AsyncIterator[PlanHeader | Step]) -> list[Step]:
