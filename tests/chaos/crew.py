@@ -24,7 +24,7 @@ from agents.undoing import Undoing
 from agents.vocabulary import Vocabulary
 from app.engine import Engine
 from app.stores.approvals import StoredApprovals
-from app.stores.database import Database
+from app.stores.database import Database, is_outage
 from app.stores.effects import StoredLedger
 from app.stores.live import Live
 from app.stores.migrations import migrate
@@ -70,7 +70,12 @@ def opened(url: str) -> Database:
 def work(url: str, world: str, takeover: float) -> None:
     """Works until it is killed, or told to end."""
     logging.disable(logging.CRITICAL)
-    asyncio.run(_work(url, world, takeover))
+    try:
+        asyncio.run(_work(url, world, takeover))
+    except Exception as error:
+        # Whoever starts while the database does not run ends, and is started again.
+        if not is_outage(error):
+            raise
 
 
 async def _work(url: str, world: str, takeover: float) -> None:

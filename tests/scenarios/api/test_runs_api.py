@@ -40,10 +40,11 @@ async def served(folder: Path, planner: ScriptedPlanner) -> AsyncIterator[tuple[
         server.include_router(health.router)
         server.include_router(run_link.router)
         problem.install(server)
-        workshop = Workshop()
+        # No path here leads to the approvals.
+        approvals: Any = None
         unused = AuditLog(SQLite(folder / "deus.db"))
         server.state.product = Product(
-            settings, StillClock(), deus.conversations, ConnectedToolbox({}), workshop, unused
+            settings, StillClock(), deus.conversations, approvals, ConnectedToolbox({}), Workshop(), unused
         )
         headers = {"Authorization": f"Bearer {api_token(settings)}"}
         transport = httpx.ASGITransport(server, raise_app_exceptions=False)
@@ -71,7 +72,8 @@ async def test_the_answer_to_a_question_is_the_runs_document(tmp_path: Path) -> 
     assert answered.status_code == 200
     assert (document["status"], document["answer"]) == ("answered", again.json()["answer"])
     assert set(document) == {
-        "run", "status", "question", "answer", "claims", "evidence", "finding", "plan", "usage", "error", "suggestions"
+        "run", "status", "question", "answer", "claims", "evidence", "finding", "plan", "usage", "error", "suggestions",
+        "approvals", "receipts", "dry",
     }  # fmt: skip
     assert set(document["evidence"][0]) == {"id", "service", "verb", "ref", "url", "at", "sha256"}
     assert set(document["plan"][0]) == {"id", "verb", "args", "needs", "state", "ms"}
@@ -169,6 +171,28 @@ async def test_the_link_of_a_run_leads_to_its_conversation_in_the_chat(tmp_path:
     assert places == [f"/thread/{thread}", f"/api/runs/{of_api}"]
     assert absent.status_code == 404
     assert (stranger.status_code, stranger.headers["location"]) == (303, "/login")
+
+
+async def test_a_run_is_tried_again_and_forked_from_a_step(tmp_path: Path) -> None:
+    async with served(tmp_path, releases()) as (client, deus):
+        run = (await client.post("/api/runs", json={"question": "What was released?"})).json()["run"]
+        resumed = await client.post(f"/api/runs/{run}/resume")
+        retried = await client.post(f"/api/runs/{run}/retry", json={"step": "d"})
+        seen = await deus.watched(run)
+        forked = await client.post(f"/api/runs/{run}/fork")
+        await deus.watched(forked.json()["run"])
+        document = (await client.get(forked.headers["location"])).json()
+        nowhere = await client.post(f"/api/runs/{run}/retry", json={"step": "x"})
+        failed = await client.get("/api/runs", params={"status": "failed"})
+        later = await client.get("/api/runs", params={"since": "2030-01-01T00:00:00Z"})
+    assert resumed.status_code == 409
+    assert resumed.json()["remedy"] == "Retry it, or fork it."
+    assert (retried.status_code, retried.json()["run"]) == (202, run)
+    assert [event.kind for event in seen].count("message.completed") == 2
+    assert (forked.status_code, document["status"]) == (202, "answered")
+    assert len(deus.toolbox.asked) == 2
+    assert nowhere.status_code == 404
+    assert failed.json() == later.json() == []
 
 
 async def test_nothing_is_open_without_a_token_or_a_session(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,7 +74,9 @@ def memory_health(folder: Path, context: Context | None) -> str:
     runs = StoredRuns(database, Live(), StillClock(), workshop.dispatch)
     settings = Settings(data_dir=folder, memory=context is not None)
     conversations = Conversations(runs, workshop.stop)
-    product = Product(settings, StillClock(), conversations, ConnectedToolbox({}), workshop, AuditLog(database))
+    approvals: Any = None  # nothing is written here
+    audit = AuditLog(database)
+    product = Product(settings, StillClock(), conversations, approvals, ConnectedToolbox({}), workshop, audit)
     return str(product.health()["memory"])
 
 
