@@ -12,7 +12,7 @@ from jinja2.environment import TemplateExpression
 from jinja2.sandbox import SandboxedEnvironment
 
 from agents.answer_format import environment, listed, names_of, titled
-from agents.answer_writes import done, receipts, standing
+from agents.answer_writes import reads, standing, told
 from agents.plan import Plan
 from agents.planners.playbook_file import ArtifactTemplate, ClaimTemplate, Playbook
 from agents.ports import Situation, StepResult
@@ -41,9 +41,10 @@ class PlaybookWriter:
         playbook = self._playbooks[plan.playbook or ""]
         page = _Page(playbook, situation, plan, results, citations)
         claims = (*page.receipts(), *page.claims())
-        unchecked = gather_unchecked(results)
+        unchecked = gather_unchecked(reads(plan, results))
         say = page.words(playbook.say or ("" if claims else playbook.nothing))
-        preface = "\n\n".join(part for part in (say, standing(plan, results)) if part)
+        stands = standing(plan, results)
+        preface = "\n\n".join(part for part in (say, stands) if part)
         return Answer(
             text="",
             claims=claims,
@@ -52,7 +53,7 @@ class PlaybookWriter:
             finding=page.finding(tuple(unchecked)),
             artifacts=tuple(page.artifacts()),
             suggestions=tuple(page.suggestions()),
-            abstained=page.abstained() or not (claims or playbook.say),
+            abstained=page.abstained() or not (claims or playbook.say or stands),
         )
 
 
@@ -66,6 +67,7 @@ class _Page:
         citations: Cites,
     ) -> None:
         self.playbook = playbook
+        self.plan = plan
         self.results = results
         self.citations = citations
         people = names_of(noun for result in results.values() for noun in result.nouns)
@@ -115,8 +117,8 @@ class _Page:
 
     def receipts(self) -> Iterable[Claim]:
         """What was done, in the services' own words."""
-        for receipt in receipts(self.results):
-            yield Claim(text=done(receipt), kind="fact", section="Done", evidence=self.cited(receipt))
+        for receipt, line in told(self.plan, self.results):
+            yield Claim(text=line, kind="fact", section="Done", evidence=self.cited(receipt))
 
     def claim(self, template: ClaimTemplate, extra: Mapping[str, Any]) -> Claim:
         return Claim(

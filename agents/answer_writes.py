@@ -13,18 +13,34 @@ from tools.nouns import Receipt
 UNDO = "writes.undo"
 
 
-def receipts(results: Mapping[str, StepResult]) -> list[Receipt]:
-    """What was done, or taken back, in the order of the steps."""
-    return [noun for result in results.values() for noun in result.nouns if isinstance(noun, Receipt)]
+def told(plan: Plan, results: Mapping[str, StepResult]) -> Iterable[tuple[Receipt, str]]:
+    """What was done or taken back, each with its line, in the order of the steps."""
+    for step in plan.steps:
+        for noun in results[step.id].nouns if step.id in results else ():
+            if isinstance(noun, Receipt):
+                yield noun, undone(noun) if step.verb == UNDO else done(noun)
 
 
 def done(receipt: Receipt) -> str:
     """A receipt as a line: the service's own word with the record's link."""
-    place = (
-        f"[{plain(receipt.title or receipt.ref)}]({link(receipt.url)})" if link(receipt.url) else plain(receipt.title)
-    )
-    ref = f" ({plain(receipt.ref)})" if receipt.title and receipt.ref else ""
-    return f"- {plain(receipt.said)} {place}{ref}".rstrip()
+    return f"- {plain(receipt.said)} {_record(receipt)}".rstrip()
+
+
+def undone(receipt: Receipt) -> str:
+    """The receipt of an undo as a line."""
+    return f"- Taken back: {_record(receipt)}. {plain(receipt.said[:1].upper() + receipt.said[1:])}".rstrip()
+
+
+def reads(plan: Plan, results: Mapping[str, StepResult]) -> dict[str, StepResult]:
+    """The results of the steps that change nothing."""
+    writes = {step.id for step in plan.steps if is_write(step.verb) or step.verb == UNDO}
+    return {name: result for name, result in results.items() if name not in writes}
+
+
+def _record(receipt: Receipt) -> str:
+    title, target = plain(receipt.title or receipt.ref), link(receipt.url)
+    named = f"[{title}]({target})" if target else title
+    return f"{named} ({plain(receipt.ref)})" if receipt.title and receipt.ref else named
 
 
 def standing(plan: Plan, results: Mapping[str, StepResult]) -> str:
@@ -49,12 +65,6 @@ def standing(plan: Plan, results: Mapping[str, StepResult]) -> str:
 def is_write(verb: str) -> bool:
     """Whether a verb changes something."""
     return verb in verbs(Write)
-
-
-def nothing_done(plan: Plan, results: Mapping[str, StepResult]) -> bool:
-    """Whether the plan was to change something and nothing has been changed, nor waits."""
-    states = [results[step.id].state for step in plan.steps if step.id in results and is_write(step.verb)]
-    return bool(states) and not any(state in ("done", "awaiting", "later") for state in states)
 
 
 def _idle(result: StepResult) -> bool:

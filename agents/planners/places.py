@@ -42,3 +42,8 @@ def named_country(text: str, values: Iterable[str]) -> str | None:
     known = set(values)
     found = {_CODES[word] for word in re.findall(r"[\w-]+", text.lower()) if word in _CODES} & known
     return found.pop() if len(found) == 1 else None
+
+
+def country(text: str) -> str | None:
+    """The code of the one country that a text names in words."""
+    return named_country(text, _NAMES)

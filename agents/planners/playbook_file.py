@@ -66,7 +66,8 @@ class Playbook(Frozen):
     """One file of prompts/playbooks. `finding` maps fields of agents.record.Finding to expressions.
 
     `say` is a template of what the product says of itself, which is no claim about the company; `nothing` is what it
-    says where the tools returned nothing to claim.
+    says where the tools returned nothing to claim. `first` names a playbook whose steps come before its own, where the
+    slot of its `first_if` is filled.
     """
 
     id: str
@@ -74,6 +75,8 @@ class Playbook(Frozen):
     examples: tuple[str, ...]
     slots: tuple[Slot, ...] = ()
     writes: bool = False
+    first: str = ""
+    first_if: str = ""
     say: str = ""
     nothing: str = ""
     steps: tuple[StepTemplate, ...] = ()
@@ -163,5 +166,13 @@ def fill(value: Any, slots: Mapping[str, Any]) -> Any:
 
 
 def read(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Playbook]:
-    """The playbooks of parsed files; raises pydantic's ValidationError for a file in the wrong form."""
-    return {name: Playbook.model_validate(data) for name, data in files.items()}
+    """The playbooks of parsed files; raises pydantic's ValidationError for a file in the wrong form, KeyError where one
+    is to come first that is not there."""
+    books = {name: Playbook.model_validate(data) for name, data in files.items()}
+    return {name: _with_first(book, books[book.first]) if book.first else book for name, book in books.items()}
+
+
+def _with_first(book: Playbook, first: Playbook) -> Playbook:
+    """A playbook with another's steps before its own."""
+    before = [step.model_copy(update={"condition": step.condition or book.first_if}) for step in first.steps]
+    return book.model_copy(update={"steps": (*before, *book.steps)})

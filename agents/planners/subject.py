@@ -48,14 +48,15 @@ def subject(situation: Situation) -> tuple[dict[str, Any], dict[str, Source]]:
     return {}, {}
 
 
-def cause(situation: Situation) -> Mapping[str, Any] | None:
-    """The deployment that the last answer named as a cause, or showed."""
+def cited(situation: Situation, kind: str) -> Mapping[str, Any] | None:
+    """The record of a kind that the last answer which cites one was about: what it names as a cause first, then one
+    that is still open."""
     for past in reversed(situation.past):
-        records = _records(past)
-        named = [c.ref for c in past.answer.finding.causes] if past.answer and past.answer.finding else []
-        for record in sorted(records, key=lambda r: named.index(r["ref"]) if r["ref"] in named else len(named)):
-            if record.get("kind") == "deployment":
-                return record
+        found = [record for record in _records(past) if record.get("kind") == kind]
+        named = [one.ref for one in past.answer.finding.causes] if past.answer and past.answer.finding else []
+        found.sort(key=lambda record: (record["ref"] not in named, record.get("state") in ("merged", "closed")))
+        if found:
+            return found[0]
     return None
 
 

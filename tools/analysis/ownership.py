@@ -53,9 +53,10 @@ def by_code(
     paths: Sequence[str], pulls: Sequence[PullRequest], commits: Sequence[Commit]
 ) -> tuple[PullRequest | Commit, str] | None:
     """The last merged change of one of the files, and the file."""
+    every: list[PullRequest | Commit] = [*(pull for pull in pulls if pull.state == "merged"), *commits]
     changes = [
         (record.merged_at if isinstance(record, PullRequest) and record.merged_at else record.at, record, file.path)
-        for record in (*(p for p in pulls if p.state == "merged"), *commits)
+        for record in every
         if record.author
         for file in record.files
         if file.path in paths
