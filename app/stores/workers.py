@@ -62,7 +62,7 @@ class Workers:
             values = sa.select(sa.literal(name), sa.literal(self.me.id), Seconds() + self.patience)
             first = values.where(~sa.exists().where(leases.c.name == name))
             try:
-                made = await connection.execute(leases.insert().from_select(["name", "holder", "until"], first))
+                made = leases.insert().from_select(["name", "holder", "until"], first).returning(leases.c.name)
+                return await connection.scalar(made) is not None
             except sa.exc.IntegrityError:
                 return False
-            return bool(made.rowcount)
