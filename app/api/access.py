@@ -8,10 +8,12 @@ import secrets
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, cast
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
+from starlette.datastructures import Headers
 
 from app.api.problem import Problem
 from app.bootstrap import Product
@@ -19,6 +21,7 @@ from app.channels.sign_in import sign_in
 from app.settings import Settings
 
 COOKIE = "access_token"
+SAFE = ("GET", "HEAD", "OPTIONS")
 bearer = HTTPBearer(auto_error=False, description="DEUS_API_TOKEN, or what the first start left in the data folder.")
 
 
@@ -47,7 +50,17 @@ def actor(
     user = _session(request.cookies, opened.settings)
     if user is None:
         raise Problem(401, "This needs a token, or that you are signed in.", remedy=REMEDY)
+    if request.method not in SAFE and not _from_our_page(request.headers):
+        raise Problem(403, "This did not come from a page of this server.", remedy="Open Deus and do it there.")
     return user
+
+
+def _from_our_page(headers: Headers) -> bool:
+    """Whether the browser says that a page of ours sent this: cookies come along whoever has it send something."""
+    origin = headers.get("origin")
+    if origin is None:
+        return headers.get("sec-fetch-site") == "same-origin"
+    return urlsplit(origin).netloc.casefold() == headers.get("host", "").casefold()
 
 
 REMEDY = "Send `Authorization: Bearer …` with DEUS_API_TOKEN, or with the content of api-token in the data folder."

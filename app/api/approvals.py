@@ -13,6 +13,7 @@ from agents.effect import Effect
 from app.api.access import Actor, Opened
 from app.api.problem import RESPONSES
 from app.channels.approval_view import ApprovalView, view
+from app.channels.web_threads import waiting_conversations
 from tools.nouns import dump
 
 router = APIRouter(prefix="/api", tags=["approvals"], responses=RESPONSES)
@@ -45,6 +46,13 @@ class By(BaseModel):
     actor: str | None = Field(default=None, min_length=1, max_length=256)
 
 
+class Open(BaseModel):
+    """What waits: how many writes, and how many of each conversation."""
+
+    open: int
+    conversations: dict[str, int]
+
+
 @router.get("/approvals")
 async def list_approvals(
     product: Opened,
@@ -55,6 +63,14 @@ async def list_approvals(
     """The last approvals, newest first."""
     now = product.clock.now()
     return [view(one, now) for one in await product.approvals.listed(state, limit)]
+
+
+@router.get("/approvals/open")
+async def count_open(product: Opened, caller: Actor) -> Open:
+    """How many decisions are waited for, and by which conversations."""
+    waiting = await waiting_conversations(product.approvals, product.conversations)
+    counted = {conversation: len(titles) for conversation, titles in waiting.items()}
+    return Open(open=sum(counted.values()), conversations=counted)
 
 
 @router.get("/approvals/{approval}")

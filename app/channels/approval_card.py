@@ -51,7 +51,7 @@ def card(asked: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
         "undo": change.get("undo") or "",
         "risk": asked["risk"],
         "why": list(asked.get("why") or ()),
-        "sources": [{**one, "url": safe(one.get("url"))} for one in asked.get("sources") or ()],
+        "sources": sources(asked.get("sources") or ()),
         "who": who(asked.get("deciders") or (), asked.get("barred") or ()),
         "at": asked["at"],
         "expires_at": asked["expires_at"],
@@ -74,6 +74,23 @@ def rows(before: Mapping[str, Any], after: Mapping[str, Any], titles: Mapping[st
         block = any(one is not None and ("\n" in one or len(one) > LONG) for one in (was, will))
         found.append({"label": label(name), "before": was, "after": will, "block": block})
     return found
+
+
+def sources(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The texts that a write depends on, each once; `quoted` are those that say more than a name."""
+    kept: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in found:
+        title, excerpt = str(one.get("title") or ""), str(one.get("excerpt") or "")
+        quoted = excerpt.strip() not in ("", title.strip())
+        drawn = {
+            "service": one.get("service") or "",
+            "title": title or excerpt or str(one.get("evidence") or ""),
+            "excerpt": excerpt,
+            "url": safe(one.get("url")),
+            "quoted": quoted,
+        }
+        kept.setdefault((title, excerpt), drawn)
+    return list(kept.values())
 
 
 def text(value: Any, titles: Mapping[str, str]) -> str | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chainlit.data.base import BaseDataLayer
 from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
 
-from app.channels.web_threads import Beginnings, History, Thread, is_thread_id
+from app.channels.web_threads import Beginnings, History, Thread, is_thread_id, waiting_conversations
 
 if TYPE_CHECKING:
     from agents.approvals import Approvals
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 _EPOCH = "2020-01-01T00:00:00Z"
 _MOST_THREADS = 500
-_MOST_OPEN = 200
-# Stands before the title of a conversation that waits for somebody; the page draws it as a mark.
-WAITS = "Waits for you:"
 
 
 class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
@@ -54,18 +51,9 @@ class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
             startCursor=shown[0].id if shown else None,
             endCursor=shown[-1].id if shown else None,
         )
-        waiting = await self._waiting()
-        data = [_listed(one, filters.userId, waiting.get(one.id, 0)) for one in shown]
+        waiting = await waiting_conversations(self._approvals, self._conversations)
+        data = [_listed(one, filters.userId, waiting.get(one.id, ())) for one in shown]
         return PaginatedResponse(pageInfo=info, data=data)
-
-    async def _waiting(self) -> dict[str, int]:
-        """How many decisions each conversation waits for."""
-        asked = Counter(one.proposal.run for one in await self._approvals.open(_MOST_OPEN))
-        found: dict[str, int] = {}
-        for run, n in asked.items():
-            talk = (await self._conversations.summary(run)).conversation
-            found[talk] = found.get(talk, 0) + n
-        return found
 
     async def get_thread(self, thread_id: str) -> dict[str, Any] | None:
         thread = await self._history.thread(thread_id)
@@ -89,7 +77,7 @@ class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
         if not name or metadata is not None or not is_thread_id(thread_id):
             return
         if user_id is None:
-            await self._conversations.rename(thread_id, name.strip().removeprefix(WAITS).strip()[:200])
+            await self._conversations.rename(thread_id, name.strip()[:200])
         else:
             # Chainlit's call for a new conversation; when it returns, the page fetches the list anew.
             await self._beginnings.wait(thread_id)
@@ -144,15 +132,15 @@ def thread_dict(thread: Thread) -> dict[str, Any]:
     }
 
 
-def _listed(summary: ConversationSummary, user: str | None, waiting: int) -> dict[str, Any]:
+def _listed(summary: ConversationSummary, user: str | None, waiting: Sequence[str]) -> dict[str, Any]:
     return {
         "id": summary.id,
         "createdAt": summary.updated_at.isoformat(),
-        "name": f"{WAITS} {summary.title}" if waiting else summary.title,
+        "name": summary.title,
         "userId": user,
         "userIdentifier": user,
         "tags": [],
-        "metadata": {"waiting": waiting} if waiting else {},
+        "metadata": {"waits_for": list(waiting)} if waiting else {},
         "steps": [],
         "elements": [],
     }

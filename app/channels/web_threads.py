@@ -13,9 +13,11 @@ from app.channels.web import Element, Message, page
 from app.channels.web_view import RunView, fold
 
 if TYPE_CHECKING:
+    from agents.approvals import Approvals
     from agents.conversation import Conversations, RunSummary
 
 _MOST_RUNS = 200
+_MOST_OPEN = 200
 UNDER_WAY = ("running", "awaiting_approval")
 
 
@@ -38,6 +40,18 @@ def is_thread_id(raw: str | None) -> bool:
         return raw is not None and str(uuid.UUID(raw)) == raw.lower()
     except (ValueError, AttributeError):
         return False
+
+
+async def waiting_conversations(approvals: Approvals, conversations: Conversations) -> dict[str, tuple[str, ...]]:
+    """The conversations that wait for a decision, with the titles of the writes that they wait for."""
+    found: dict[str, tuple[str, ...]] = {}
+    talks: dict[str, str] = {}
+    for one in await approvals.open(_MOST_OPEN):
+        run = one.proposal.run
+        if run not in talks:
+            talks[run] = (await conversations.summary(run)).conversation
+        found[talks[run]] = (*found.get(talks[run], ()), one.proposal.title)
+    return found
 
 
 class Beginnings:

@@ -34,6 +34,23 @@
     true
   );
 
+  // What waits for a yes: a number at the link to all of it, and a word beneath each conversation that waits.
+  const marks = document.head.appendChild(document.createElement('style'));
+  const look = async () => {
+    if (document.hidden || location.pathname.startsWith('/login')) return;
+    const answer = await fetch('/api/approvals/open').catch(() => null);
+    if (!answer || !answer.ok) return;
+    const { open, conversations } = await answer.json();
+    const waits = Object.entries(conversations).filter(([id]) => /^[0-9a-f-]{36}$/i.test(id)).map(
+      ([id, n]) => `[data-sidebar=sidebar] a[href="/thread/${id}"]::after { content: "waits for ${n === 1 ? 'a yes' : `${Number(n)} yeses`}"; }`
+    );
+    marks.textContent = open ? [`a[href="/approvals"]::after { content: "${Number(open)}"; }`, ...waits].join('\n') : '';
+  };
+  look();
+  setInterval(look, 30000);
+  document.addEventListener('visibilitychange', look);
+  window.addEventListener('deus:decided', look);
+
   // A new conversation gets its address at once, so that a reload in the middle finds it again.
   window.addEventListener('message', (event) => {
     const said = event.data;

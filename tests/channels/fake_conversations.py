@@ -109,7 +109,9 @@ class ScriptedRuns:
         self._emit(found, "run.finished", {"status": "stopped", "error": None, "usage": {}}, datetime.now(UTC))
         return True
 
-    async def list_runs(self, conversation: str | None, actor: str | None, limit: int) -> Sequence[RunSummary]:
+    async def list_runs(
+        self, conversation: str | None, actor: str | None, limit: int, **_: object
+    ) -> Sequence[RunSummary]:
         found = [
             one.summary()
             for one in self._runs.values()

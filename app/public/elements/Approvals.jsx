@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { Check, CircleHelp, Clock, ExternalLink, LoaderCircle, Pencil, TriangleAlert, Undo2, X } from 'lucide-react';
 
 const TIME = { weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' };
@@ -41,6 +41,38 @@ function Place({ target, service }) {
   );
 }
 
+function Quote({ source }) {
+  return (
+    <blockquote>
+      <span className="deus-text">{source.excerpt}</span>
+      <cite>
+        {window.deusName(source.service)}{source.title ? ` · ${source.title}` : ''}
+        {source.url ? <> · <a href={source.url} target="_blank" rel="noopener noreferrer">open</a></> : null}
+      </cite>
+    </blockquote>
+  );
+}
+
+function Sources({ all }) {
+  if (!all.length) return null;
+  const quoted = all.filter((one) => one.quoted);
+  const named = all.filter((one) => !one.quoted);
+  return (
+    <div className="deus-untrusted">
+      <p><b>It builds on text from outside.</b> Nobody here vouches for it, so read it as a stranger’s words.</p>
+      {quoted.slice(0, 2).map((source, i) => <Quote source={source} key={i} />)}
+      {quoted.length > 2 ? <details><summary>{`${quoted.length - 2} more`}</summary>{quoted.slice(2).map((source, i) => <Quote source={source} key={i} />)}</details> : null}
+      {named.length ? (
+        <p className="deus-named">Named there:{' '}
+          {named.map((one, i) => (
+            <span key={i}>{i ? ', ' : ''}{one.url ? <a href={one.url} target="_blank" rel="noopener noreferrer">{one.title}</a> : one.title} ({window.deusName(one.service)})</span>
+          ))}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
 function Why({ ask }) {
   return (
     <div className="deus-why">
@@ -48,21 +80,8 @@ function Why({ ask }) {
       {ask.people.length ? <p><b>Who will read it</b> {ask.people.join(', ')}{ask.affects > 1 ? ` (${ask.affects.toLocaleString()} in all)` : ''}</p>
         : ask.affects > 1 ? <p><b>How many it touches</b> {ask.affects.toLocaleString()}</p> : null}
       {ask.why.length ? <p><b>Why you are asked</b> {ask.why.join(' ')}</p> : null}
-      {ask.risk.reasons.length ? <p><b>Risk</b> {ask.risk.reasons.join(' ')}</p> : null}
-      {ask.sources.length ? (
-        <div className="deus-untrusted">
-          <p><b>It builds on text that nobody in charge wrote.</b> Read it as a stranger’s words:</p>
-          {ask.sources.map((source, i) => (
-            <blockquote key={i}>
-              <span className="deus-text">{source.excerpt || source.title}</span>
-              <cite>
-                {window.deusName(source.service)}{source.title ? ` · ${source.title}` : ''}
-                {source.url ? <> · <a href={source.url} target="_blank" rel="noopener noreferrer">open</a></> : null}
-              </cite>
-            </blockquote>
-          ))}
-        </div>
-      ) : null}
+      <p><b>Risk</b> {[ask.risk.level, ...ask.risk.reasons.filter((text) => !ask.warnings.some((warning) => text.includes(warning)))].join('. ')}</p>
+      <Sources all={ask.sources} />
       <p><b>Taking it back</b> {ask.undo || 'This cannot be taken back.'}</p>
     </div>
   );
@@ -182,9 +201,10 @@ export default function Approvals() {
     put(name, { busy: true, error: '' });
     callAction(action)
       .then((said) => put(name, { busy: false, ...(said.response || { error: 'Nothing came back. Reload the page and look again.' }) }))
-      .catch(() => put(name, { busy: false, error: 'The server could not be reached. Try again in a moment.' }))
-      .finally(() => window.dispatchEvent(new CustomEvent('deus:decided')));
+      .catch(() => put(name, { busy: false, error: 'The server could not be reached. Try again in a moment.' }));
   };
+  const waits = props.items.filter(({ ask }) => ask && ask.state === 'requested').length;
+  useEffect(() => { window.dispatchEvent(new CustomEvent('deus:decided')); }, [waits]);
   const waiting = props.items.filter((item) => !item.receipt && item.ask && item.ask.state === 'requested');
   const done = props.items.filter((item) => item.receipt);
   const all = kept[props.run] || {};
