@@ -47,8 +47,11 @@ class Segments:
         self._client: DBOSClient | None = None
         self._engine: sa.Engine | None = None
 
-    def connect(self) -> None:
-        """Makes DBOS' tables where they are missing and opens the queue, to put segments in; takes none up."""
+    def connect(self, *, to_work: bool = False) -> None:
+        """Makes DBOS' tables where they are missing and opens the queue, to put segments in; takes none up.
+
+        The limits of whoever works, and started last, hold for all.
+        """
         self._engine = sa.create_engine(self._database.url, pool_size=4, pool_pre_ping=True)
         if isinstance(self._database, SQLite):
             # DBOS leaves SQLite in its rollback journal, which is several times slower.
@@ -63,14 +66,15 @@ class Segments:
         self._client.register_queue(
             QUEUE,
             global_concurrency=self._at_once,
-            worker_concurrency=self._concurrency,
+            worker_concurrency=min(self._concurrency, self._at_once or self._concurrency),
             polling_interval_sec=self._polling,
+            on_conflict="always_update" if to_work else "never_update",
         )
 
     def launch(self, drive: Driving) -> None:
         """Connects, and takes segments up from now on."""
         # The queue first, for DBOS looks for new ones only once a second.
-        self.connect()
+        self.connect(to_work=True)
         config: DBOSConfig = {
             "name": APPLICATION,
             "system_database_url": self._database.url,

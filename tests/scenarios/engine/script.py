@@ -185,10 +185,11 @@ async def workspace(
     writer: Any = None,
     limits: Limits | None = None,
     polling: float = 0.01,
+    **engine_options: Any,
 ) -> AsyncIterator[Workspace]:
     """A store and an engine over scripted tools, planner and writer, closed as an orderly shutdown does it."""
     await migrate(database)
-    engine, live, clock = Engine(database, polling=polling), Live(), StillClock()
+    engine, live, clock = Engine(database, polling=polling, **engine_options), Live(), StillClock()
     runs = StoredRuns(database, live, clock, engine.dispatch, glance=0.2)
     means = Means(
         toolbox=toolbox,
