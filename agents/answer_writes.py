@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from agents.answer_format import link, listed, plain
@@ -22,19 +23,24 @@ def told(plan: Plan, results: Mapping[str, StepResult]) -> Iterable[tuple[Receip
 
 
 def done(receipt: Receipt) -> str:
-    """A receipt as a line: the service's own word with the record's link."""
-    return f"- {plain(receipt.said)} {_record(receipt)}".rstrip()
+    """A receipt as a line: the record with its link, and the service's own words."""
+    return f"- {_record(receipt)}{_own(receipt.said)}"
 
 
 def undone(receipt: Receipt) -> str:
     """The receipt of an undo as a line."""
-    return f"- Taken back: {_record(receipt)}. {plain(receipt.said[:1].upper() + receipt.said[1:])}".rstrip()
+    return f"- Taken back: {_record(receipt)}{_own(receipt.said)}"
 
 
 def reads(plan: Plan, results: Mapping[str, StepResult]) -> dict[str, StepResult]:
     """The results of the steps that change nothing."""
     writes = {step.id for step in plan.steps if is_write(step.verb) or step.verb == UNDO}
     return {name: result for name, result in results.items() if name not in writes}
+
+
+def _own(said: str) -> str:
+    """The service's own words as a quotation; none where they quote something themselves."""
+    return f": “{plain(said)}”" if said and not re.search("[“”`]", said) else ""
 
 
 def _record(receipt: Receipt) -> str:

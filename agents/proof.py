@@ -1,7 +1,8 @@
 """The gate: every claim is checked against its evidence before anyone sees it. Pure.
 
 A claim whose figures, refs or links are not in its evidence is dropped; one that names no evidence is shown as a
-hypothesis; a cause that comes after what it should have caused loses its place in the finding.
+hypothesis; one that says that Deus did something needs the receipt; a cause that comes after what it should have caused
+loses its place in the finding.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from itertools import chain
 from zoneinfo import ZoneInfo
 
 from agents.answer import compose, numbered
+from agents.proof_acts import unreceipted
 from agents.proof_facts import Facts, gather
 from agents.proof_mentions import Mentions, mentions
 from agents.record import Answer, Claim, Evidence, Finding
@@ -58,11 +60,15 @@ def prove(answer: Answer, evidence: Sequence[Evidence], zone: ZoneInfo, now: dat
 
 
 def judge(claim: Claim, evidence: Mapping[str, Evidence], zone: ZoneInfo, now: datetime) -> Verdict:
-    """Checks one claim: its evidence exists; figures, times, refs and links of its text are found there."""
+    """Checks one claim: its evidence exists; figures, times, refs and links of its text are found there, and for what
+    it says that was done here there is a receipt."""
     named = [evidence[e] for e in claim.evidence if e in evidence]
     if len(named) < len(claim.evidence):
         return Verdict("dropped", "it names evidence that does not exist")
     said = mentions(claim.text)
+    act = unreceipted(claim.text, (record for item in named for record in item.content))
+    if act is not None:
+        return Verdict("dropped", f"it says {act!r}, and no receipt says so")
     if not named:
         if said.empty():
             return Verdict("hypothesis", "it names no evidence")
