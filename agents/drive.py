@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from agents.acting import Acting, Desk
 from agents.answer import numbered
-from agents.budget import Budget, Limits
+from agents.budget import Books, Budget, Limits
 from agents.dry_run import told
 from agents.egress import guarded_answer
 from agents.errors import NotUnderstood
@@ -62,6 +62,7 @@ class Means:
     company: Company
     limits: Limits
     desk: Desk | None = None
+    books: Books | None = None
 
 
 class Drive:
@@ -150,7 +151,7 @@ class Drive:
         results = await self.execute(plan)
         situation = await self._situate(recalled)
         written = await self._means.writer.write(situation, plan, results, self._citations)
-        answer = told(written, plan, results, dry=self.turn.dry)
+        answer = self._stopped_early(told(written, plan, results, dry=self.turn.dry))
         for item in self._citations.new:
             self.log.add_evidence(item)
         self._citations.new.clear()
@@ -235,8 +236,15 @@ class Drive:
             )
         return self._situation
 
+    def _stopped_early(self, answer: Answer) -> Answer:
+        """The answer with each budget that ran out, where it does not say so itself."""
+        said = "\n".join(answer.notes)
+        more = tuple(f"I stopped early: {sentence}" for sentence in self.budget.refused if sentence not in said)
+        return answer.model_copy(update={"notes": (*answer.notes, *more)}) if more else answer
+
     async def _spent(self) -> None:
         """Records what the run has used, if it is more than before, so that a restart goes on counting from there."""
+        await self.budget.flush()
         usage = self.budget.usage()
         calls = (usage.model_calls, usage.tokens_in, usage.tokens_out, usage.tool_calls)
         if calls != self._calls:

@@ -214,7 +214,7 @@ class Execution:
     async def _perform(self, step: Step) -> StepResult:
         verb = self._known[step.verb]
         if issubclass(verb, Write):
-            self._budget.reserve_tool()
+            await self._budget.before_tool(step.id, call_digest("", step.verb, step.args))
             return await self._writes.perform(step, verb, self._plan_so_far(), self.results, self._known)
         if shown := rests_on(step, self._plan_so_far(), self.results):
             raise NothingFound(f"It builds on “{shown}”, which was only shown.")
@@ -260,12 +260,12 @@ class Execution:
         return StepResult(step.id, "done", nouns, evidence, unchecked)
 
     async def _ask(self, step: Step, request: Verb, service: str) -> tuple[Reply, Evidence | None]:
+        args = request.model_dump(mode="json", exclude_none=True)
         try:
-            self._budget.reserve_tool()
+            await self._budget.before_tool(step.id, call_digest(service, step.verb, args))
         except BudgetSpent as spent:
             return Reply(service, error=spent.message), None
         call = f"{step.id}.{service}"
-        args = request.model_dump(mode="json", exclude_none=True)
         self._log.note("call.started", id=call, step=step.id, service=service, verb=step.verb, args=args)
         try:
             reply = await self._toolbox.ask(service, request)
@@ -338,3 +338,8 @@ class Execution:
     def _restored(self, kept: StepResult) -> StepResult:
         items = [item for e in kept.evidence if (item := self._citations.get(e)) is not None]
         return replace(kept, nouns=merged([load(record) for record in item.content] for item in items))
+
+
+def call_digest(service: str, verb: str, args: Mapping[str, Any]) -> str:
+    """The same for the very same call of a service."""
+    return digest([{"service": service, "verb": verb, "args": dict(args)}])

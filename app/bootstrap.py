@@ -169,7 +169,9 @@ async def _load(
             await workshop.context.start()
         planner, writer = await _planning(settings, toolbox, embedder, stack)
     company = _company(settings, embedder)
-    means = _means(settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock, desk)
+    means = _means(
+        settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock, desk, database
+    )
     await engine.start(runs, means, sweeps)
 
 
@@ -266,9 +268,10 @@ def _means(
     vocabulary: Any,
     clock: Clock,
     desk: Desk,
+    database: Database,
 ) -> Means:
-    from agents.budget import Limits
     from agents.drive import Means
+    from app.budgeting import books_of, limits_of
 
     return Means(
         toolbox=toolbox,
@@ -279,8 +282,7 @@ def _means(
         vocabulary=vocabulary,
         clock=clock,
         company=company,
-        limits=Limits(
-            settings.budget_usd, settings.budget_model_calls, settings.budget_tool_calls, settings.budget_seconds
-        ),
+        limits=limits_of(settings),
         desk=desk,
+        books=books_of(settings, database, clock),
     )

@@ -20,7 +20,7 @@ from agents.errors import DeusError
 from agents.evidence import Citations
 from agents.graph import advance, build
 from agents.ports import Turn
-from agents.record import Usage
+from app.budgeting import budget_of
 from app.segments import Segments, on_loop
 from app.stores.checkpoints import open_checkpoints
 from app.stores.custody import Custody
@@ -203,7 +203,8 @@ class Engine:
         if claim is None:
             return "over"
         run_log = await self._runs.open_log(run, turn.conversation, claim)
-        budget = Budget(self._means.limits, await _used(self._runs, run))
+        events = await self._runs.events(run)
+        budget = await budget_of(self._means.limits, self._means.books, run, turn.actor, events)
         current_budget.set(budget)
         current_model_calls.set(partial(run_log.note, "model.called"))
         me = asyncio.current_task()
@@ -235,6 +236,7 @@ class Engine:
             error = _sentence(run, failure)
         run_log.on_stop = None
         await self._withdraw(run, status)
+        await budget.close()
         usage = budget.usage().model_dump(mode="json")
         await run_log.emit("run.finished", status=status, error=error, usage=usage)
         if status == "answered":
@@ -259,6 +261,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             drive = Drive(self._means, run_log, turn, budget=budget, citations=citations, stored=stored, group=group)
             advanced = await advance(self._graph, drive, claim.thread, claim.seed)
+        await budget.flush()
         return advanced.status or await self._wait(run_log.run, drive, advanced.draft)
 
     async def _wait(self, run: str, drive: Drive, draft: Mapping[str, Any]) -> str:
@@ -277,11 +280,6 @@ class Engine:
         """Takes back what a run that ends before its time still asks of people."""
         if self._means.desk is not None and status in ("stopped", "failed"):
             await self._means.desk.queue.withdraw_all(run)
-
-
-async def _used(runs: StoredRuns, run: str) -> Usage | None:
-    spent = [event.data["usage"] for event in await runs.events(run) if event.kind == "usage.updated"]
-    return Usage.model_validate(spent[-1]) if spent else None
 
 
 def _is_superseded(failure: BaseException) -> bool:

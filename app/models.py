@@ -83,8 +83,9 @@ class Gateway:
         litellm = await asyncio.to_thread(_litellm)
         budget = current_budget.get()
         reserved = self._price(litellm, model, len(system) + len(prompt), most_tokens)
+        tokens, reservation = round((len(system) + len(prompt)) / CHARACTERS_A_TOKEN) + most_tokens, ""
         if budget is not None:
-            budget.reserve_model(reserved)
+            reservation = await budget.before_model(reserved, tokens)
         tell = current_model_calls.get()
         usage: Usage | None = None
         written, failure = 0, None
@@ -124,7 +125,7 @@ class Gateway:
         finally:
             cost = usage or self._estimate(litellm, model, len(system) + len(prompt), written)
             if budget is not None:
-                budget.settle_model(reserved, cost)
+                await budget.after_model(reservation, reserved, tokens, cost)
             if tell is not None:
                 tell(model=model, workflow=workflow, error=failure, **_told(system, prompt, cost))
 

@@ -72,6 +72,38 @@ class Settings(BaseModel):
     budget_model_calls: int = Field(default=20, ge=0, description="the most calls of a model in one run")
     budget_tool_calls: int = Field(default=120, ge=1, description="the most calls of services in one run")
     budget_seconds: float = Field(default=120.0, gt=0, description="the longest that one run may take, in seconds")
+    budget_tokens: int = Field(default=1_000_000, ge=0, description="the most tokens of a model in one run")
+    budget_equal_calls: int = Field(default=5, ge=1, description="how often one run may ask the very same of a service")
+    budget_actor_month_usd: float | None = Field(
+        default=None, ge=0, description="the most US dollars in one person's month; no end if left out"
+    )
+    budget_actor_month_model_calls: float | None = Field(
+        default=None, ge=0, description="the most calls of a model in one person's month; no end if left out"
+    )
+    budget_actor_month_tool_calls: float | None = Field(
+        default=None, ge=0, description="the most calls of services in one person's month; no end if left out"
+    )
+    budget_actor_month_tokens: float | None = Field(
+        default=None, ge=0, description="the most tokens in one person's month; no end if left out"
+    )
+    budget_actor_month_seconds: float | None = Field(
+        default=None, ge=0, description="the most seconds of work in one person's month; no end if left out"
+    )
+    budget_workspace_month_usd: float | None = Field(
+        default=None, ge=0, description="the most US dollars in the workspace's month; no end if left out"
+    )
+    budget_workspace_month_model_calls: float | None = Field(
+        default=None, ge=0, description="the most calls of a model in the workspace's month; no end if left out"
+    )
+    budget_workspace_month_tool_calls: float | None = Field(
+        default=None, ge=0, description="the most calls of services in the workspace's month; no end if left out"
+    )
+    budget_workspace_month_tokens: float | None = Field(
+        default=None, ge=0, description="the most tokens in the workspace's month; no end if left out"
+    )
+    budget_workspace_month_seconds: float | None = Field(
+        default=None, ge=0, description="the most seconds of work in the workspace's month; no end if left out"
+    )
     policy: Path | None = Field(
         default=None, description="the rules of what may be written; policy.yaml in the data folder if left out"
     )

@@ -253,6 +253,8 @@ vault_key = sa.Table(
     sa.Column("at", Moment, nullable=False),
 )
 
+_SPENT = ("usd", "model_calls", "tool_calls", "tokens", "seconds")
+
 # What was spent, and what is reserved for calls that are under way: by run, by actor, by workspace, each by month.
 spend = sa.Table(
     "spend",
@@ -260,8 +262,8 @@ spend = sa.Table(
     sa.Column("scope", sa.String(16), primary_key=True),
     sa.Column("name", sa.String(256), primary_key=True),
     sa.Column("month", sa.String(7), primary_key=True),
-    *(sa.Column(name, sa.Float(53), nullable=False) for name in ("usd", "calls", "tokens", "seconds")),
-    *(sa.Column(f"reserved_{name}", sa.Float(53), nullable=False) for name in ("usd", "calls", "tokens", "seconds")),
+    *(sa.Column(name, sa.Float(53), nullable=False) for name in _SPENT),
+    *(sa.Column(f"reserved_{name}", sa.Float(53), nullable=False) for name in _SPENT),
 )
 
 # One row a reservation, gone when it is settled; what a process that died had reserved counts as spent.
@@ -272,5 +274,5 @@ spend_reserved = sa.Table(
     sa.Column("run", sa.String(64), nullable=False),
     sa.Column("actor", sa.String(256), nullable=False),
     sa.Column("month", sa.String(7), nullable=False),
-    *(sa.Column(name, sa.Float(53), nullable=False) for name in ("usd", "calls", "tokens", "seconds")),
+    *(sa.Column(name, sa.Float(53), nullable=False) for name in _SPENT),
 )

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
-AMOUNTS = ("usd", "calls", "tokens", "seconds")
+AMOUNTS = ("usd", "model_calls", "tool_calls", "tokens", "seconds")
 
 sa.Table(
     "spend",
