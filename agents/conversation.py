@@ -130,6 +130,7 @@ class Conversations:
 
         What it has found stays; proposals that were taken back are made anew. Raises LookupError for an unknown run.
         """
+        await self._known(run)
         return await self._runs.resume(run, by)
 
     async def retry(self, run: str, by: str, step: str | None = None) -> int:
@@ -138,6 +139,7 @@ class Conversations:
         Writes that were done are not repeated; those that failed or were turned down are asked about anew. Returns
         the number of its run.resumed, 0 before the run's end. Raises LookupError for an unknown run or step.
         """
+        await self._known(run)
         return await self._runs.retry(run, by, step)
 
     async def fork(self, run: str, by: str, step: str | None = None) -> str | None:
@@ -146,6 +148,7 @@ class Conversations:
         What the run has done at services counts as done there, by that run. Raises LookupError, and UserMustMend while
         nobody knows what became of a write.
         """
+        await self._known(run)
         return await self._runs.fork(run, by, step)
 
     async def runs(

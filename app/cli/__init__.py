@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import ask, audit, connect, demo, ingest, runs, up
+from app.cli import ask, audit, connect, demo, ingest, runs, up, worker
 
 cli = typer.Typer(
     name="deus",
@@ -17,6 +17,7 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 cli.command("up")(up.up)
+cli.command("worker")(worker.worker)
 cli.command("demo")(demo.demo)
 cli.command("ask")(ask.ask)
 cli.command("ingest")(ingest.ingest)

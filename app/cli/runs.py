@@ -51,7 +51,7 @@ def runs(
 @cli.command("show")
 def show(run: str, as_json: AsJson = False) -> None:
     """Show one run: its plan, its answer, its evidence."""
-    document = _known(run, lambda product: product.conversations.document(run), at_once=False)
+    document = _known(run, lambda product: product.conversations.document(run))
     if as_json:
         print(document.model_dump_json(indent=2))
         return
@@ -95,14 +95,14 @@ def _told(happened: object, yes: str, no: str) -> None:
     print(yes)
 
 
-def _known(run: str, does: Callable[[Product], Awaitable[T]], *, at_once: bool = True) -> T:
+def _known(run: str, does: Callable[[Product], Awaitable[T]]) -> T:
     """What `does` with the open product returns; an unknown run or step is the user's to mend."""
     from app.bootstrap import open_product
     from app.settings import load_settings
     from tools.kit.errors import UserMustMend
 
     async def opened() -> T:
-        async with open_product(load_settings(os.environ), at_once=at_once) as product:
+        async with open_product(load_settings(os.environ), at_once=False) as product:
             return await does(product)
 
     try:
