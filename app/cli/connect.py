@@ -108,7 +108,7 @@ async def _kept(name: str, given: Mapping[str, str], sight: Sight) -> None:
     from app.stores.consents import Consent
     from app.workspace import open_vault
 
-    consent = Consent(name, _actor(), datetime.now(UTC), sight.account, sight.sees)
+    consent = Consent(name, _actor(), datetime.now(UTC), sight.account, sight.sees, sight.scopes)
     async with open_vault(load_settings(os.environ)) as vault:
         await vault.keep(given, consent)
 

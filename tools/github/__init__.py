@@ -20,7 +20,7 @@ from tools.github.merging import MergePull
 from tools.github.pulls import PULL_ACTIONS
 from tools.github.records import Record, commit_of, full_name_of, login_of, person_of, pull_of, verdict_of
 from tools.kit.auth import Token
-from tools.kit.connector import Connector, ServiceSettings, Sight, matches, serves, together
+from tools.kit.connector import Connector, ServiceSettings, Sight, matches, scopes, serves, together
 from tools.kit.errors import BadArgument, NotFound
 from tools.kit.instants import EPOCH, instant, stamp
 from tools.kit.paging import all_by_link, by_link
@@ -69,8 +69,10 @@ class GitHub(Connector):
         )  # fmt: skip
 
     async def check(self) -> Sight:
-        seen = (await self.wire.get(f"repos/{await self.repository()}")).data
-        return Sight(seen["full_name"], (f"repository {seen['full_name']}, branch {seen['default_branch']}",))
+        answer = await self.wire.get(f"repos/{await self.repository()}")
+        seen = answer.data
+        sees = (f"repository {seen['full_name']}, branch {seen['default_branch']}",)
+        return Sight(seen["full_name"], sees, scopes(answer.headers))
 
     @serves(verbs.PullsSearch)
     async def pulls_search(self, request: verbs.PullsSearch) -> Sequence[PullRequest]:

@@ -48,10 +48,20 @@ class LinkedSettings(ServiceSettings):
 
 @dataclass(frozen=True)
 class Sight:
-    """What a connector can see with its credentials: the account's name and a few counts or names, in plain words."""
+    """What a connector can see with its credentials: the account's name and a few counts or names, in plain words.
+
+    `scopes` are the rights that the service says the credentials have; None where it does not say.
+    """
 
     account: str
     sees: tuple[str, ...]
+    scopes: tuple[str, ...] | None = None
+
+
+def scopes(headers: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The rights of a token, as GitHub and Slack tell them in `X-OAuth-Scopes`; None if they do not."""
+    told = headers.get("x-oauth-scopes")
+    return None if told is None else tuple(sorted(part.strip() for part in told.split(",") if part.strip()))
 
 
 def serves(verb: type[Verb]) -> Callable[[Method], Method]:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from tools.kit.auth import Token
-from tools.kit.connector import Connector, ServiceSettings, Sight, matches, serves, together
+from tools.kit.connector import Connector, ServiceSettings, Sight, matches, scopes, serves, together
 from tools.kit.errors import BadArgument, NotFound, RateLimited, Refused, Unavailable
 from tools.kit.paging import by_cursor
 from tools.kit.wire import WireOptions
@@ -56,9 +56,11 @@ class Slack(Connector):
         return WireOptions(base_url=settings.base_url, auth=Token(settings.token))
 
     async def check(self) -> Sight:
-        workspace = await self.ask("auth.test")
+        answer = await self.wire.get("auth.test")
+        workspace = self._checked(answer.data)
         names = [channel["name"] for channel in await self.channels()]
-        return Sight(workspace["team"], tuple(f"#{name}" for name in names) or ("no channel: invite the app to one",))
+        sees = tuple(f"#{name}" for name in names) or ("no channel: invite the app to one",)
+        return Sight(workspace["team"], sees, scopes(answer.headers))
 
     @serves(MessagesSearch)
     async def search(self, ask: MessagesSearch) -> Sequence[Message]:

@@ -112,6 +112,7 @@ class _Api:
             "x-ratelimit-reset": str(int(time.time()) + 3600),
             "x-ratelimit-resource": resource,
             "x-github-media-type": "github.v3; format=json",
+            "x-oauth-scopes": "repo, workflow",
         }
 
     def here(self, request: Request) -> Repository:

@@ -252,8 +252,11 @@ class _Slack:
         }  # fmt: skip
 
 
+SCOPES = "channels:history,channels:read,chat:write,im:write,users:read,users:read.email"
+
+
 def _done(content: Mapping[str, Any]) -> Response:
-    return JSONResponse({"ok": True, **content})
+    return JSONResponse({"ok": True, **content}, headers={"x-oauth-scopes": SCOPES})
 
 
 def _failed(error: str) -> Response:

@@ -119,3 +119,14 @@ async def test_a_missing_scope_is_named(answered: Connect) -> None:
     connector = await answered("slack", lambda request: httpx.Response(200, json=said))
     with pytest.raises(Refused, match="channels:history"):
         await messages(connector)
+
+
+async def test_the_rights_are_what_slack_says_they_are(answered: Connect) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("auth.test"):
+            told = {"x-oauth-scopes": "chat:write,channels:read"}
+            return httpx.Response(200, json={"ok": True, "team": "Acme"}, headers=told)
+        return httpx.Response(200, json={"ok": True, "channels": []})
+
+    sight = await (await answered("slack", answer)).check()
+    assert sight.scopes == ("channels:read", "chat:write")
