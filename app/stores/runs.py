@@ -172,6 +172,9 @@ class StoredRuns:
 
         Nobody drives a run that waits for a person, so that its next segment is queued to end it.
         """
+        there = await self.summary(run)
+        if there is not None and there.status == "awaiting_approval":
+            await self._be_ready()
         asked = runs.update().where(runs.c.run == run, runs.c.status.in_(UNDER_WAY)).values(stopped_by=by)
         async with self._database.write() as connection:
             status = await connection.scalar(sa.select(runs.c.status).where(runs.c.run == run).with_for_update())
