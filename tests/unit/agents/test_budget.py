@@ -60,3 +60,24 @@ def test_reservations_that_are_not_settled_hold_their_dollars() -> None:
         spent.reserve_model(0.7)
     spent.settle_model(0.7, Usage(usd=0.1))
     spent.reserve_model(0.7)
+
+
+def test_tokens_are_held_until_they_are_settled() -> None:
+    spent = budget(Limits(tokens=1000))
+    spent.reserve_model(0.0, 700)
+    with pytest.raises(BudgetSpent, match="1,000 tokens"):
+        spent.reserve_model(0.0, 700)
+    spent.settle_model(0.0, Usage(tokens_in=100, tokens_out=50), 700)
+    spent.reserve_model(0.0, 700)
+
+
+async def test_the_very_same_is_asked_so_often_and_no_more() -> None:
+    spent = budget(Limits(equal_calls=2))
+    spent.remember("before", "same")
+    await spent.before_tool("one", "same")
+    await spent.before_tool("one", "same")
+    await spent.before_tool("other", "another")
+    with pytest.raises(BudgetSpent, match="asked 2 times already"):
+        await spent.before_tool("two", "same")
+    assert spent.usage().tool_calls == 3
+    assert spent.refused == ["The same was asked 2 times already in this run; it is not asked again."]
