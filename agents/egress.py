@@ -19,7 +19,7 @@ JOINER = "\u2060"
 _ENTITY = re.compile(r"&(?:#[xX]?[0-9a-fA-F]{1,8}|[A-Za-z][A-Za-z0-9]{1,31});")
 _HIDDEN = re.compile(r"[A-Za-z0-9:/.@\\]")
 _IMAGE = re.compile(r"!(?=\\?\[)")
-_TARGET = re.compile(r"\](?P<mark>[(:])(?P<rest>\s*(?:<(?P<angled>[^<>\n]*)>|(?P<bare>[^\s()<>]*)))")
+_TARGET = re.compile(r"\](?P<mark>[(:])(?P<rest>\s*(?:<(?P<angled>[^<>\n]*)>|(?P<bare>[^\s()<>\[\]]*)))")
 _ANGLED = re.compile(r"<(?P<to>[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*)(?P<end>>?)")
 _TAG = re.compile(r"<(?=/?[A-Za-z][\w:-]*[\s/][^>]*=)")
 _BARE = re.compile(
@@ -108,4 +108,6 @@ def _bare(match: re.Match[str], allowed: Set[str]) -> str:
     inside = match.string[: match.start()].endswith(("](", "](<", "<"))
     if (inside or _END.match(match.string, match.end())) and (whole in allowed or whole.rstrip(_TRAILING) in allowed):
         return whole
-    return f"{match['head']}{JOINER}{match['sign']}{match['rest']}"
+    # Marks such as ** end an address for a page, so that another may begin within what was read as one.
+    rest = _BARE.sub(lambda inner: _bare(inner, frozenset()), match["rest"])
+    return f"{match['head']}{JOINER}{match['sign']}{rest}"
