@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from agents.approval import ANYONE, Approval, Proposal, permits, proposal_id, settled
+from agents.approval import ANYONE, Approval, NotDecided, Proposal, permits, proposal_id, settled
 from agents.destinations import Destinations
 from agents.effect import Effect, Ledger, effect_key, receipt_of
 from agents.errors import StepFailed
@@ -83,6 +84,14 @@ class Acting:
         if self._turn.dry:
             raise StepFailed("In a dry run nothing is taken back.", remedy="Say “undo that” without “dry run”.")
         return await self._desk.undoing.undo(key, self._turn.actor, self._turn.channel, self._log.run)
+
+    async def withdraw(self, run: str) -> None:
+        """Takes back what another run proposed for the same person, as far as nobody has decided it."""
+        for one in await self._desk.queue.of_run(run):
+            if one.state == "requested" and one.proposal.requester == self._turn.actor:
+                # Whoever decides at the same moment was first.
+                with suppress(NotDecided):
+                    await self._desk.queue.withdraw(one.id, self._turn.actor, self._turn.channel)
 
     async def _begun(self, wanted: Wanted, effect: Effect, last: Approval | None) -> Acted:
         """A write that was sent, or may have been."""

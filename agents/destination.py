@@ -25,6 +25,7 @@ NOTICE = re.compile(
     re.IGNORECASE,
 )
 _NOTICE_ROOMS = ("incidents", "incident", "engineering", "eng", "dev", "deploys", "alerts")
+_LEVELS = ("urgent", "high", "medium", "low", "none")
 _NEGATED = r"(?:\bnot|\bnever|\bn['’]t|\bnicht|\bno)\s+(?:(?:in|on|to|at|into|auf|bei|en)\s+)?(?:the\s+)?"
 _PLACED = r"(?:\b(?:in|on|to|into|at|with|im|auf|bei|nach|en|a)\s+|[,–—:;-]\s*|^\s*)(?:the\s+)?"
 _THING = (
@@ -264,10 +265,19 @@ def lessons(shown: Mapping[str, Any], asked: Mapping[str, Any], now: Mapping[str
         before, after, word = shown.get(name), now.get(name), asked.get(name)
         if not after or not word or before == after or str(word).casefold() == str(after).casefold():
             continue
-        # Another person is another wish; only one who bears the name that was said tells whom the name means.
-        if kind != "account" or str(word).casefold() in str(after).casefold():
+        # Another person or a far priority is another wish; one who bears the name that was said tells whom it means.
+        near = {
+            "account": str(word).casefold() in str(after).casefold(),
+            "priority": abs(_rank(str(word)) - _rank(str(after))) == 1,
+            "channel": str(word).casefold() in TEAM_CHAT,
+        }
+        if near.get(kind):
             found.append((kind, _about(kind, str(word)), str(after)))
     return found
+
+
+def _rank(priority: str) -> int:
+    return _LEVELS.index(priority) if priority in _LEVELS else len(_LEVELS) + 2
 
 
 def _about(kind: About, word: str) -> str:

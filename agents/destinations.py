@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from agents.approval import Proposal
-from agents.destination import About, Destination, Habits, Preference, destination, lessons
+from agents.destination import About, Destination, Habits, Preference, destination, lessons, named_service
 from agents.ports import Clock, Toolbox, Turn
 from agents.wanted import Wanted
 from tools.kit.tool import Verb
@@ -58,9 +58,21 @@ class Destinations:
 
     async def settle(self, wanted: Wanted, turn: Turn) -> Destination:
         """Where a write of somebody's run goes. Raises StepFailed where nothing tells."""
-        services = wanted.services
-        habits = await self._habits(wanted.verb.name, wanted.shown, services)
-        return destination(wanted.verb.name, wanted.shown, services, habits, said=(turn.text, wanted.ordered))
+        services, asked = wanted.services, wanted.shown
+        habits = await self._habits(wanted.verb.name, asked, services)
+        if wanted.ordered:
+            await self._learn(wanted, turn, habits)
+        return destination(wanted.verb.name, asked, services, habits, said=(turn.text, wanted.ordered))
+
+    async def _learn(self, wanted: Wanted, turn: Turn, habits: Habits) -> None:
+        """Keeps what a sentence corrects: the service, or the channel in place of “the team”."""
+        verb, to = wanted.verb.name, str(wanted.shown.get("to") or "")
+        service = named_service(turn.text, wanted.services, habits.titles) if len(wanted.services) > 1 else None
+        if service is not None:
+            team = str(wanted.shown.get("team") or "")
+            await self.keep("service", f"{verb} {team}".strip(), service, turn.actor, turn.text)
+        if verb == "messages.send" and to.startswith("#") and to in turn.text and "#" not in wanted.ordered:
+            await self.keep("channel", "team", to, turn.actor, turn.text)
 
     async def corrected(self, shown: Proposal, asked: Mapping[str, Any], now: Mapping[str, Any], by: str) -> None:
         """Keeps what a person's other arguments teach; `asked` are those of the plan."""

@@ -77,7 +77,7 @@ def document(run: str, question: str, events: Iterable[Event], evidence: Iterabl
 
 def past(run: str, question: str, events: Sequence[Event], evidence: Sequence[Evidence]) -> Past:
     """The run as a follow-up sees it."""
-    plan, answer = Plan(), None
+    plan, answer, waits = Plan(), None, False
     for event in events:
         if event.kind == "plan.updated":
             plan = Plan(
@@ -86,8 +86,14 @@ def past(run: str, question: str, events: Sequence[Event], evidence: Sequence[Ev
                 revision=event.data["revision"],
                 steps=tuple(_step(step) for step in event.data["steps"]),
             )
+        elif event.kind == "approval.requested":
+            draft, waits = event.data["draft"], True
+            answer = Answer(
+                text=draft.get("text", ""),
+                claims=tuple(Claim.model_validate(claim) for claim in draft.get("claims", ())),
+            )
         elif event.kind == "message.completed":
-            data = event.data
+            data, waits = event.data, False
             answer = Answer(
                 text=data["text"],
                 claims=tuple(Claim.model_validate(claim) for claim in data["claims"]),
@@ -95,7 +101,7 @@ def past(run: str, question: str, events: Sequence[Event], evidence: Sequence[Ev
                 finding=Finding.model_validate(data["finding"]) if data["finding"] else None,
                 suggestions=tuple(data["suggestions"]),
             )
-    return Past(run, question, plan, answer, tuple(evidence))
+    return Past(run, question, plan, answer, tuple(evidence), waits)
 
 
 def _step(shown: dict[str, Any]) -> Step:

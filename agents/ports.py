@@ -105,6 +105,10 @@ class Queue(Protocol):
         """The records of a run, oldest first."""
         ...
 
+    async def withdraw(self, approval: str, by: str, channel: str) -> Approval:
+        """Takes a proposal back; its run goes on without it. Raises NotDecided if it is settled."""
+        ...
+
     async def withdraw_all(self, run: str) -> None:
         """Takes back what is still open of a run that ends; nobody can decide it any more."""
         ...
@@ -161,13 +165,14 @@ class Turn:
 
 @dataclass(frozen=True)
 class Past:
-    """An earlier run of the conversation, as far as a follow-up needs it."""
+    """An earlier run of the conversation, as far as a follow-up needs it. One that `waits` has asked for a yes."""
 
     run: str
     question: str
     plan: Plan
     answer: Answer | None
     evidence: tuple[Evidence, ...] = ()
+    waits: bool = False
 
 
 @dataclass(frozen=True)

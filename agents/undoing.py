@@ -27,6 +27,10 @@ class UndoWrite(Verb):
     effect: str | None = Field(
         default=None, description="the effect's key, as a receipt names it; the last ones if empty"
     )
+    waiting: str | None = Field(
+        default=None,
+        description="a run of this conversation: what it proposed and nobody has decided is withdrawn instead",
+    )
 
 
 class NotUndone(PersonMustDecide):

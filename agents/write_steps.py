@@ -48,6 +48,9 @@ class WriteSteps:
         """Takes back what the conversation's last run did, or one effect. Raises the typed errors."""
         if trace(step, plan, UndoWrite, results).decisive:
             raise PersonMustDecide("Something is taken back only if you say so yourself.", remedy="Say “undo that”.")
+        if request.waiting is not None:
+            await self._desk().withdraw(request.waiting)
+            return StepResult(step.id, "done")
         receipts: list[Receipt] = []
         refused: list[DeusError] = []
         for effect in await self._desk().to_undo(request.effect):

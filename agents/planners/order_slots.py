@@ -113,6 +113,8 @@ def _rolling_back(situation: Situation, slots: Slots) -> tuple[dict[str, Any], M
         "bad": bad,
         "rollback_component": component,
         "rollback_cause": searched,
+        "waiting": None,
+        "ordered": "",
         "rollback_what": component or searched or None,
     }, quoted
 

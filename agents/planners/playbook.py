@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agents.approval import Source
 from agents.errors import NotUnderstood
 from agents.plan import Plan, Step
+from agents.planners.correction import correction, kept_quotations
 from agents.planners.followup import cut_short, follow_up, selection
 from agents.planners.glossary import gloss
 from agents.planners.intent import Decision, Fit, IntentMatcher, Verdict
@@ -68,7 +69,8 @@ class PlaybookPlanner:
     async def plan(self, situation: Situation) -> AsyncIterator[PlanHeader | Step]:
         """A header with playbook and slots, then the steps. Raises NotUnderstood where a person has to say more."""
         said = await self._slots(situation)
-        further = follow_up(situation, said)
+        corrects = correction(situation, said)
+        further = corrects or follow_up(situation, said)
         if further is not None:
             name, values = further.playbook, {**filled(situation, said), **further.slots}
         else:
@@ -90,8 +92,13 @@ class PlaybookPlanner:
         if book.writes:
             order, quoted = ordered(situation, said)
             values = {**order, **values}
+        if corrects is not None:
+            quoted = {**quoted, **kept_quotations(situation.past[-1])}
         self._ask_for_missing(book, values, said, situation)
         yield PlanHeader(playbook=name, slots=values, quoted=quoted)
+        if values.get("corrects"):
+            taken = {"waiting": values["corrects"]}
+            yield Step(id="instead", verb="writes.undo", args=taken, title="Take back what was proposed before")
         for step in book.plan(values):
             yield step
 

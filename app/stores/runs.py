@@ -192,13 +192,13 @@ class StoredRuns:
         return by
 
     async def past(self, conversation: str, before: str, limit: int = 3) -> Sequence[Past]:
-        """The last runs of a conversation that ended before the run `before`, oldest first."""
+        """The last runs of a conversation that ended, or wait for a yes, before the run `before`, oldest first."""
         begun = sa.select(runs.c.at).where(runs.c.run == before).scalar_subquery()
         earlier = sa.and_(
             runs.c.conversation == conversation,
             runs.c.run != before,
             runs.c.at <= begun,
-            runs.c.status.in_(("answered", "abstained")),
+            runs.c.status.in_(("answered", "abstained", "awaiting_approval")),
         )
         found = await self._summaries(earlier, limit)
         return [
