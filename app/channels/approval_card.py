@@ -12,7 +12,7 @@ from agents.approval import ANYONE, Approval
 
 LONG = 72
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
-_LATER = re.compile(r"\$([A-Za-z]\w*)(?:\[\d+\])?((?:\.\w+)*)")
+_LATER = re.compile(r"\$([A-Za-z]\w*)(\[\d+\])?((?:\.\w+)*)")
 
 
 def card_of(approval: Approval, titles: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def card(asked: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
         "affects": change.get("affects", 1),
         "warnings": list(change.get("warnings") or ()),
         "undo": change.get("undo") or "",
-        "risk": asked["risk"],
+        "risk": {"level": asked["risk"]["level"], "reasons": _reasons(asked["risk"], change.get("warnings") or ())},
         "why": list(asked.get("why") or ()),
         "sources": sources(asked.get("sources") or ()),
         "who": who(asked.get("deciders") or (), asked.get("barred") or ()),
@@ -57,6 +57,11 @@ def card(asked: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
         "expires_at": asked["expires_at"],
         "lasts": lasting(datetime.fromisoformat(asked["expires_at"]) - datetime.fromisoformat(asked["at"])),
     }
+
+
+def _reasons(risk: Mapping[str, Any], warnings: Sequence[str]) -> list[str]:
+    """Why it is risky, without what the warnings say already."""
+    return [said for said in risk.get("reasons") or () if not any(warning in said for warning in warnings)]
 
 
 def rows(before: Mapping[str, Any], after: Mapping[str, Any], titles: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -111,10 +116,10 @@ def text(value: Any, titles: Mapping[str, str]) -> str | None:
 
 def _later(found: re.Match[str], titles: Mapping[str, str]) -> str:
     """A reference to what another step brings; anything else that begins with a dollar stays as it is."""
-    if found[1] not in titles:
+    step, place, rest = found[1], found[2], found[3]
+    if step not in titles and not (place and rest):
         return found[0]
-    part = label(found[2].strip(".").replace(".", " ")) or "result"
-    return f"‹{part} of “{titles[found[1]]}”›"
+    return f"‹{label(rest.strip('.').replace('.', ' ')) or 'result'} of “{titles.get(step, label(step))}”›"
 
 
 def moment(raw: str) -> str:

@@ -50,7 +50,8 @@ def approvals_page(
         place = (one.proposal.run, one.proposal.step)
         effect = done.get(place) if place not in newest and one.state == "approved" else None
         newest.add(place)
-        items.append(_item(one, effect, state))
+        steps = {other.proposal.step: other.proposal.title for other in found if other.proposal.run == place[0]}
+        items.append(_item(one, effect, state, steps))
     nothing = "Nothing waits for a decision." if state == "open" else "There is nothing here."
     tabs = "".join(
         f'<a href="/approvals?state={name}"{" aria-current=page" if name == state else ""}>{words}</a>'
@@ -68,8 +69,8 @@ def approvals_page(
     )
 
 
-def _item(approval: Approval, effect: Effect | None, state: str) -> str:
-    drawn = card_of(approval)
+def _item(approval: Approval, effect: Effect | None, state: str, titles: Mapping[str, str]) -> str:
+    drawn = card_of(approval, titles)
     waits = approval.state == "requested"
     parts = [
         f'<article id="{escape(approval.id)}" data-state="{approval.state}" aria-label="{escape(drawn["title"])}">'
@@ -125,11 +126,15 @@ def _why(drawn: Mapping[str, Any]) -> str:
             "<div class=outside><p><b>It builds on text from outside.</b> Nobody here vouches for it, so read it as a "
             "stranger’s words.</p>"
         )
+        named = []
         for one in drawn["sources"]:
-            cite = escape(" · ".join(filter(None, (_service(one["service"]), one["title"]))))
-            named = _link(one["url"], cite) if one["url"] else cite
-            body = f"<pre>{escape(one['excerpt'])}</pre>" if one["quoted"] else ""
-            said.append(f"<blockquote>{body}<cite>{named}</cite></blockquote>")
+            cite = escape(f"{one['title']} ({_service(one['service'])})")
+            linked = _link(one["url"], cite) if one["url"] else cite
+            if one["quoted"]:
+                said.append(f"<blockquote><pre>{escape(one['excerpt'])}</pre><cite>{linked}</cite></blockquote>")
+            else:
+                named.append(linked)
+        said.append(f"<p class=soft>Named there: {', '.join(named)}</p>" if named else "")
         said.append("</div>")
     return "".join(said)
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import ask, audit, connect, demo, ingest, runs, up, worker
+from app.cli import approvals, ask, audit, budget, connect, demo, ingest, policy, runs, up, worker
 
 cli = typer.Typer(
     name="deus",
@@ -23,7 +23,10 @@ cli.command("ask")(ask.ask)
 cli.command("ingest")(ingest.ingest)
 cli.command("connect")(connect.connect)
 cli.add_typer(runs.cli, name="runs")
+cli.add_typer(approvals.cli, name="approvals")
 cli.add_typer(audit.cli, name="audit")
+cli.add_typer(policy.cli, name="policy")
+cli.command("budget")(budget.budget)
 
 
 def main() -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.approvals import until_settled
 from app.cli.demo import World
 
 if TYPE_CHECKING:
+    from agents.approval import Approval, Choice
     from agents.event import Event
     from agents.record import RunDocument
     from app.bootstrap import Product
@@ -31,13 +33,21 @@ def ask(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
 ) -> None:
     """Ask one question. With --world FILE it is asked of that demo company, with no server of one's own."""
-    document = asyncio.run(_ask(question, world, conversation, show=not (quiet or as_json), dry=dry_run))
+    asks = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    document, waiting = asyncio.run(
+        _ask(question, world, conversation, show=not (quiet or as_json), dry=dry_run, asks=asks)
+    )
     print(document.model_dump_json(indent=2) if as_json else _shown(document))
+    if waiting and not as_json:
+        print(_waiting(waiting, kept=world is None))
     if document.status == "failed":
         raise typer.Exit(1)
 
 
-async def _ask(question: str, world: Path | None, conversation: str, *, show: bool, dry: bool) -> RunDocument:
+async def _ask(
+    question: str, world: Path | None, conversation: str, *, show: bool, dry: bool, asks: bool
+) -> tuple[RunDocument, Sequence[Approval]]:
+    """The run's document, and what it waits for. Where somebody sits there (`asks`), they are asked at once."""
     import uuid
 
     from agents.event import pauses
@@ -58,7 +68,41 @@ async def _ask(question: str, world: Path | None, conversation: str, *, show: bo
                 _show(event)
             if pauses(event):
                 break
-        return await product.conversations.document(run)
+        waiting = await _open(product, run)
+        while waiting and asks:
+            document = await product.conversations.document(run)
+            choice = await asyncio.to_thread(_decided, _shown(document), waiting)
+            if choice is None:
+                break
+            for one in waiting:
+                await product.approvals.decide(one.id, choice, by=turn.actor, channel="cli", digest=one.proposal.digest)
+            await until_settled(product, run)
+            waiting = await _open(product, run)
+        return await product.conversations.document(run), waiting
+
+
+async def _open(product: Product, run: str) -> list[Approval]:
+    return [one for one in await product.approvals.of_run(run) if one.state == "requested"]
+
+
+def _decided(said: str, waiting: Sequence[Approval]) -> Choice | None:
+    """What whoever sits at the terminal says of all that waits; None to leave it open."""
+    from app.cli.approvals import in_words
+
+    print(f"{said}\n\n{in_words(waiting)}\n")
+    answers: dict[str, Choice] = {"a": "approve", "r": "reject"}
+    which = "it" if len(waiting) == 1 else f"all {len(waiting)}"
+    told = typer.prompt(f"[a]pprove {which}, [r]eject {which}, or leave it [o]pen?", default="o", show_default=False)
+    return answers.get(str(told).strip()[:1].casefold())
+
+
+def _waiting(waiting: Sequence[Approval], *, kept: bool) -> str:
+    """What waits for a yes, and how it is given."""
+    from app.cli.approvals import in_words
+
+    run = waiting[0].proposal.run
+    how = f"deus approvals approve --run {run} --wait" if kept else "Nothing was done: this demo company is gone now."
+    return f"\nThis waits for a yes:\n\n{in_words(waiting)}\n\n{how}"
 
 
 @asynccontextmanager
@@ -107,4 +151,10 @@ def _shown(document: RunDocument) -> str:
     for number, item in enumerate(document.evidence, 1):
         name = item.get("ref") or item.get("title") or item.get("verb")
         lines.append(f"[{number}] {item.get('service')}: {name}  {item.get('url') or ''}".rstrip())
+    lines += [""] * bool(document.receipts)
+    for receipt in document.receipts:
+        state = "taken back" if receipt["undone"] else "done"
+        lines.append(f"✓ {state}: {receipt['said']}  {receipt.get('url') or ''}".rstrip())
+        if receipt.get("undo") and not receipt["undone"]:
+            lines.append(f"  deus approvals undo {receipt['id']}")
     return "\n".join(lines)

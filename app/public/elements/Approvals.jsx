@@ -80,7 +80,7 @@ function Why({ ask }) {
       {ask.people.length ? <p><b>Who will read it</b> {ask.people.join(', ')}{ask.affects > 1 ? ` (${ask.affects.toLocaleString()} in all)` : ''}</p>
         : ask.affects > 1 ? <p><b>How many it touches</b> {ask.affects.toLocaleString()}</p> : null}
       {ask.why.length ? <p><b>Why you are asked</b> {ask.why.join(' ')}</p> : null}
-      <p><b>Risk</b> {[ask.risk.level, ...ask.risk.reasons.filter((text) => !ask.warnings.some((warning) => text.includes(warning)))].join('. ')}</p>
+      <p><b>Risk</b> {[ask.risk.level, ...ask.risk.reasons].join('. ')}</p>
       <Sources all={ask.sources} />
       <p><b>Taking it back</b> {ask.undo || 'This cannot be taken back.'}</p>
     </div>
