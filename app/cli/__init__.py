@@ -27,8 +27,6 @@ cli.add_typer(approvals.cli, name="approvals")
 cli.add_typer(audit.cli, name="audit")
 cli.add_typer(policy.cli, name="policy")
 cli.command("budget")(budget.budget)
-cli.add_typer(policy.cli, name="policy")
-cli.command("budget")(budget.budget)
 
 
 def main() -> None:
