@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,8 +26,9 @@ from app.stores.checkpoints import open_checkpoints
 from app.stores.custody import Custody
 from app.stores.database import Database, is_outage
 from app.stores.events import Superseded
+from app.stores.following import UNDER_WAY
 from app.stores.run_log import Claim, StoredRunLog
-from app.stores.runs import UNDER_WAY, StoredRuns
+from app.stores.runs import StoredRuns
 from app.stores.schema import runs as runs_table
 from app.stores.workers import Workers
 from app.watch import Sweep, Watch
@@ -43,6 +44,8 @@ TRIES = 40
 LONGEST_PAUSE = 5.0
 # How many seconds pass until a run looks again at what it waits for in the world, such as checks that run.
 LOOK_AGAIN = 20.0
+# How many seconds a worker that ends waits for the database to take its word.
+LEAVING = 10.0
 # How many seconds a segment waits before it looks again whether the run's earlier segment has ended.
 GLANCE = 0.1
 
@@ -110,9 +113,9 @@ class Engine:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])
-        if self._launching is not None and self._launching.exception() is None:
-            await asyncio.to_thread(self._segments.stop_taking, lambda: set(self._driving))
-            await asyncio.to_thread(self._hand_over)
+        launched = self._launching is not None and self._launching.exception() is None
+        if launched:
+            await self._quietly(asyncio.to_thread(self._put_down))
         under_way = list(self._driving.values())
         for task in under_way:
             task.cancel("closing")
@@ -120,8 +123,18 @@ class Engine:
             await asyncio.wait(under_way, timeout=5.0)
         if self._launching is not None:
             await asyncio.to_thread(self._segments.destroy)
-            await self._workers.leave()
+            await self._quietly(self._workers.leave())
         await self._stack.aclose()
+
+    async def _quietly(self, leaving: Awaitable[None]) -> None:
+        """Waits for a part of leaving, but not for a database that has gone: then the others see by themselves."""
+        try:
+            async with asyncio.timeout(LEAVING):
+                await leaving
+        except Exception as error:
+            if not isinstance(error, TimeoutError) and not is_outage(error):
+                raise
+            log.warning("this worker leaves without a word, for the database does not answer: %s", error)
 
     def dispatch(self, connection: sa.Connection, run: str, n: int, delay: float = 0.0) -> None:
         """Queues the segment `n` of a run within the connection's transaction, to begin after `delay` seconds."""
@@ -145,7 +158,8 @@ class Engine:
             "stuck": list(watch.stuck) if watch else [],
         }
 
-    def _hand_over(self) -> None:
+    def _put_down(self) -> None:
+        self._segments.stop_taking(lambda: set(self._driving))
         self._segments.put_back(list(self._segments.held(self.worker.id)))
 
     async def _drop_lost(self) -> None:
