@@ -249,6 +249,7 @@ class Engine:
                 raise
             error = _sentence(run, failure)
         run_log.on_stop = None
+        await self._still_mine(claim)
         await self._withdraw(run, status)
         await budget.close()
         usage = budget.usage().model_dump(mode="json")
@@ -276,7 +277,10 @@ class Engine:
             drive = Drive(self._means, run_log, turn, budget=budget, citations=citations, stored=stored, group=group)
             advanced = await advance(self._graph, drive, claim.thread, claim.seed)
         await budget.flush()
-        return advanced.status or await self._wait(run_log.run, drive, advanced.draft)
+        if advanced.status is not None:
+            return advanced.status
+        await self._still_mine(claim)
+        return await self._wait(run_log.run, drive, advanced.draft)
 
     async def _wait(self, run: str, drive: Drive, draft: Mapping[str, Any]) -> str:
         """Asks the people whom the run waits for, now that the graph has said all it had to say."""
@@ -289,6 +293,11 @@ class Engine:
         if later:
             await self._runs.look_again(run, LOOK_AGAIN)
         return "running"
+
+    async def _still_mine(self, claim: Claim) -> None:
+        """Raises Superseded if another worker drives the run by now: what is not the log's has no fence of its own."""
+        if not await self._custody.holds(claim):
+            raise Superseded(claim.run)
 
     async def _withdraw(self, run: str, status: str) -> None:
         """Takes back what a run that ends before its time still asks of people."""

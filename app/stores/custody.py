@@ -53,6 +53,12 @@ class Custody:
             row = (await connection.execute(taken)).one_or_none()
         return None if row is None else Claim(run, n, row.epoch, row.generation, row.seed)
 
+    async def holds(self, claim: Claim) -> bool:
+        """Whether a claim is still the newest of its run."""
+        async with self._database.read() as connection:
+            epoch = await connection.scalar(sa.select(runs.c.epoch).where(runs.c.run == claim.run))
+        return bool(epoch == claim.epoch)
+
     async def silent(self, seconds: float) -> list[SilentRun]:
         """The runs under way of which nothing was written for that long, whether they are driven or queued."""
         idle = Seconds() - runs.c.active_at

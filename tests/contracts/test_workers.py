@@ -120,9 +120,12 @@ async def claimed(custody: Custody, run: str, n: int) -> Claim:
 
 async def test_what_a_zombie_appends_is_not_taken_and_the_run_ends_once(database: Database) -> None:
     store, custody, run, _ = await begun(database)
-    zombie = await store.open_log(run, "c1", await claimed(custody, run, 1))
+    old = await claimed(custody, run, 1)
+    zombie = await store.open_log(run, "c1", old)
+    assert await custody.holds(old)
     await zombie.emit("notice", text="before", level="info")
     owner = await store.open_log(run, "c1", await claimed(custody, run, 1))
+    assert not await custody.holds(old)
     with pytest.raises(Superseded):
         await zombie.emit("run.finished", status="failed", error="x", usage={})
     with pytest.raises(Superseded):
