@@ -33,6 +33,7 @@ from agents.ports import (
 )
 from agents.proof import prove
 from agents.record import Answer
+from agents.undoing import UndoWrite
 from agents.vocabulary import Vocabulary
 from tools.kit.tool import Verb, verbs
 
@@ -254,7 +255,7 @@ class Drive:
 
 def _writes(step: Step) -> bool:
     verb = verbs(Verb).get(step.verb)
-    return verb is not None and verb.mode == "write"
+    return verb is not None and (verb.mode == "write" or issubclass(verb, UndoWrite))
 
 
 def pieces(text: str, most: int = 160) -> list[str]:
