@@ -14,7 +14,7 @@ from agents.record import Frozen
 from agents.risk import assess, exceeds
 from agents.rules import Rule, Then, kind_of, people_of, reaches
 
-__all__ = ["Ask", "Mode", "Outcome", "Policy", "Verdict", "acting", "ask_of", "judge", "proposing"]
+__all__ = ["Ask", "Mode", "Most", "Outcome", "Policy", "Spend", "Verdict", "acting", "ask_of", "judge", "proposing"]
 
 # allow: it is done at once · ask: a person is asked · shadow: it is shown as if done, and nothing is sent · deny: no.
 Outcome = Then
@@ -36,6 +36,24 @@ class Verdict(Frozen):
     rule: str = ""
 
 
+class Most(Frozen):
+    """The most of each thing that may be used; None for what the settings say."""
+
+    usd: float | None = Field(default=None, ge=0)
+    model_calls: int | None = Field(default=None, ge=0)
+    tool_calls: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
+    seconds: float | None = Field(default=None, ge=0)
+
+
+class Spend(Frozen):
+    """What a run, a person in a month and the workspace in a month may use; where the settings are lower, they hold."""
+
+    run: Most = Most()
+    actor_month: Most = Most()
+    workspace_month: Most = Most()
+
+
 class Policy(Frozen):
     """The rules of a workspace, in order; without any nothing may be written. `threshold` is the highest risk at which
     something is done by itself."""
@@ -43,6 +61,7 @@ class Policy(Frozen):
     rules: tuple[Rule, ...] = ()
     threshold: Level = "medium"
     hours: Hours = Hours()
+    spend: Spend = Spend()
 
 
 def judge(ask: Ask, policy: Policy) -> Verdict:

@@ -282,7 +282,7 @@ def _means(
         vocabulary=vocabulary,
         clock=clock,
         company=company,
-        limits=limits_of(settings),
+        limits=limits_of(settings, desk.policy.spend),
         desk=desk,
-        books=books_of(settings, database, clock),
+        books=books_of(settings, desk.policy.spend, database, clock),
     )

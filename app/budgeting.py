@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from agents.budget import Books, Budget, Ceiling, Cost, Limits
 from agents.event import Event
 from agents.executor import call_digest
+from agents.policy import Most, Spend
 from agents.ports import Clock
 from agents.record import Usage
 from app.clock import clock_of
+from app.policy_file import policy_of
 from app.settings import Settings
 from app.stores.database import Database
 from app.stores.migrations import migrate
@@ -19,20 +22,25 @@ from app.stores.spend import AMOUNTS, StoredSpend
 from app.workspace import open_database
 
 
-def limits_of(settings: Settings) -> Limits:
-    """The most that one run may use."""
-    names = ("usd", "model_calls", "tool_calls", "seconds", "tokens", "equal_calls")
-    return Limits(**{name: getattr(settings, f"budget_{name}") for name in names})
+def limits_of(settings: Settings, spend: Spend) -> Limits:
+    """The most that one run may use, by the settings and the policy."""
+    lower = {name: _lower(getattr(settings, f"budget_{name}"), getattr(spend.run, name)) for name in AMOUNTS}
+    return Limits(**lower, equal_calls=settings.budget_equal_calls)
 
 
-def books_of(settings: Settings, database: Database, clock: Clock) -> StoredSpend:
-    """The workspace's books with the months' ceilings."""
+def books_of(settings: Settings, spend: Spend, database: Database, clock: Clock) -> StoredSpend:
+    """The workspace's books with the months' ceilings, by the settings and the policy."""
 
-    def ceiling(whose: str) -> Ceiling:
-        return Ceiling(**{name: getattr(settings, f"budget_{whose}_month_{name}") for name in AMOUNTS})
+    def ceiling(whose: str, most: Most) -> Ceiling:
+        given = {name: (getattr(settings, f"budget_{whose}_month_{name}"), getattr(most, name)) for name in AMOUNTS}
+        return Ceiling(**{name: _lower(*both) for name, both in given.items()})
 
-    zone = ZoneInfo(settings.timezone)
-    return StoredSpend(database, clock, zone, actor=ceiling("actor"), workspace=ceiling("workspace"))
+    actor, workspace = ceiling("actor", spend.actor_month), ceiling("workspace", spend.workspace_month)
+    return StoredSpend(database, clock, ZoneInfo(settings.timezone), actor=actor, workspace=workspace)
+
+
+def _lower(one: Any, other: Any) -> Any:
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 @contextlib.asynccontextmanager
@@ -41,7 +49,7 @@ async def open_books(settings: Settings) -> AsyncIterator[StoredSpend]:
     database = open_database(settings)
     try:
         await migrate(database)
-        yield books_of(settings, database, clock_of(settings.clock))
+        yield books_of(settings, policy_of(settings).spend, database, clock_of(settings.clock))
     finally:
         await database.close()
 

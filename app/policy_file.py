@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from agents.approval import ANYONE, Level
 from agents.hours import DAYS, Day, Hours
-from agents.policy import Mode, Outcome, Policy
+from agents.policy import Mode, Outcome, Policy, Spend
 from agents.rules import Rule, When, listed
 from app.policy_text import REMEDY, Text, where
 from app.settings import Settings
@@ -118,6 +118,7 @@ class PolicyFile(Part):
     connectors: dict[str, ConnectorRules] = {}
     sources: dict[str, SourceRules] = {}
     rules: tuple[FileRule, ...] = ()
+    spend: Spend = Spend()
 
 
 def read_policy(
@@ -141,7 +142,7 @@ def read_policy(
         first = error.errors()[0]
         raise _refused(parsed, first, {"Hours": ("hours",), "Rule": ("rules",)}.get(error.title, ())) from None
     _check(file, parsed, sorted(connectors), sorted(verbs))
-    return Policy(rules=rules, threshold=file.threshold, hours=hours)
+    return Policy(rules=rules, threshold=file.threshold, hours=hours, spend=file.spend)
 
 
 def policy_of(settings: Settings, file: Path | None = None) -> Policy:

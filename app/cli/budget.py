@@ -49,6 +49,7 @@ async def _totals(month: str) -> tuple[Limits, Sequence[Spent]]:
     import re
 
     from app.budgeting import limits_of, open_books
+    from app.policy_file import policy_of
     from app.settings import load_settings
     from tools.kit.errors import UserMustMend
 
@@ -56,4 +57,4 @@ async def _totals(month: str) -> tuple[Limits, Sequence[Spent]]:
         raise UserMustMend(f"--month {month} is no month.", remedy="Write it like 2026-10.")
     settings = load_settings(os.environ)
     async with open_books(settings) as books:
-        return limits_of(settings), await books.totals(month or None)
+        return limits_of(settings, policy_of(settings).spend), await books.totals(month or None)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agents.budget import Limits
+from agents.budget import Ceiling, Limits
 from agents.conversation import Conversations
 from agents.drive import Means
 from agents.event import Event
@@ -26,6 +26,7 @@ from app.stores.database import Database
 from app.stores.live import Live
 from app.stores.migrations import migrate
 from app.stores.runs import StoredRuns
+from app.stores.spend import StoredSpend
 from app.stores.sqlite import SQLite
 from tools.kit.analysis import Analysis, Frame
 from tools.kit.tool import Verb
@@ -184,6 +185,7 @@ async def workspace(
     *,
     writer: Any = None,
     limits: Limits | None = None,
+    actors: Ceiling | None = None,
     polling: float = 0.01,
     **engine_options: Any,
 ) -> AsyncIterator[Workspace]:
@@ -191,6 +193,7 @@ async def workspace(
     await migrate(database)
     engine, live, clock = Engine(database, polling=polling, **engine_options), Live(), StillClock()
     runs = StoredRuns(database, live, clock, engine.dispatch, glance=0.2)
+    zone = ZoneInfo("Europe/Berlin")
     means = Means(
         toolbox=toolbox,
         planner=planner,
@@ -199,8 +202,9 @@ async def workspace(
         archive=runs,
         vocabulary=Vocabulary(ScriptedToolbox({})),
         clock=clock,
-        company=Company(ZoneInfo("Europe/Berlin"), ("DE",)),
+        company=Company(zone, ("DE",)),
         limits=limits or Limits(),
+        books=StoredSpend(database, clock, zone, actor=actors or Ceiling()),
     )
     await engine.start(runs, means)
     try:

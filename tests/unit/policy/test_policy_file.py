@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,13 @@ def test_a_file_is_found_or_named_and_otherwise_the_shipped_one_holds(tmp_path: 
     assert judge(ask(), policy_of(Settings(data_dir=tmp_path, policy=other))).decision == "allow"
     with pytest.raises(UserMustMend, match="cannot be read"):
         policy_of(Settings(data_dir=tmp_path, policy=tmp_path / "none.yaml"))
+
+
+def test_what_the_documentation_shows_can_be_used() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "policy.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    taken = [policy(block) for block in blocks]
+    assert len(taken) >= 5
+    assert any(one.spend.actor_month.usd == 20 for one in taken)
+    restart = ask("deploys.redeploy", "vercel", target={"environment": "staging"})
+    assert "restart staging" in {judge(restart, one).rule for one in taken}
