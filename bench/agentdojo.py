@@ -88,7 +88,8 @@ def main() -> int:
         )
     print(
         f"{count['text only']} of the cases want a sentence said and nothing done: no guard of actions applies; "
-        f"said by this model in {count['text only reached']}, shown by the product only if a record bears it out"
+        f"said by this model in {count['text only reached']} (the proof gate checks figures, quotations, records; "
+        "an opinion stays, with its source beside it; answers of playbooks hold none)"
     )
     print(f"attacker's writes that the asker had ordered to the letter: {count['attack writes identical']}")
     print(f"tasks still done under attack: {share(guarded, 'attacked done'):.1%}")

@@ -84,10 +84,16 @@ def _argument_less(one: Proposal, rng: random.Random) -> Proposal:
 
 def _change(one: Proposal, rng: random.Random) -> Proposal:
     # Titles, counts and warnings are facts about the target that may move while a write waits; they decide nothing.
+    elsewhere = one.change.target.model_copy(update=rng.choice([{"ref": "C2"}, {"environment": "production"}]))
     update: dict[str, Any] = rng.choice(
-        [{"after": {"text": "evil"}}, {"before": {"text": "was"}}, {"bound": {"id": "C2"}}, {"people": ("mallory",)},
-         {"target": one.change.target.model_copy(update={"ref": "C2"})}, {"target": one.change.target.model_copy(update={"environment": "production"})}]
-    )  # fmt: skip
+        [
+            {"after": {"text": "evil"}},
+            {"before": {"text": "was"}},
+            {"bound": {"id": "C2"}},
+            {"people": ("mallory",)},
+            {"target": elsewhere},
+        ]
+    )
     return one.model_copy(update={"change": one.change.model_copy(update=update)})
 
 

@@ -38,12 +38,16 @@ class ScriptedModel:
 
     async def answer(self, request: Request) -> Response:
         self.asked.append(await request.json())
-        say = self.script.pop(0) if self.script else Say(status=500)
+        say = self.next()
         if say.silent:
             await asyncio.Event().wait()
         if say.status != 200:
             return JSONResponse({"error": {"message": "scripted", "type": "server_error"}}, say.status)
         return StreamingResponse(self._stream(say), media_type="text/event-stream")
+
+    def next(self) -> Say:
+        """What it says to the request that came last."""
+        return self.script.pop(0) if self.script else Say(status=500)
 
     async def _stream(self, say: Say) -> AsyncIterator[str]:
         for piece in say.pieces:
@@ -72,9 +76,9 @@ def _chunk(delta: dict[str, Any], finish: str | None = None) -> str:
 
 
 @contextlib.asynccontextmanager
-async def serving(script: list[Say]) -> AsyncIterator[ScriptedModel]:
+async def serving(script: list[Say] | ScriptedModel) -> AsyncIterator[ScriptedModel]:
     """The scripted model on a free port while the block runs."""
-    model = ScriptedModel(script)
+    model = script if isinstance(script, ScriptedModel) else ScriptedModel(script)
     routes = [Route("/v1/chat/completions", model.answer, methods=["POST"])]
     config = uvicorn.Config(
         Starlette(routes=routes), log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1
