@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,8 @@ from tools.nouns import Receipt
 
 AGAIN = "It may have happened already. Look there first: a yes sends it again."
 CHANGED = "What is there has changed since this was shown."
+# How long a service is asked again what became of a write, before a person has to look.
+ASKED_FOR = timedelta(minutes=5)
 EDITED = "The arguments were changed by hand."
 
 State = Literal["done", "awaiting", "later", "declined", "failed"]
@@ -100,6 +103,8 @@ class Acting:
             if self._desk.workbench.repeat(effect.service, effect.verb) == "blind":
                 return await self._blind(wanted, effect, last, request)
             effect = await self._sender.find_out(effect, request)
+            if effect.state == "unknown" and self._desk.clock.now() < effect.at + ASKED_FOR:
+                return Acted("later", service=effect.service, reason=effect.error)
         return await self._told(effect)
 
     async def _blind(self, wanted: Wanted, effect: Effect, last: Approval | None, request: Write) -> Acted:

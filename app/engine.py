@@ -69,10 +69,12 @@ class Engine:
         polling: float = 0.1,
         takeover: float = 15.0,
         silence: float = 300.0,
+        look_again: float = LOOK_AGAIN,
     ) -> None:
         self.worker = Worker.here(worker)
         self._database = database
         self._silence = silence
+        self._look_again = look_again
         self._workers = Workers(database, self.worker, takeover)
         self._segments = Segments(database, self.worker.id, concurrency=concurrency, at_once=at_once, polling=polling)
         self._launching: asyncio.Future[None] | None = None
@@ -291,7 +293,7 @@ class Engine:
             return "awaiting_approval"
         later = [result for result in drive.waiting().values() if result.state == "later"]
         if later:
-            await self._runs.look_again(run, LOOK_AGAIN)
+            await self._runs.look_again(run, self._look_again)
         return "running"
 
     async def _still_mine(self, claim: Claim) -> None:

@@ -16,12 +16,12 @@ LONG = Plan(runs=200, workers=3, kills=50, freezes=20, restarts=0, takeover=3.0,
 
 def held(figures: Figures) -> bool:
     """Whether all runs ended well and nothing was done twice, lost, or reported otherwise than it is."""
-    wrong = (*figures.twice, *figures.lost_approvals, *figures.unspoken)
+    wrong = (*figures.twice, *figures.lost_approvals, *figures.unspoken, *figures.unasked)
     return figures.ended == {"answered": figures.runs} and not wrong and "verifies" in figures.audit
 
 
 def tell(where: str, figures: Figures) -> None:
-    wrong = (*figures.twice, *figures.lost_approvals, *figures.unspoken)
+    wrong = (*figures.twice, *figures.lost_approvals, *figures.unspoken, *figures.unasked)
     sys.stdout.write("".join(f"{line}\n" for line in (f"{where}: {figures.told()}", *wrong)))
     sys.stdout.flush()
 

@@ -63,6 +63,7 @@ class Figures:
     effects: Counter[str] = field(default_factory=Counter)
     lost_approvals: list[str] = field(default_factory=list)
     unspoken: list[str] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
     kills: int = 0
     freezes: int = 0
     restarts: int = 0
@@ -79,7 +80,7 @@ class Figures:
             f"  kill -9 {self.kills}, frozen {self.freezes}, database restarts {self.restarts}, "
             f"resumed {self.takeovers}, repeated reads {self.repeated_reads}\n"
             f"  writes {self.writes} ({settled}), done twice {len(self.twice)}, to a person as unknown {self.unknown}, "
-            f"done and reported otherwise {len(self.unspoken)}\n"
+            f"left open unasked {len(self.unasked)}, done and reported otherwise {len(self.unspoken)}\n"
             f"  lost approvals {len(self.lost_approvals)}, audit chain {self.audit}"
         )
 
@@ -243,6 +244,9 @@ class Storm:
             ended = status[row.run] not in ("running", "awaiting_approval")
             if (row.state == "requested" and ended) or (row.state == "approved" and (row.run, row.step) not in kept):
                 figures.lost_approvals.append(f"{name[row.run]}/{row.step} ({row.state})")
+        left = [row for row in ledger if row.state in ("intent", "unknown")]
+        told = {f"{row.run}:{row.step}" for row in left} - self._resent
+        figures.unasked = sorted(f"{name[one.partition(':')[0]]}/{one.partition(':')[2]}" for one in told)
         figures.repeated_reads = sum(times - 1 for times in world.reads.values())
         rows, fault = await AuditLog(self._database).verify()
         figures.audit = f"of {rows} rows verifies" if fault is None else f"IS BROKEN: {fault}"

@@ -17,7 +17,7 @@ def survived(figures: Figures, runs: int) -> None:
     assert figures.ended == {"answered": runs}, figures.told()
     assert figures.twice == [], figures.told()
     assert figures.lost_approvals == [], figures.told()
-    assert figures.unspoken == [], figures.told()
+    assert figures.unspoken == figures.unasked == [], figures.told()
     assert "verifies" in figures.audit, figures.told()
 
 
