@@ -50,8 +50,9 @@ class Said:
 class OpenCompany:
     """A company whose product is up; `ask` is a question over HTTP."""
 
-    def __init__(self, world: World, base: str, token: str) -> None:
+    def __init__(self, world: World, base: str, token: str, services: Mapping[str, Mapping[str, str]]) -> None:
         self.world = world
+        self.services = services
         refs = open_company(world, PUBLIC_URL).refs
         self._ids = {(ref.service, ref.ref): name for name, ref in refs.items()}
         self.refs = refs
@@ -115,7 +116,7 @@ def company_of(path: Path, environment: Mapping[str, str] | None = None, **chang
         api.include_router(approvals.router)
         problem.install(api)
         url = stack.enter_context(_served(api))
-        opened = OpenCompany(world, url, api_token(settings))
+        opened = OpenCompany(world, url, api_token(settings), settings.services)
         stack.callback(opened.http.close)
         yield opened
 
