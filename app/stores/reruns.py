@@ -130,7 +130,7 @@ async def fork(
     shown = await _copy_evidence(connection, old, new, {one["step"] for one in copied})
     told = {
         "actor": by, "channel": row["channel"], "conversation": row["conversation"], "text": row["question"],
-        "forked_from": old, "from": step,
+        "forked_from": old, "from": step, **({"dry": True} if row["dry"] else {}),
     }  # fmt: skip
     return new, [("run.started", told), *shown]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agents.budget import Ceiling, Cost
 from agents.errors import BudgetSpent
 from agents.ports import Clock
-from app.stores.database import Database
+from app.stores.database import Database, is_outage
 from app.stores.schema import spend, spend_reserved
 
 Scope = Literal["workspace", "actor", "run"]
@@ -24,6 +25,9 @@ AMOUNTS = tuple(field.name for field in fields(Cost))
 # Sums of dollars are sums of binary fractions; a millionth of a cent is nothing.
 NOTHING = 1e-8
 NO_END = Ceiling()
+# How often a database that cannot be reached is tried.
+TRIES = 8
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -142,16 +146,31 @@ class RunAccount:
         self._actor = actor
 
     async def reserve(self, most: Cost) -> str:
-        """Sets an amount aside. Raises BudgetSpent."""
-        return await self._books.reserve(self._run, self._actor, most)
+        """Sets an amount aside. Raises BudgetSpent.
+
+        If the database had taken it when the connection broke, it is taken twice; the run's end counts both.
+        """
+        return await patiently(lambda: self._books.reserve(self._run, self._actor, most))
 
     async def settle(self, reservation: str, cost: Cost) -> None:
         """Puts what it cost in the place of a reservation."""
-        await self._books.settle(reservation, cost)
+        await patiently(lambda: self._books.settle(reservation, cost))
 
     async def recover(self) -> Cost:
         """Counts what an earlier process left unsettled as spent; returns all that the run has used."""
         return await self._books.recover(self._run)
+
+
+async def patiently(act: Callable[[], Awaitable[T]], pause: float = 0.2) -> T:
+    """Does it as soon as the database can be reached; raises what that says if it cannot for some seconds."""
+    for n in range(1, TRIES):
+        try:
+            return await act()
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            await asyncio.sleep(pause * n)
+    return await act()
 
 
 def amount(name: str, value: float) -> str:

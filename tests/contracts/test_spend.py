@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from app.budgeting import budget_of
 from app.stores.database import Database
 from app.stores.migrations import migrate
 from app.stores.postgres import Postgres
-from app.stores.spend import NO_END, StoredSpend
+from app.stores.spend import NO_END, StoredSpend, patiently
 from app.stores.sqlite import SQLite
 from tests.postgres import fresh_database, server
 
@@ -202,3 +203,22 @@ async def test_runs_that_go_on_at_once_never_pass_a_ceiling(place: Place, seed: 
     assert totals["workspace"].used.usd == pytest.approx(sum(made.values()))
     assert totals["workspace"].used.usd <= 1.7
     assert totals["workspace"].used.tool_calls <= 45
+
+
+async def test_a_call_waits_for_a_database_that_is_away_and_a_refusal_does_not() -> None:
+    said = [sqlite3.OperationalError("database is locked"), sqlite3.OperationalError("unable to open database file")]
+
+    async def reserve() -> str:
+        if said:
+            raise said.pop(0)
+        return "res_1"
+
+    async def refuse() -> str:
+        refused.append(1)
+        raise BudgetSpent("This workspace's budget is used up.")
+
+    refused: list[int] = []
+    assert await patiently(reserve, pause=0.0) == "res_1"
+    with pytest.raises(BudgetSpent):
+        await patiently(refuse, pause=0.0)
+    assert len(refused) == 1
