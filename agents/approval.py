@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -138,7 +139,7 @@ def decide(approval: Approval, decision: Decision) -> Approval:
         raise NotDecided("What you were shown is no longer what is asked.", remedy="Look at it again and decide anew.")
     if not may_decide(proposal, decision.by):
         raise NotDecided(f"{decision.by} may not decide this; {who_may(proposal)} may.")
-    if any(one.by == decision.by for one in approval.decisions):
+    if any(same_person(one.by, decision.by) for one in approval.decisions):
         raise NotDecided(f"{decision.by} has decided already; another person's decision is needed.")
     decisions = (*approval.decisions, decision)
     yes = sum(one.choice == "approve" for one in decisions)
@@ -158,6 +159,13 @@ def end(approval: Approval, state: Literal["expired", "withdrawn"], at: datetime
     return approval.model_copy(update={"state": state, "resolved_at": at})
 
 
+def withdraw(approval: Approval, by: str, at: datetime) -> Approval:
+    """The record taken back by who asked for it or may decide it. Raises NotDecided to others."""
+    if not same_person(by, approval.proposal.requester) and not may_decide(approval.proposal, by):
+        raise NotDecided(f"{by} may not take this back; {approval.proposal.requester} may, and who decides it.")
+    return end(approval, "withdrawn", at)
+
+
 def edit(approval: Approval, args: Mapping[str, Any], by: str, at: datetime) -> Approval:
     """The record withdrawn in favour of other arguments, which are proposed anew.
 
@@ -172,7 +180,7 @@ def edit(approval: Approval, args: Mapping[str, Any], by: str, at: datetime) -> 
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "an argument"
         raise BadArgument(f"{approval.proposal.verb} cannot take {name}: {first['msg']}.") from None
-    if not may_decide(approval.proposal, by) and by != approval.proposal.requester:
+    if not may_decide(approval.proposal, by) and not same_person(by, approval.proposal.requester):
         raise NotDecided(f"{by} may not change this; {who_may(approval.proposal)} may.")
     return end(approval, "withdrawn", at).model_copy(
         update={"edited": given.model_dump(mode="json", exclude_none=True)}
@@ -181,8 +189,19 @@ def edit(approval: Approval, args: Mapping[str, Any], by: str, at: datetime) -> 
 
 def may_decide(proposal: Proposal, actor: str) -> bool:
     """Whether that person's decision counts."""
-    allowed = ANYONE in proposal.deciders or actor in proposal.deciders
-    return allowed and bool(actor) and actor not in proposal.barred
+    allowed = ANYONE in proposal.deciders or any(same_person(actor, one) for one in proposal.deciders)
+    return allowed and bool(folded(actor)) and not any(same_person(actor, one) for one in proposal.barred)
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two spellings name one person: nobody gets a second voice, or around a bar, by writing a name otherwise."""
+    return folded(one) == folded(other)
+
+
+def folded(text: str) -> str:
+    """A text in one form: compatible letters alike, without case, without characters that cannot be seen."""
+    seen = (one for one in unicodedata.normalize("NFKC", text) if unicodedata.category(one) != "Cf")
+    return " ".join("".join(seen).casefold().split())
 
 
 def who_may(proposal: Proposal) -> str:
@@ -205,7 +224,7 @@ def permits(approval: Approval, proposal: Proposal, now: datetime) -> bool:
     Everything is counted again rather than believed: the digest, the people, their number, the time.
     """
     valid = {
-        one.by
+        folded(one.by)
         for one in approval.decisions
         if one.choice == "approve"
         and one.digest == proposal.digest

@@ -8,11 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agents.approval import Approval, Decision, Proposal, decide, edit, end
+from agents.approval import Approval, Decision, NotDecided, Proposal, decide, edit, end, withdraw
 from agents.event import Event, Kind
 from agents.ports import Clock
 from app.stores import events as event_table
 from app.stores.database import Database
+from app.stores.following import UNDER_WAY
 from app.stores.live import Live
 from app.stores.schema import approvals, runs
 
@@ -29,11 +30,14 @@ class StoredApprovals:
         self._clock = clock
         self._continue = continue_run
 
-    async def request(self, run: str, proposals: Sequence[Proposal], draft: Mapping[str, Any]) -> list[Approval]:
+    async def request(
+        self, run: str, proposals: Sequence[Proposal], draft: Mapping[str, Any], epoch: int | None = None
+    ) -> list[Approval]:
         """Puts proposals into the queue and tells it in the run's log; those that are there stay as they are.
 
         An older proposal of the same step that is still open is withdrawn: what it showed is no longer so. The last
-        event has `remaining` 0. `draft` is what is known so far: {text, claims, citations}.
+        event has `remaining` 0. `draft` is what is known so far: {text, claims, citations}. Whoever drives the run
+        gives its claim's epoch; Superseded is raised if that is no longer the newest.
         """
         made: list[Event] = []
         async with self._database.write() as connection:
@@ -49,7 +53,7 @@ class StoredApprovals:
                 ("approval.requested", {**shown(one), "draft": dict(draft), "remaining": len(waiting) - n})
                 for n, one in enumerate(waiting, start=1)
             ]
-            events, _ = await event_table.append(connection, run, self._clock.now(), added)
+            events, _ = await event_table.append(connection, run, self._clock.now(), added, epoch)
             made += events
             open_ones = await self._open_of(connection, run)
             if open_ones:
@@ -85,12 +89,12 @@ class StoredApprovals:
         return await self._change(approval, lambda there: edit(there, args, by, now), by, channel)
 
     async def withdraw(self, approval: str, by: str, channel: str) -> Approval:
-        """Takes a proposal back. Raises NotDecided if it is settled."""
+        """Takes a proposal back. Raises NotDecided if it is settled, or if that is not for `by` to say."""
         now = self._clock.now()
-        return await self._change(approval, lambda there: end(there, "withdrawn", now), by, channel)
+        return await self._change(approval, lambda there: withdraw(there, by, now), by, channel)
 
     async def withdraw_all(self, run: str) -> None:
-        """Takes back what is still open of a run that ends; the run is not continued."""
+        """Takes back what is still open of a run that ends; the run does not go on."""
         made: list[Event] = []
         async with self._database.write() as connection:
             await _lock_run(connection, run)
@@ -106,12 +110,14 @@ class StoredApprovals:
         for one in due:
             made: list[Event] = []
             async with self._database.write() as connection:
+                status = await _lock_run(connection, one.proposal.run)
                 there = await _locked(connection, one.id)
                 if there is None or there.state != "requested":
                     continue
                 after = end(there, "expired", now)
                 made += await self._resolve(connection, after, "", "deus")
-                await self._continue(connection, after.proposal.run)
+                if status in UNDER_WAY:
+                    await self._continue(connection, after.proposal.run)
             self._publish(made)
             ended.append(after)
         return ended
@@ -124,12 +130,17 @@ class StoredApprovals:
 
     async def _change(self, approval: str, how: Callable[[Approval], Approval], by: str, channel: str) -> Approval:
         async with self._database.write() as connection:
+            run = await connection.scalar(sa.select(approvals.c.run).where(approvals.c.id == approval))
+            # The run first, as everywhere: two who lock in different orders would wait for each other.
+            status = await _lock_run(connection, run or "")
             there = await _locked(connection, approval)
             if there is None:
                 raise LookupError(f"There is no approval {approval!r}.")
             after = how(there)
+            if status not in UNDER_WAY and after.state != "withdrawn":
+                raise NotDecided("The run that asked for this has ended; nothing is done.", remedy="Ask for it again.")
             made = await self._resolve(connection, after, by, channel)
-            if after.state != "requested":
+            if after.state != "requested" and status in UNDER_WAY:
                 await self._continue(connection, after.proposal.run)
         self._publish(made)
         return after
@@ -186,8 +197,10 @@ def _more(approval: Approval) -> int:
     return approval.proposal.needed - sum(one.choice == "approve" for one in approval.decisions)
 
 
-async def _lock_run(connection: AsyncConnection, run: str) -> None:
-    await connection.execute(sa.select(runs.c.run).where(runs.c.run == run).with_for_update())
+async def _lock_run(connection: AsyncConnection, run: str) -> str | None:
+    """Locks a run's row and says how the run stands; None if there is none."""
+    status: str | None = await connection.scalar(sa.select(runs.c.status).where(runs.c.run == run).with_for_update())
+    return status
 
 
 async def _locked(connection: AsyncConnection, approval: str) -> Approval | None:
