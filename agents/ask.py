@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import AwareDatetime
 
+from agents.approval import folded
 from agents.record import Frozen
 from agents.taint import Taint
 from tools.kit.action import Change
@@ -71,12 +71,6 @@ class Ask(Frozen):
 def ask_of(verb: type[Write], **given: Any) -> Ask:
     """The question that a request of this verb puts to the rules."""
     return Ask(verb=verb.name, stakes=verb.stakes, reaches_people=verb.reaches_people, **given)
-
-
-def folded(text: str) -> str:
-    """A text in one form: compatible letters alike, without case, without characters that cannot be seen."""
-    seen = (one for one in unicodedata.normalize("NFKC", text) if unicodedata.category(one) != "Cf")
-    return " ".join("".join(seen).casefold().split())
 
 
 def _texts(value: Any) -> Iterator[str]:

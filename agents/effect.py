@@ -56,9 +56,20 @@ class Ledger(Protocol):
         ...
 
     async def settle(
-        self, key: str, state: EffectState, *, landed: Landed | None = None, error: str = "", undone_by: str = ""
+        self,
+        key: str,
+        state: EffectState,
+        *,
+        landed: Landed | None = None,
+        error: str = "",
+        undone_by: str = "",
+        attempt: int | None = None,
     ) -> Effect:
-        """Records what became of an effect. One that is done stays done, but for being undone."""
+        """Records what became of an effect. One that is done stays done, but for being undone.
+
+        A sender gives its `attempt`: only the last one may say that it failed or that nobody knows, while the
+        service's word that it is done counts whoever brings it.
+        """
         ...
 
     async def get(self, key: str) -> Effect | None: ...

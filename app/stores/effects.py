@@ -21,8 +21,9 @@ from tools.kit.action import Landed
 FOLLOWS: dict[EffectState, frozenset[EffectState]] = {
     "intent": frozenset({"intent", "done", "failed", "unknown"}),
     "unknown": frozenset({"intent", "done", "failed", "unknown"}),
-    "failed": frozenset({"failed", "retry"}),
-    "retry": frozenset({"retry"}),
+    # The service's word may come late, from a sender that was overtaken.
+    "failed": frozenset({"failed", "retry", "done"}),
+    "retry": frozenset({"retry", "done"}),
     "done": frozenset({"done", "undone"}),
     "undone": frozenset({"undone"}),
 }
@@ -63,17 +64,26 @@ class StoredLedger:
         return True
 
     async def settle(
-        self, key: str, state: EffectState, *, landed: Landed | None = None, error: str = "", undone_by: str = ""
+        self,
+        key: str,
+        state: EffectState,
+        *,
+        landed: Landed | None = None,
+        error: str = "",
+        undone_by: str = "",
+        attempt: int | None = None,
     ) -> Effect:
         """Records what became of an effect. Raises LookupError for an unknown key.
 
-        One that is done stays done, but for being undone, whatever a sender that comes late has to say.
+        One that is done stays done, but for being undone, whatever a sender that comes late has to say. Of senders,
+        which give their `attempt`, only the last one may say anything but that it is done.
         """
         async with self._database.write() as connection:
             there = await _locked(connection, key)
             if there is None:
                 raise LookupError(f"The ledger has no effect {key}.")
-            if state not in FOLLOWS[there.state]:
+            overtaken = attempt is not None and attempt != there.attempt
+            if state not in FOLLOWS[there.state] or (overtaken and state != "done"):
                 return there
             news = {"state": state, "landed": landed or there.landed, "error": error, "undone_by": undone_by}
             changed = there.model_copy(update=news)

@@ -127,6 +127,13 @@ async def fork(
     copied = [one for one in (await connection.execute(kept)).mappings() if one["result"]["state"] == "done"]
     if copied:
         await connection.execute(results.insert(), [{**one, "run": new} for one in copied])
+    untold = sorted(there.standing() - {one["step"] for one in copied})
+    if untold:
+        # Without its result the new run would take the step for one that is still to do.
+        raise UserMustMend(
+            f"Run {old} ended before it could tell what came of {', '.join(untold)}.",
+            remedy=f"Let it go on first: `deus runs resume {old}`.",
+        )
     shown = await _copy_evidence(connection, old, new, {one["step"] for one in copied})
     told = {
         "actor": by, "channel": row["channel"], "conversation": row["conversation"], "text": row["question"],

@@ -191,7 +191,10 @@ class StoredRunLog:
             made, stopped_by = await event_table.append(connection, self.run, self._clock.now(), added, epoch)
             for event in made:
                 if event.kind == "run.finished":
-                    over = {"status": event.data["status"]} | ({"ended": self._claim.segment} if self._claim else {})
+                    over: dict[str, Any] = {"status": event.data["status"]}
+                    if self._claim:
+                        # Also what was queued meanwhile: who decided a moment ago does not open the run again.
+                        over["ended"] = runs.c.segment
                     await connection.execute(runs.update().where(runs.c.run == self.run).values(**over))
                     await connection.execute(
                         conversations.update()
