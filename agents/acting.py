@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -90,7 +90,7 @@ class Acting:
 
     async def withdraw(self, run: str) -> None:
         """Takes back what another run proposed for the same person, as far as nobody has decided it."""
-        for one in await self._desk.queue.of_run(run):
+        for one in [] if self._turn.dry else await self._desk.queue.of_run(run):
             if one.state == "requested" and one.proposal.requester == self._turn.actor:
                 # Whoever decides at the same moment was first.
                 with suppress(NotDecided):
@@ -149,6 +149,7 @@ class Acting:
     async def _new(self, wanted: Wanted, last: Approval | None, effect: Effect | None) -> Acted:
         """A write that nobody was asked about: the rules decide."""
         goes = await self._desk.destinations.settle(wanted, self._turn)
+        wanted = replace(wanted, taint=goes.tainting(wanted.taint))
         service, request = goes.service, wanted.verb.model_validate(goes.args)
         args = _dumped(request)
         change = await self._desk.workbench.preview(service, request)

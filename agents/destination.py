@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime
 
+from agents.approval import Source
 from agents.errors import StepFailed
 from agents.record import Frozen
+from agents.taint import Taint
 from tools.kit.words import means
 from tools.nouns import Issue, Message, Person
 
@@ -29,7 +31,8 @@ _LEVELS = ("urgent", "high", "medium", "low", "none")
 _NEGATED = r"(?:\bnot|\bnever|\bn['’]t|\bnicht|\bno)\s+(?:(?:in|on|to|at|into|auf|bei|en)\s+)?(?:the\s+)?"
 _PLACED = r"(?:\b(?:in|on|to|into|at|with|im|auf|bei|nach|en|a)\s+|[,–—:;-]\s*|^\s*)(?:the\s+)?"
 _THING = (
-    r"\s+(?:issues?|tickets?|tasks?|bugs?|cards?|stor(?:y|ies)|items?|aufgaben?|incidencias?|tareas?|board|backlog)\b"
+    r"\s+(?:issues?|tickets?|tasks?|bugs?|cards?|stor(?:y|ies)|items?|aufgaben?|incidencias?|tareas?|board|"
+    r"backlog)\b"
 )
 
 
@@ -45,12 +48,21 @@ class Preference(Frozen):
 
 
 class Destination(Frozen):
-    """The service that shall do it and its arguments, with the reasons where something was chosen."""
+    """The service that shall do it and its arguments, with the reasons where something was chosen.
+
+    `guessed` gives the reason for each argument that was drawn from what others wrote.
+    """
 
     service: str
     args: dict[str, Any]
     why: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
+    guessed: dict[str, str] = {}
+
+    def tainting(self, taint: Taint) -> Taint:
+        """The taint of the write once it goes there: what others wrote has a part in what was guessed."""
+        more = {name: (*taint.args.get(name, ()), Source(title=why)) for name, why in self.guessed.items()}
+        return taint.model_copy(update={"args": {**taint.args, **more}})
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ def destination(
     """
     service, reason = _service(verb, args, services, habits, said)
     why = [reason] if reason else []
-    found = dict(args)
+    found, guessed = dict(args), dict[str, str]()
     if found.get("assignee"):
         found["assignee"], reason = account(str(found["assignee"]), service, habits)
         why += [reason] if reason else []
@@ -95,10 +107,11 @@ def destination(
         found["priority"], reason = level(str(found["priority"]), habits)
         why += [reason] if reason else []
     if verb == "messages.send":
-        found["to"], reason = channel(str(found["to"]), habits)
+        found["to"], reason, is_guess = channel(str(found["to"]), habits)
         why += [reason] if reason else []
+        guessed = {"to": reason} if is_guess else {}
     others = tuple(one for one in services if one != service)
-    return Destination(service=service, args=found, why=tuple(why), alternatives=others)
+    return Destination(service=service, args=found, why=tuple(why), alternatives=others, guessed=guessed)
 
 
 def named_service(said: str, services: Sequence[str], titles: Mapping[str, str]) -> str | None:
@@ -214,8 +227,12 @@ def _same(one: Person, other: Person) -> bool:
     if one.email and other.email:
         return one.email.casefold() == other.email.casefold()
     full = " " in one.name and one.name.casefold() == other.name.casefold()
-    local = (other.email or one.email or "").partition("@")[0].casefold()
-    return full or bool(local and local in (one.handle.casefold(), other.handle.casefold()))
+    return full or _mailed(one, other) or _mailed(other, one)
+
+
+def _mailed(one: Person, other: Person) -> bool:
+    """Whether one's address begins with the other's handle."""
+    return one.email is not None and one.email.partition("@")[0].casefold() == other.handle.casefold()
 
 
 def level(asked: str, habits: Habits) -> tuple[str, str]:
@@ -226,29 +243,36 @@ def level(asked: str, habits: Habits) -> tuple[str, str]:
     return liked.value, f"{asked} means {liked.value} here: {liked.by or 'somebody'} said so on {liked.at:%d %b}."
 
 
-def channel(asked: str, habits: Habits) -> tuple[str, str]:
-    """The channel for "the team": the one that is set, or was corrected to, or where such notices are posted."""
+def channel(asked: str, habits: Habits) -> tuple[str, str, bool]:
+    """The channel for "the team", why, and whether that is a guess: the one that is set, or was corrected to, else the
+    one where such notices are posted."""
     if asked.strip().casefold() not in TEAM_CHAT:
-        return asked, ""
+        return asked, "", False
     if given := habits.settings.get("channel"):
-        return given, f"To {given}: it is set as the channel for notices."
+        return given, f"To {given}: it is set as the channel for notices.", False
     liked = habits.preferred("channel", "team")
     if liked is not None:
-        return liked.value, f"To {liked.value}: {liked.by or 'somebody'} corrected it so on {liked.at:%d %b}."
+        return liked.value, f"To {liked.value}: {liked.by or 'somebody'} corrected it so on {liked.at:%d %b}.", False
+    room, why = _usual_room(habits)
+    return f"#{room}", f"To #{room}: {why}.", True
+
+
+def _usual_room(habits: Habits) -> tuple[str, str]:
+    """The channel where such notices are posted: by its name, by what is said there, by who talks there."""
     rooms = Counter(message.channel.removeprefix("#") for message in habits.messages)
     named = next((room for room in _NOTICE_ROOMS if room in rooms), None)
     if named:
-        return f"#{named}", f"To #{named}: it is the channel of that name."
+        return named, "it is the channel of that name"
     notices = Counter(m.channel.removeprefix("#") for m in habits.messages if NOTICE.search(m.body))
     if notices:
         [(room, n)] = notices.most_common(1)
-        return f"#{room}", f"To #{room}: {n} of the last {notices.total()} messages about such things are there."
+        return room, f"{n} of the last {notices.total()} messages about such things are there"
     makers = {name.casefold() for p in habits.people if p.team for name in (p.name, p.handle, p.ref, p.email) if name}
     spoken = Counter(m.channel.removeprefix("#") for m in habits.messages if m.author.casefold() in makers) or rooms
     if not spoken:
         raise StepFailed("I don't know the channel for this.", remedy="Name one, or set DEUS_CHANNEL=#name.")
-    [(room, n)] = spoken.most_common(1)
-    return f"#{room}", f"To #{room}: the engineers talk there most."
+    [(room, _)] = spoken.most_common(1)
+    return room, "the engineers talk there most"
 
 
 # What a changed argument of a write teaches: the kind of preference that it is.

@@ -15,15 +15,20 @@ from agents.planners.subject import QUOTED_SLOTS
 from agents.ports import Past, Situation
 
 _BEGINS = re.compile(
-    r"^\s*(?:no|nope|not|nein|nicht|wrong|falsch|actually|instead|rather|better|please\s+not|lieber|besser|sondern|mejor|en lugar|"
-    r"(?:but\s+|and\s+|please\s+)?(?:in|on|to|for|mit|in|auf|für|en|a|para)\s+\S+(?:\s+\S+)?\s*(?:instead|please|bitte|stattdessen|mejor)?\s*[.!]?$|"
-    r"(?:please\s+|and\s+|but\s+|better\s+)?(?:make|assign|give|put|send|set|post|move|call|name|title|create|file|open)\s+(?:it|this|that|them)\b|"
-    r"(?:mach|gib|weise?|schick|leg|nenn)\s+(?:es|ihn|sie|das)\b|(?:asígna|ponl|hazl|envía|dá|crea)\w*(?:lo|la|sel[oa])\b)"
+    r"^\s*(?:no|nope|not|nein|nicht|wrong|falsch|actually|instead|rather|better|please\s+not|lieber|besser|"
+    r"sondern|mejor|en lugar|"
+    r"(?:but\s+|and\s+|please\s+)?(?:in|on|to|for|mit|in|auf|für|en|a|para)\s+\S+(?:\s+\S+)?\s*(?:instead|please|"
+    r"bitte|stattdessen|mejor)?\s*[.!]?$|"
+    r"(?:please\s+|and\s+|but\s+|better\s+)?(?:make|assign|give|put|send|set|post|move|call|name|title|create|"
+    r"file|open)\s+(?:it|this|that|them)\b|"
+    r"(?:mach|gib|weise?|schick|leg|nenn)\s+(?:es|ihn|sie|das)\b|(?:asígna|ponl|hazl|envía|dá|crea)\w*(?:lo|la|"
+    r"sel[oa])\b)"
     r"|\b(?:instead|stattdessen|en su lugar)\s*[.!]?\s*$",
     re.IGNORECASE,
 )
 _DROP = re.compile(
-    r"^\s*(?:no(?:\s+thanks)?|nope|nein(?:\s+danke)?|never\s*mind|forget (?:it|that)|cancel(?: (?:it|that|this))?|stop|don['’]t|lass es|"
+    r"^\s*(?:no(?:\s+thanks)?|nope|nein(?:\s+danke)?|never\s*mind|forget (?:it|that)|cancel(?: (?:it|that|this))?|"
+    r"stop|don['’]t|lass es|"
     r"vergiss es|abbrechen|olvídalo|cancela(?:lo)?|déjalo|undo(?: (?:it|that|this))?|take (?:it|that) back)[\s.!]*$",
     re.IGNORECASE,
 )
@@ -31,7 +36,7 @@ _LONGEST = 14
 
 
 def correction(situation: Situation, said: Slots) -> FollowUp | None:
-    """The last run's playbook once more, with what the sentence changes; None where nothing waits or it changes nothing.
+    """The last run's playbook once more, with what the sentence changes; None where it changes nothing that waits.
 
     The playbook `undo` where the sentence only takes back what waits.
     """
@@ -60,6 +65,11 @@ def kept_quotations(past: Past) -> dict[str, Source]:
         for slot in QUOTED_SLOTS
         if (value := past.plan.slots.get(slot)) and str(value).casefold() not in words
     }
+
+
+def _is_new(text: str) -> bool:
+    """Whether a sentence orders something of its own rather than correcting "it"."""
+    return is_order(text) and bool(title(text)) and not _IT.search(text)
 
 
 _IT = re.compile(r"\b(?:it|this|that|them|es|ihn|das|lo|la)\b", re.IGNORECASE)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-_ASKING = r"(?:(?:please|pls|can you|could you|would you|i(?:'d| would) like to|we need|i need|let's|bitte|kannst du|por favor|puedes)[\s,]+)*"
+_ASKING = (
+    r"(?:(?:please|pls|can you|could you|would you|i(?:'d| would) like to|we need|i need|let's|bitte|"
+    r"kannst du|por favor|puedes)[\s,]+)*"
+)
 _MAKE = (
     r"(?:create|make|open|file|add|log|write|raise|submit|put|note(?: down)?|start|capture|track|report|new|register|"
     r"erstelle?|leg(?:e)?|öffne|schreib(?:e)?|trag(?:e)?|mach(?:e)?|crea|abre|añade|agrega|registra|haz|"
@@ -14,9 +17,13 @@ _THING = (
     r"(?:issue|ticket|task|bug(?: report)?|card|story|item|defect|feature request|to-?do|"
     r"aufgabe|fehlerbericht|fehler|vorgang|incidencia|tarea|caso|bug)"
 )
-_KIND = r"(?:an?|the|one|another|new|neue[sn]?|eine?n?|una?|high|low|medium|urgent|critical|top|priority|prio|linear|github|jira|nuev[ao]|\s)*"
+_KIND = (
+    r"(?:an?|the|one|another|new|neue[sn]?|eine?n?|una?|high|low|medium|urgent|critical|top|priority|prio|"
+    r"linear|github|jira|nuev[ao]|\s)*"
+)
 _ABOUT = (
-    r"(?:for the|for|about|that says|saying that|saying|that|to|on|because|because of|regarding|für|über|zu[mr]?|wegen|dass|"
+    r"(?:for the|for|about|that says|saying that|saying|that|to|on|because|because of|regarding|für|über|zu[mr]?|"
+    r"wegen|dass|"
     r"para que|para|sobre|de que|por)(?!\w)"
 )
 _HEAD = re.compile(rf"^\s*{_ASKING}{_MAKE}\s+{_KIND}\s*{_THING}s?\b(?P<rest>.*)$", re.IGNORECASE | re.DOTALL)
@@ -33,7 +40,8 @@ _TAIL = re.compile(
 )
 # What only points at something that was said before.
 _POINTING = re.compile(
-    r"^(?:(?:out )?of |zu |de )?(?:this|that|it|these|those|the (?:bug|error|problem|issue|cause|crash)|das|dies(?:en|e|es)?|dem|"
+    r"^(?:(?:out )?of |zu |de )?(?:this|that|it|these|those|the (?:bug|error|problem|issue|cause|crash)|das|"
+    r"dies(?:en|e|es)?|dem|"
     r"(?:den|diesen) (?:fehler|bug)|esto|eso|ello|este (?:error|fallo))?(?: as an? \w+)?[\s.?!]*$",
     re.IGNORECASE,
 )
@@ -73,7 +81,8 @@ def title(text: str) -> str | None:
 
 _ORDERS = re.compile(
     rf"^\s*{_ASKING}(?:(?:create|make|open|file|add|log|raise|submit|erstelle?|lege?|crea|abre|haz)\b.*\b{_THING}\b|"
-    r"(?:roll(?:\s+\w+){0,3}\s+back|rollback|revert|merge|turn\s+(?:off|on)|switch\s+(?:off|on)|disable|enable|tell\s+#|"
+    r"(?:roll(?:\s+\w+){0,3}\s+back|rollback|revert|merge|turn\s+(?:off|on)|switch\s+(?:off|on)|disable|enable|"
+    r"tell\s+#|"
     r"post\b|comment|assign|close|resolve|undo|escalate|track (?:this|that|it)|file (?:this|that|it)|"
     r"mach\w*\s+.*rückgängig|schalte\b|nimm\b.*zurück|eskalier\w*|revierte|deshaz|desactiva|activa|escala)\b)",
     re.IGNORECASE,

@@ -5,32 +5,37 @@ from __future__ import annotations
 import re
 
 _OFF = re.compile(
-    r"\b(?:turn(?:ed|ing)?|switch|set|put|shut|take)\b.*\b(?:off|down)\b|\b(?:disable|deactivate|kill|stop|ausschalten|"
+    r"\b(?:turn(?:ed|ing)?|switch|set|put|shut|take)\b.*\b(?:off|down)\b|\b(?:disable|deactivate|kill|stop|"
+    r"ausschalten|"
     r"abschalten|deaktivier\w*|desactiva\w*|apaga\w*)\b|\b(?:schalt\w*|mach\w*|stell\w*)\b.*\b(?:aus|ab)\b",
     re.IGNORECASE,
 )
 _ON = re.compile(
-    r"\b(?:turn|switch|set|put)\b.*\bon\b|\b(?:enable|activate|launch|release|ramp|roll(?:\s+\S+){0,5}?\s+out|einschalten|aktivier\w*|"
+    r"\b(?:turn|switch|set|put)\b.*\bon\b|\b(?:enable|activate|launch|release|ramp|roll(?:\s+\S+){0,5}?\s+out|"
+    r"einschalten|aktivier\w*|"
     r"activa\w*|enciende)\b|\b(?:schalt\w*|mach\w*)\b.*\b(?:ein|an|frei)\b",
     re.IGNORECASE,
 )
 _FLAG = (
     re.compile(r"\b(?:flag|schalter|bandera)\s+[`'“\"]?(?P<key>[\w.]+(?:[-_][\w.]+)+)", re.IGNORECASE),
     re.compile(
-        r"(?:\b(?:the|das|den|la|el)\s+)?[`'“\"]?(?P<key>[\w.]+(?:[-_ ][\w.]+){0,4})[`'”\"]?[\s-]+(?:feature[\s-]*)?(?:flag|toggle)\b",
+        r"(?:\b(?:the|das|den|la|"
+        r"el)\s+)?[`'“\"]?(?P<key>[\w.]+(?:[-_ ][\w.]+){0,4})[`'”\"]?[\s-]+(?:feature[\s-]*)?(?:flag|toggle)\b",
         re.IGNORECASE,
     ),
     re.compile(r"\b(?:flag|toggle|bandera)\s+(?:de\s+)?[`'“\"]?(?P<key>[\w.-]{3,})", re.IGNORECASE),
     re.compile(r"(?P<key>[a-z][\w.]*(?:-[\w.]+)+)", re.IGNORECASE),
 )
 _BEFORE_KEY = re.compile(
-    r"^(?:(?:please|can|could|you|turn|switch|off|on|the|set|disable|enable|kill|activate|deactivate|our|roll|out|back|ramp|up|"
+    r"^(?:(?:please|can|could|you|turn|switch|off|on|the|set|disable|enable|kill|activate|deactivate|our|roll|out|"
+    r"back|ramp|up|"
     r"down|bitte|schalte?|das|den|die|feature|desactiva|activa|apaga|la|el)\s+)+",
     re.IGNORECASE,
 )
 _SHARE = re.compile(r"(\d{1,3}(?:[.,]\d+)?)\s*(?:%|percent\b|per cent\b|prozent\b|por ciento\b)", re.IGNORECASE)
 _SAYS = re.compile(
-    r"(?::\s+|\b(?:that says|saying that|saying|that|to say that|to say|know that|dass|que|diciendo que|diciendo)\s+)(?P<text>\S.+)$",
+    r"(?::\s+|\b(?:that says|saying that|saying|that|to say that|to say|know that|dass|que|diciendo que|"
+    r"diciendo)\s+)(?P<text>\S.+)$",
     re.IGNORECASE | re.DOTALL,
 )
 _QUOTED = re.compile(r"[“\"„«](?P<text>[^“”\"„«»]{2,})[”\"“»]")
@@ -39,14 +44,16 @@ _STATES = (
     ("open", r"re-?open|wieder (?:auf|öffnen)|reabre"),
     (
         "done",
-        r"clos(?:e|ing)|mark\b.*\b(?:done|fixed|resolved|complete)|resolve|finish|complete|schlie(?:ß|ss)\w*|erledigt|cierra|cerrar",
+        r"clos(?:e|ing)|mark\b.*\b(?:done|fixed|resolved|complete)|resolve|finish|complete|schlie(?:ß|ss)\w*|"
+        r"erledigt|cierra|cerrar",
     ),
     ("in_review", r"in(?:to)? review"),
     ("in_progress", r"in(?:to)? progress|start(?:ed)?\b|in arbeit|en curso"),
     ("backlog", r"(?:to|into|in) the backlog|ins backlog|al backlog"),
 )
 _GREEN = re.compile(
-    r"\b(?:once|when|as soon as|after|if|sobald|wenn|cuando|en cuanto)\b.*\b(?:green|pass\w*|succeed\w*|done|grün|durch|verdes?|pasen)\b",
+    r"\b(?:once|when|as soon as|after|if|sobald|wenn|cuando|en cuanto)\b.*\b(?:green|pass\w*|succeed\w*|done|grün|"
+    r"durch|verdes?|pasen)\b",
     re.IGNORECASE,
 )
 

@@ -20,7 +20,8 @@ _SLOTS = {
 # The slots that an earlier answer may fill in place of the asker's own words.
 QUOTED_SLOTS = (*_SLOTS.values(), "issue_ref", "error_ref", "pull_ref", "bad", "rollback_component")
 _OWNED = re.compile(
-    r"\b(?:who(?:ever|\s+ever)?|the (?:person|one|engineer) (?:who|that)|its|the|wer|wem|dem(?:jenigen)?|wer immer|quien)\s+"
+    r"\b(?:who(?:ever|\s+ever)?|the (?:person|one|engineer) (?:who|that)|its|the|wer|wem|dem(?:jenigen)?|"
+    r"wer immer|quien)\s+"
     r"(?:(?:last\s+|zuletzt\s+)?(?:owns?|own|wrote|changed|touched|built|broke|maintains|made|gehört|besitzt|"
     r"geschrieben|gebaut|hizo|escribió|cambió|mantiene)|owner(?:\s+of)?)\b\s*(?P<part>[^,.:;!?]*)",
     re.IGNORECASE,

@@ -34,7 +34,7 @@ class Draft(Noun):
 
 
 class AnalyzeDraft(Analysis):
-    """Prepare the text of an issue about the records of an earlier answer: the main one first, the others as evidence."""
+    """Prepare the text of an issue about records of an earlier answer: the main one first, the others as evidence."""
 
     name = "analyze.draft"
     returns = Draft

@@ -77,16 +77,10 @@ class AnalyzeEscalation(Analysis):
             )
         n = len(urgent) + len(created)
         head = f"**{n} critical bug{' is' if n == 1 else 's are'} escalated**"
+        text = "\n".join([head, *lines])
+        title = "Notice of the escalation"
         return [
-            Draft(
-                service="deus",
-                ref="notice",
-                url="",
-                at=frame.now,
-                title="Notice of the escalation",
-                description="\n".join([head, *lines]),
-                about="notice",
-            )  # fmt: skip
+            Draft(service="deus", ref="notice", url="", at=frame.now, title=title, description=text, about="notice")
         ]
 
     def _owner(self, issue: Issue) -> str | None:

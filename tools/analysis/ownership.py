@@ -74,7 +74,8 @@ def by_words(
     wanted = set(words(part))
     if not wanted:
         return None
-    named = [file.path for record in (*pulls, *commits) for file in record.files if wanted <= set(words(file.path))]
+    every: list[PullRequest | Commit] = [*pulls, *commits]
+    named = [file.path for record in every for file in record.files if wanted <= set(words(file.path))]
     return by_code(named, pulls, commits)
 
 
