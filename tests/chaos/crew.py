@@ -31,6 +31,7 @@ from app.stores.migrations import migrate
 from app.stores.postgres import Postgres
 from app.stores.preferences import StoredPreferences
 from app.stores.runs import StoredRuns
+from app.stores.spend import StoredSpend
 from app.stores.sqlite import SQLite
 from app.toolbox import ConnectedToolbox
 from tests.chaos.world import AT, WorldConnector, settings
@@ -124,6 +125,7 @@ async def company(
             clock=clock,
             company=Company(zone),
             limits=Limits(seconds=600.0),
+            books=StoredSpend(database, clock, zone),
             desk=Desk(toolbox, approvals, ledger, undoing, clock, proposing(), "chaos", zone, goes),
         )
         stack.push_async_callback(engine.close)
