@@ -15,6 +15,8 @@ from agents.record import Usage
 
 # Calls of services are drawn from an account in blocks: one row of the database for so many calls.
 BLOCK = 8
+# Where a month has not the whole time left that a run may take, so many seconds are drawn at a time.
+SHORT = 10.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ class Account(Protocol):
         """Puts what it did cost in the place of a reservation; one that is gone was counted as spent already."""
         ...
 
+    async def spend(self, cost: Cost) -> None:
+        """Books what was used and not set aside before."""
+        ...
+
     async def recover(self) -> Cost:
         """Counts what a process that died had set aside as spent, but for its time; returns all that the run has used.
         Called when a run is taken up."""
@@ -98,8 +104,8 @@ class Budget:
         self._began = now() - self._used.ms / 1000
         self._account = account
         self._drawing = asyncio.Lock()
-        self._block, self._drawn, self._opened = "", 0, 0.0
-        self._size = 0
+        self._block, self._drawn, self._size = "", 0, 0
+        self._until = self._told = now()
         self._asked: dict[str, set[str]] = {}
 
     def remember(self, step: str, call: str) -> None:
@@ -127,7 +133,7 @@ class Budget:
         if self._account is None:
             return
         async with self._drawing:
-            if self._drawn >= self._size:
+            if self._drawn >= self._size or self._now() >= self._until:
                 await self._close()
                 await self._open()
             self._drawn += 1
@@ -196,25 +202,33 @@ class Budget:
         )
 
     async def _open(self) -> None:
-        """Draws a block of calls, or, near the end of a budget, one; and the time that the run may still take."""
+        """Draws a block of calls and the time that the run may still take; near the end of a budget, less of both."""
         assert self._account is not None
-        try:
-            most = Cost(tool_calls=BLOCK, seconds=self.seconds_left())
-            self._block, self._size = await self._account.reserve(most), BLOCK
-        except BudgetSpent:
+        left = self.seconds_left()
+        refusal: BudgetSpent | None = None
+        for calls, seconds in ((BLOCK, left), (BLOCK, min(left, SHORT)), (1, left), (1, min(left, SHORT))):
             try:
-                self._block, self._size = await self._account.reserve(replace(most, tool_calls=1)), 1
+                self._block = await self._account.reserve(Cost(tool_calls=calls, seconds=seconds))
             except BudgetSpent as spent:
-                self._used = self._used.model_copy(update={"tool_calls": self._used.tool_calls - 1})
-                raise self._no(spent.message) from None
-        self._opened = self._now()
+                refusal = spent
+            else:
+                self._size, self._until = calls, self._now() + seconds
+                return
+        assert refusal is not None
+        self._used = self._used.model_copy(update={"tool_calls": self._used.tool_calls - 1})
+        raise self._no(refusal.message)
 
     async def _close(self) -> None:
-        if self._account is None or not self._block:
+        """Books the calls that were drawn, and the time since it was booked last."""
+        if self._account is None:
             return
-        cost = Cost(tool_calls=self._drawn, seconds=max(0.0, self._now() - self._opened))
-        block, self._block, self._drawn, self._size = self._block, "", 0, 0
-        await self._account.settle(block, cost)
+        now = self._now()
+        cost = Cost(tool_calls=self._drawn, seconds=max(0.0, now - self._told))
+        block, self._block, self._drawn, self._size, self._told = self._block, "", 0, 0, now
+        if block:
+            await self._account.settle(block, cost)
+        elif cost.seconds > 0:
+            await self._account.spend(cost)
 
     def _not_again(self, step: str, call: str) -> None:
         steps = self._asked.setdefault(call, set())

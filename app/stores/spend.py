@@ -92,6 +92,14 @@ class StoredSpend:
                 held = Cost(**{one: getattr(row, one) for one in AMOUNTS})
                 await _book(connection, row.run, row.actor, row.month, held, cost)
 
+    async def spend(self, run: str, actor: str, cost: Cost) -> None:
+        """Books what was used and not set aside before, such as the time of a call that was under way."""
+        month = self.month()
+        async with self._database.write() as connection:
+            for scope, name in _rows(run, actor):
+                await _ensure(connection, scope, name, month)
+            await _book(connection, run, actor, month, Cost(), cost)
+
     async def recover(self, run: str) -> Cost:
         """Counts what a process that died had set aside as spent, for the calls may have been made, but for its time.
         Returns all that the run has used."""
@@ -155,6 +163,10 @@ class RunAccount:
     async def settle(self, reservation: str, cost: Cost) -> None:
         """Puts what it cost in the place of a reservation."""
         await patiently(lambda: self._books.settle(reservation, cost))
+
+    async def spend(self, cost: Cost) -> None:
+        """Books what was not set aside."""
+        await patiently(lambda: self._books.spend(self._run, self._actor, cost))
 
     async def recover(self) -> Cost:
         """Counts what an earlier process left unsettled as spent; returns all that the run has used."""

@@ -139,6 +139,7 @@ async def test_a_retry_goes_on_from_what_the_run_has_used(place: Place) -> None:
         # It dies here: nothing was flushed, nothing is in the run's log.
         again = await budget_of(Limits(tool_calls=10, model_calls=2, usd=0.15), spend, "r1", "ann", [])
         assert again.usage().model_calls == 1
+        assert again.usage().ms < 1000
         # A block of calls was drawn; which of them were made nobody can tell.
         assert again.usage().tool_calls == 8
         with pytest.raises(BudgetSpent, match=r"\$0\.15"):
@@ -166,6 +167,25 @@ async def test_the_last_calls_of_a_month_can_be_used(place: Place) -> None:
             await budget.before_tool()
         assert budget.usage().tool_calls == 11
         assert budget.refused == ["ann's budget of 11 tool calls for November 2026 is used up."]
+
+
+async def test_time_is_booked_and_the_last_of_a_month_is_drawn_in_pieces(place: Place) -> None:
+    now = [0.0]
+    async with books(place, actor=Ceiling(seconds=100)) as spend:
+        budget = Budget(Limits(seconds=120), now=lambda: now[0], account=spend.account("r1", "ann"))
+        now[0] = 30.0
+        # Planning took that long, before the first call.
+        await budget.flush()
+        assert (await used(spend))["ann"].seconds == 30
+        await budget.before_tool()
+        (ann,) = [one for one in await spend.totals() if one.name == "ann"]
+        assert ann.reserved.seconds == 10
+        now[0] = 95.0
+        with pytest.raises(BudgetSpent, match="ann's budget of 100 seconds"):
+            await budget.before_tool()
+        await budget.close()
+        assert (await used(spend))["ann"] == Cost(tool_calls=1, seconds=95)
+        assert all(one.reserved == Cost() for one in await spend.totals())
 
 
 @pytest.mark.parametrize("seed", range(3))
