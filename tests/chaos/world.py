@@ -10,7 +10,7 @@ import json
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -96,7 +96,7 @@ def served(world: World) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            does = {"/put": world.put, "/add": world.add, "/tell": world.tell}[self.path]
+            does: Callable[..., Any] = {"/put": world.put, "/add": world.add, "/tell": world.tell}[self.path]
             self._answered(lambda: does(**body))
 
         def _answered(self, does: Any) -> None:

@@ -43,8 +43,8 @@ class Gate:
         yield PlanHeader("gate")
 
     async def replan(self, *given: object) -> AsyncIterator[PlanHeader | Step]:
-        for step in ():
-            yield step
+        return
+        yield
 
 
 async def test_who_waits_in_a_chat_goes_before_programs_and_schedules(tmp_path: Path) -> None:

@@ -57,4 +57,4 @@ async def test_computed_verbs_are_found_by_their_modules() -> None:
     assert found
     assert all(name.startswith("analyze.") for name in found)
     tools = await toolbox({}, httpx.MockTransport(refusing))
-    assert {"evidence.search", *found} == set(tools.verbs())
+    assert {"evidence.search", "writes.undo", *found} == set(tools.verbs())
