@@ -105,16 +105,21 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
-def demo(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
-    """`deus demo`: the demo company's tools and the product over them."""
-    data, port, tools = tmp_path_factory.mktemp("demo"), _free_port(), _free_port()
+def serving_demo(data: Path) -> Iterator[Server]:
+    """`deus demo`: the demo company's tools and the product over them, kept in a folder."""
+    port, tools = _free_port(), _free_port()
     run = "from app.cli import main; main()"
     command = ["-c", run, "demo", "--port", str(port), "--demo-port", str(tools), "--data-dir", str(data / "data")]
     server = Server(port, command, data / "server.log")
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="package")
+def demo(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
+    """The demo that is asked questions."""
+    yield from serving_demo(tmp_path_factory.mktemp("demo"))
 
 
 @pytest.fixture(scope="package")
