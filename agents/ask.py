@@ -42,7 +42,7 @@ class Ask(Frozen):
     @property
     def environment(self) -> str:
         """The environment that it changes; one that nobody named counts as production."""
-        named = (self.change.target.environment or "").strip().casefold()
+        named = folded(self.change.target.environment or "")
         return PRODUCTION if named in CALLED_PRODUCTION else named
 
     @property

@@ -12,9 +12,22 @@ from agents.ask import Ask, ask_of
 from agents.hours import Hours
 from agents.record import Frozen
 from agents.risk import assess, exceeds
-from agents.rules import Rule, Then, kind_of, people_of, reaches
+from agents.rules import Rule, Then, When, kind_of, one_of, people_of, reaches
 
-__all__ = ["Ask", "Mode", "Most", "Outcome", "Policy", "Spend", "Verdict", "acting", "ask_of", "judge", "proposing"]
+__all__ = [
+    "Ask",
+    "Mode",
+    "Most",
+    "Outcome",
+    "Policy",
+    "Spend",
+    "Verdict",
+    "acting",
+    "ask_of",
+    "closed",
+    "judge",
+    "proposing",
+]
 
 # allow: it is done at once · ask: a person is asked · shadow: it is shown as if done, and nothing is sent · deny: no.
 Outcome = Then
@@ -91,6 +104,27 @@ def judge(ask: Ask, policy: Policy) -> Verdict:
         expires_in=rule.expires_in,
         rule=rule.name,
     )
+
+
+def closed(service: str, channel: str, policy: Policy) -> str:
+    """The rule by which nothing at all is written at a service, or from a channel; "" if there is none.
+
+    For what is not judged like a write, such as taking one back: rules that look at more than these two do not speak
+    of it.
+    """
+    for rule in policy.rules:
+        places = [_place(one, service, channel) for one in (rule.when, *rule.unless)]
+        if None in places or not places[0] or any(places[1:]):
+            continue
+        return rule.name if rule.then in ("deny", "shadow") else ""
+    return "none allows it"
+
+
+def _place(when: When, service: str, channel: str) -> bool | None:
+    """Whether conditions on connector and channel alone hold; None if there are others."""
+    if when.model_dump(exclude_defaults=True, exclude={"connector", "channel"}):
+        return None
+    return one_of(when.connector, (service,)) and one_of(when.channel, (channel,))
 
 
 def proposing() -> Policy:

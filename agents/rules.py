@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from agents.approval import ANYONE, Level
-from agents.ask import Ask, folded
+from agents.approval import ANYONE, Level, folded
+from agents.ask import Ask
 from agents.hours import Hours
 from agents.record import Frozen
 
@@ -55,13 +55,13 @@ class When(Frozen):
     def holds(self, ask: Ask, risk: Level, hours: Hours, *, strict: bool) -> bool:
         """Whether they hold of a write. Where it is `strict` that they do, titles count as names of the target."""
         named = (
-            _one_of(self.verb, (ask.verb,))
-            and _one_of(self.connector, (ask.service,))
-            and _one_of(self.target, ask.targets(titles=strict))
-            and _one_of(self.environment, (ask.environment,))
-            and _one_of(self.requester, (ask.requester,))
-            and _one_of(self.channel, (ask.channel,))
-            and _one_of(self.workspace, (ask.workspace,))
+            one_of(self.verb, (ask.verb,))
+            and one_of(self.connector, (ask.service,))
+            and one_of(self.target, ask.targets(titles=strict))
+            and one_of(self.environment, (ask.environment,))
+            and one_of(self.requester, (ask.requester,))
+            and one_of(self.channel, (ask.channel,))
+            and one_of(self.workspace, (ask.workspace,))
         )
         return (
             named
@@ -108,7 +108,7 @@ class Rule(Frozen):
             raise ValueError("a write that untrusted text decides is never allowed by itself")
         if When() in self.unless:
             raise ValueError("an empty `unless` always holds, so that the rule never would")
-        people = set(self.deciders) - set(self.barred)
+        people = {folded(one) for one in self.deciders} - {folded(one) for one in self.barred}
         if ANYONE not in self.deciders and len(people) < self.needed:
             raise ValueError(f"{self.needed} must say yes and only {len(people)} may")
         return self
@@ -151,7 +151,8 @@ def people_of(names: Iterable[str], requester: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(requester if name == REQUESTER else name for name in names))
 
 
-def _one_of(globs: Sequence[str], names: Iterable[str]) -> bool:
+def one_of(globs: Sequence[str], names: Iterable[str]) -> bool:
+    """Whether one of the names fits one of the globs, whatever its case; no globs fit everything."""
     return not globs or any(fnmatchcase(folded(name), folded(glob)) for name in names for glob in globs)
 
 

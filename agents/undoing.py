@@ -10,6 +10,7 @@ from pydantic import Field
 
 from agents.effect import Effect, Ledger, effect_key, receipt_of
 from agents.errors import DeusError, PersonMustDecide
+from agents.policy import Policy, closed, proposing
 from agents.ports import Clock, Workbench
 from tools.kit.action import drift
 from tools.kit.tool import Verb, Write, verbs
@@ -52,11 +53,14 @@ class Told(Protocol):
 class Undoing:
     """Takes writes of a workspace back."""
 
-    def __init__(self, workbench: Workbench, ledger: Ledger, told: Told, clock: Clock) -> None:
+    def __init__(
+        self, workbench: Workbench, ledger: Ledger, told: Told, clock: Clock, policy: Policy | None = None
+    ) -> None:
         self._workbench = workbench
         self._ledger = ledger
         self._told = told
         self._clock = clock
+        self._policy = policy or proposing()
 
     async def last(self, conversation: str, run: str) -> Sequence[Effect]:
         """What the last run that changed something did, latest first; empty if nothing is left to take back.
@@ -78,6 +82,8 @@ class Undoing:
         if effect is None:
             raise LookupError(f"There is no receipt {key!r}.")
         try:
+            if rule := closed(effect.service, channel, self._policy):
+                raise NotUndone(f"“{effect.title}” was not taken back, for nothing may be written there ({rule}).")
             back = await self._undo(effect, by, run)
         except DeusError as error:
             differs = {k: list(v) for k, v in error.drift.items()} if isinstance(error, NotUndone) else {}

@@ -117,7 +117,7 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         toolbox = ConnectedToolbox(connect(services, client, clock.now), settings.service_concurrency)
         runs = StoredRuns(database, live, clock, workshop.dispatch, ready=workshop.ready)
         stored, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database, clock.now)
-        undoing = Undoing(toolbox, ledger, stored, clock)
+        undoing = Undoing(toolbox, ledger, stored, clock, policy)
         approvals = Approvals(stored, ledger, undoing, clock, workshop.ready)
         workspace, zone = await ContextText(database).workspace(), ZoneInfo(settings.timezone)
         destinations = Destinations(toolbox, StoredPreferences(database), clock, settings.destinations())

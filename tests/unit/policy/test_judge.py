@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from agents.policy import Ask, Policy, acting, judge, proposing
+from agents.policy import Ask, Policy, acting, closed, judge, proposing
 from agents.rules import Rule, When
 from agents.taint import Taint
 from tests.unit.policy.asks import CLEAN, FILLED, FORCED, STEERED, STRANGER, WEDNESDAY, ZONE, ask, policy
@@ -128,6 +128,23 @@ def test_a_title_makes_a_rule_stricter_and_never_more_lenient() -> None:
     excused = "{mode: act, rules: [{when: {verb: 'issues.*'}, unless: {target: sandbox}, then: deny}]}"
     assert judge(named, policy(excused)).decision == "deny"
     assert judge(ask("issues.update", target={"ref": "sandbox"}), policy(excused)).decision == "allow"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("mode: propose", ""),
+        ("mode: investigate", "mode: investigate"),
+        ("{mode: investigate, connectors: {linear: {mode: act}}}", ""),
+        ("connectors: {linear: {scope: read_only}}", "linear: scope read_only"),
+        ("connectors: {linear: {scope: dry_run}}", "linear: scope dry_run"),
+        ("connectors: {slack: {scope: read_only}}", ""),
+        ("sources: {web: {mode: investigate}}", "web: investigate"),
+        ("rules: [{when: {verb: issues.create}, then: deny}]", ""),
+    ],
+)
+def test_where_nothing_is_written_nothing_is_taken_back(text: str, rule: str) -> None:
+    assert closed("linear", "web", policy(text)) == rule
 
 
 def test_nothing_is_done_by_itself_that_nobody_ordered() -> None:

@@ -34,6 +34,7 @@ from tools.kit.errors import UserMustMend
         ("rules:\n  - then: deny\n    when: {verb: []}\n", 3, "empty"),
         ("rules:\n  - then: deny\n    when: {verb: ''}\n", 3, "empty"),
         ("rules:\n  - then: ask\n    deciders: [sam]\n    needed: 2\n", 2, "2 must say yes and only 1 may"),
+        ("rules:\n  - then: ask\n    deciders: [sam, Sam]\n    needed: 2\n", 2, "2 must say yes and only 1 may"),
         ("rules:\n  - then: allow\n    when: {words: [test]}\n", 2, "stricter"),
         ("rules:\n  - then: deny\n    unless: {words: [test]}\n", 2, "stricter"),
         ("rules:\n  - then: allow\n    when: {taint: decisive}\n", 2, "never allowed"),
