@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 from agents.approval import ANYONE, Approval, NotDecided, Proposal, permits, proposal_id, settled
 from agents.destinations import Destinations
 from agents.effect import Effect, Ledger, effect_key, receipt_of
-from agents.errors import StepFailed
+from agents.errors import DeusError, StepFailed
 from agents.evidence import digest
 from agents.policy import Policy, Verdict, ask_of, judge
 from agents.ports import Clock, Queue, RunLog, Turn, Workbench
@@ -27,6 +28,7 @@ AGAIN = "It may have happened already. Look there first: a yes sends it again."
 CHANGED = "What is there has changed since this was shown."
 # How long a service is asked again what became of a write, before a person has to look.
 ASKED_FOR = timedelta(minutes=5)
+STRICTER = "The rules have become stricter since this was approved."
 EDITED = "The arguments were changed by hand."
 
 State = Literal["done", "awaiting", "later", "declined", "failed"]
@@ -129,7 +131,13 @@ class Acting:
             return Acted("declined", service=proposal.service, reason=f"Nothing was done: {settled(last)}.")
         args = proposal.args if last.edited is None else last.edited
         request = wanted.verb.model_validate(args)
-        change = await self._desk.workbench.preview(proposal.service, request)
+        try:
+            change = await self._desk.workbench.preview(proposal.service, request)
+        except DeusError:
+            if last.state != "requested":
+                raise
+            # People may still decide; that it cannot be shown just now ends nothing.
+            return Acted("awaiting", service=proposal.service)
         now = self._desk.clock.now()
         same = proposal.model_copy(update={"change": change})
         if last.edited is not None:
@@ -144,6 +152,8 @@ class Acting:
             return Acted("declined", service=proposal.service, reason=" ".join(verdict.why))
         if not permits(last, same, now):
             return Acted("declined", service=proposal.service, reason="Nothing was done: the approval had expired.")
+        if verdict.decision == "ask" and not permits(last, _under(verdict, same), now):
+            return self._propose(wanted, proposal.service, args, change, last, (STRICTER,), verdict)
         return await self._do(wanted, proposal.service, args, change, last, effect)
 
     async def _new(self, wanted: Wanted, last: Approval | None, effect: Effect | None) -> Acted:
@@ -195,13 +205,19 @@ class Acting:
         )
         if effect is None:
             there = await self._desk.ledger.intend(intent)
-            if there != intent:
+            if there is not intent:
                 return await self._begun(wanted, there, approval)
         else:
             if not await self._desk.ledger.attempt(intent.key, effect.attempt, intent.approval, intent):
                 return await self.perform(wanted)
             intent = intent.model_copy(update={"attempt": effect.attempt + 1})
-        sent = await self._sender.send(intent, request)
+        try:
+            sent = await self._sender.send(intent, request)
+        except asyncio.CancelledError:
+            if (ended := await self._desk.ledger.get(intent.key)) is not None:
+                # Whoever stopped the run is told what was done all the same.
+                await self._told(ended)
+            raise
         if sent.state == "unknown":
             return await self._begun(wanted, sent, approval)
         return await self._told(sent)
@@ -297,6 +313,12 @@ class Acting:
 
 def _title(wanted: Wanted) -> str:
     return wanted.step.title or wanted.verb.name
+
+
+def _under(verdict: Verdict, proposal: Proposal) -> Proposal:
+    """A proposal as the rules would have it now."""
+    rules = {"deciders": verdict.deciders, "barred": verdict.barred, "needed": verdict.needed}
+    return proposal.model_copy(update=rules)
 
 
 def _dumped(request: Write) -> dict[str, Any]:

@@ -194,7 +194,7 @@ def may_decide(proposal: Proposal, actor: str) -> bool:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two spellings name one person: nobody gets a second voice, or around a bar, by writing a name otherwise."""
+    """Whether two spellings name one person, who has one voice and gets around no bar however the name is written."""
     return folded(one) == folded(other)
 
 

@@ -108,7 +108,8 @@ class Drive:
         return [vars(piece) for piece in found]
 
     async def plan(self, recalled: Sequence[Mapping[str, Any]]) -> Plan:
-        """Streams the plan into the execution, which begins each step at once. Raises NotUnderstood."""
+        """Streams the plan into the execution, which begins each step at once; writes wait until the plan is kept.
+        Raises NotUnderstood."""
         situation = await self._situate(recalled)
         plan = await self._take(Plan(), self._means.planner.plan(situation), 1)
         await self._spent()
@@ -120,6 +121,7 @@ class Drive:
         for step in plan.steps:
             self._execution.add(step)
         self._execution.announce()
+        self._execution.writes.stand()
         results = await self._execution.finish()
         await self._spent()
         return results
@@ -128,8 +130,15 @@ class Drive:
         """The steps of the plan that wait for a person or for the world."""
         return self._execution.waiting()
 
-    async def present(self, plan: Plan, recalled: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """What is known while the plan waits, proven as an answer is: {text, claims, citations}."""
+    async def present(
+        self, plan: Plan, recalled: Sequence[Mapping[str, Any]], draft: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """What is known while the plan waits, proven as an answer is: {text, claims, citations}.
+
+        The last `draft` holds where nothing new is asked of people, as when checks are looked at again.
+        """
+        if draft and not (self.acting and self.acting.proposals):
+            return dict(draft)
         proven = await self._proven(await self.answer(plan, recalled))
         for artifact in proven.artifacts:
             if not self.log.has("artifact.created", str(artifact["id"])):
@@ -177,6 +186,7 @@ class Drive:
 
     async def decline(self, error: NotUnderstood) -> str:
         """Says that the question was not understood, with what can be done instead."""
+        self._execution.writes.stand(dropped=True)
         suggestions = tuple(str(option) for option in getattr(error, "options", ()))
         said = Answer(text=str(error), claims=(), suggestions=suggestions, abstained=True)
         await self._say(guarded_answer(said, self._citations))

@@ -45,6 +45,11 @@ def digest(content: Iterable[Mapping[str, Any]]) -> str:
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
+def call_digest(service: str, verb: str, args: Mapping[str, Any]) -> str:
+    """The same for the very same call of a service."""
+    return digest([{"service": service, "verb": verb, "args": dict(args)}])
+
+
 def counted(nouns: Sequence[Noun], kind: str) -> str:
     """How many of what: "12 error groups", "1 deployment", "no alerts"."""
     kind = nouns[0].kind if nouns else kind

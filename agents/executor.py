@@ -18,7 +18,7 @@ from agents.acting import Acting
 from agents.budget import Budget
 from agents.dry_run import rests_on
 from agents.errors import BudgetSpent, DeusError, NothingFound, PlanRefused
-from agents.evidence import Citations, EvidenceSearch, counted, digest, search
+from agents.evidence import Citations, EvidenceSearch, call_digest, counted, digest, search
 from agents.evidence_title import evidence_title
 from agents.plan import Plan, Step, check_step, resolve
 from agents.ports import Clock, Reply, RunLog, StepResult, Toolbox
@@ -74,12 +74,13 @@ class Execution:
         self._question = question
         self._stored = stored
         self._group = group
-        self._writes = WriteSteps(acting, toolbox, citations, run_log)
+        self.writes = WriteSteps(acting, toolbox, citations, run_log)
         self._known: dict[str, type[Verb]] = {**verbs(Verb), **toolbox.verbs()}
         self._steps: dict[str, Step] = {}
         self._keys: dict[str, str] = {}
         self._states: dict[str, str] = {}
         self._ended: dict[str, asyncio.Event] = {}
+        self._again: dict[str, bool] = {}
         self._plan = Plan()
         self._announced: tuple[int, int] = (0, 0)
 
@@ -156,6 +157,7 @@ class Execution:
                 told = self._report(step, result)
         else:
             self._states[step.id] = "running"
+            self._again[step.id] = self._log.has("step.started", step.id)
             self._log.note("step.started", id=step.id, title=step.title or step.verb)
             began = monotonic()
             result = await self._guarded(step, problem)
@@ -183,7 +185,8 @@ class Execution:
         try:
             if problem is not None:
                 raise problem
-            async with asyncio.timeout(self._budget.seconds_left()):
+            # A write is not broken off: it would count as failed, and be done.
+            async with asyncio.timeout(None if self._is_write(step) else self._budget.seconds_left()):
                 return await self._perform(step)
         except (NothingFound, BudgetSpent) as reason:
             return self._unsuccessful(step, "skipped", str(reason))
@@ -214,8 +217,11 @@ class Execution:
     async def _perform(self, step: Step) -> StepResult:
         verb = self._known[step.verb]
         if issubclass(verb, Write):
-            await self._budget.before_tool(step.id, call_digest("", step.verb, step.args))
-            return await self._writes.perform(step, verb, self._plan_so_far(), self.results, self._known)
+            await self.writes.standing()
+            if not self._again[step.id]:
+                # What waits is looked at again and again, for as long as people or checks take.
+                await self._budget.before_tool(step.id, call_digest("", step.verb, step.args))
+            return await self.writes.perform(step, verb, self._plan_so_far(), self.results, self._known)
         if shown := rests_on(step, self._plan_so_far(), self.results):
             raise NothingFound(f"It builds on “{shown}”, which was only shown.")
         values = resolve(step.args, {name: result.nouns for name, result in self.results.items()})
@@ -228,7 +234,8 @@ class Execution:
         if isinstance(request, EvidenceSearch):
             return self._search(step, request)
         if isinstance(request, UndoWrite):
-            return await self._writes.undo(step, request, self._plan_so_far(), self.results)
+            await self.writes.standing()
+            return await self.writes.undo(step, request, self._plan_so_far(), self.results)
         services = chosen(step.verb, self._toolbox.services(step.verb))
         if not services:
             why = f"No connected service serves {step.verb}."
@@ -241,9 +248,12 @@ class Execution:
 
     def _must_wait(self, step: Step) -> bool:
         """Whether a step reads what a write brings that is not done yet."""
+        waits = any(need in self.results and self.results[need].state in OPEN for need in step.uses())
+        return waits and not self._is_write(step)
+
+    def _is_write(self, step: Step) -> bool:
         verb = self._known.get(step.verb)
-        is_write = verb is not None and issubclass(verb, Write)
-        return not is_write and any(need in self.results and self.results[need].state in OPEN for need in step.uses())
+        return verb is not None and issubclass(verb, Write)
 
     def _plan_so_far(self) -> Plan:
         return self._plan.model_copy(update={"steps": tuple(self._steps.values())})
@@ -338,8 +348,3 @@ class Execution:
     def _restored(self, kept: StepResult) -> StepResult:
         items = [item for e in kept.evidence if (item := self._citations.get(e)) is not None]
         return replace(kept, nouns=merged([load(record) for record in item.content] for item in items))
-
-
-def call_digest(service: str, verb: str, args: Mapping[str, Any]) -> str:
-    """The same for the very same call of a service."""
-    return digest([{"service": service, "verb": verb, "args": dict(args)}])

@@ -66,7 +66,7 @@ async def execute(state: State, runtime: Runtime[Context]) -> State:
 
 async def present(state: State, runtime: Runtime[Context]) -> State:
     plan = Plan.model_validate(state["plan"])
-    return {"draft": await runtime.context.drive.present(plan, state["recalled"])}
+    return {"draft": await runtime.context.drive.present(plan, state["recalled"], state.get("draft"))}
 
 
 async def wait(state: State) -> State:

@@ -93,8 +93,11 @@ class Workbench(Toolbox, Protocol):
 class Queue(Protocol):
     """The approvals of a workspace, one durable record for each proposal."""
 
-    async def request(self, run: str, proposals: Sequence[Proposal], draft: Mapping[str, Any]) -> Sequence[Approval]:
-        """Puts proposals into the queue and tells it in the run's log; returns all of the run that are open."""
+    async def request(
+        self, run: str, proposals: Sequence[Proposal], draft: Mapping[str, Any], epoch: int | None = None
+    ) -> Sequence[Approval]:
+        """Puts proposals into the queue and tells it in the run's log; returns all of the run that are open. `epoch` is
+        that of whoever drives the run; one that was overtaken may not ask."""
         ...
 
     async def of_step(self, run: str, step: str) -> Approval | None:

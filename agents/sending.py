@@ -10,6 +10,7 @@ from agents.errors import DeusError
 from agents.ports import Workbench
 from tools.kit.action import Landed, drift
 from tools.kit.errors import Malformed, TimedOut, Unavailable
+from tools.kit.leave import sent_only_if
 from tools.kit.tool import Write
 
 # After these nobody knows whether the service did it.
@@ -51,7 +52,7 @@ class Sender:
                 try:
                     found = await self._workbench.find(effect.service, request, effect.change, effect.key)
                 except DeusError as error:
-                    return await self._ledger.settle(effect.key, "unknown", error=_unclear(effect, error))
+                    return await self._unknown(effect, error)
                 if found is not None:
                     return await self._landed(effect, request, found)
         if not await self._ledger.attempt(effect.key, effect.attempt):
@@ -66,12 +67,23 @@ class Sender:
             # This process was asleep for so long that another one took the write over.
             return there or effect
         try:
-            landed = await self._workbench.do(effect.service, request, effect.change, effect.key)
+            with sent_only_if(lambda: self._still_mine(effect)):
+                landed = await self._workbench.do(effect.service, request, effect.change, effect.key)
         except OPEN_ENDED as error:
-            return await self._ledger.settle(effect.key, "unknown", error=_unclear(effect, error))
+            return await self._unknown(effect, error)
         except DeusError as error:
-            return await self._ledger.settle(effect.key, "failed", error=str(error))
+            return await self._ledger.settle(effect.key, "failed", error=str(error), attempt=effect.attempt)
         return await self._landed(effect, request, landed)
+
+    async def _still_mine(self, effect: Effect) -> None:
+        """Raises Unavailable where another sender has taken the write over since it was begun here."""
+        there = await self._ledger.get(effect.key)
+        if there is None or there.attempt != effect.attempt:
+            raise Unavailable("Another process has taken this over.", service=effect.service)
+
+    async def _unknown(self, effect: Effect, error: DeusError) -> Effect:
+        unclear = _unclear(effect, error)
+        return await self._ledger.settle(effect.key, "unknown", error=unclear, attempt=effect.attempt)
 
     async def _landed(self, effect: Effect, request: Write, landed: Landed) -> Effect:
         """Reads back what the service says has happened, and records it as done."""
@@ -82,7 +94,7 @@ class Sender:
         else:
             differs = drift(landed.state, now)
             read_back = f"It reads back differently: {', '.join(sorted(differs))}." if differs else ""
-        return await self._ledger.settle(effect.key, "done", landed=landed, error=read_back)
+        return await self._ledger.settle(effect.key, "done", landed=landed, error=read_back, attempt=effect.attempt)
 
 
 def _unclear(effect: Effect, error: DeusError) -> str:

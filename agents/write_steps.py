@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from agents.acting import Acting
@@ -27,6 +28,19 @@ class WriteSteps:
         self._toolbox = toolbox
         self._citations = citations
         self._log = run_log
+        self._stands, self._dropped = asyncio.Event(), False
+
+    def stand(self, *, dropped: bool = False) -> None:
+        """Says that the plan is kept, or that it is not followed."""
+        self._dropped = dropped
+        self._stands.set()
+
+    async def standing(self) -> None:
+        """Waits until the plan is kept. A process that dies earlier may plan otherwise the next time, and would then
+        take what was done under one step's name for another. Raises StepFailed if the plan is not followed."""
+        await self._stands.wait()
+        if self._dropped:
+            raise StepFailed("Nothing was done: this plan is not followed.")
 
     async def perform(
         self,

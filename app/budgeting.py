@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from agents.budget import Books, Budget, Ceiling, Cost, Limits
 from agents.event import Event
-from agents.executor import call_digest
+from agents.evidence import call_digest
 from agents.policy import Most, Spend
 from agents.ports import Clock
 from agents.record import Usage

@@ -252,7 +252,7 @@ class Engine:
             error = _sentence(run, failure)
         run_log.on_stop = None
         await self._still_mine(claim)
-        await self._withdraw(run, status)
+        await self._withdraw(run)
         await budget.close()
         usage = budget.usage().model_dump(mode="json")
         await run_log.emit("run.finished", status=status, error=error, usage=usage)
@@ -282,14 +282,18 @@ class Engine:
         if advanced.status is not None:
             return advanced.status
         await self._still_mine(claim)
-        return await self._wait(run_log.run, drive, advanced.draft)
+        return await self._wait(claim, drive, advanced.draft)
 
-    async def _wait(self, run: str, drive: Drive, draft: Mapping[str, Any]) -> str:
+    async def _wait(self, claim: Claim, drive: Drive, draft: Mapping[str, Any]) -> str:
         """Asks the people whom the run waits for, now that the graph has said all it had to say."""
-        desk = self._means.desk
+        desk, run = self._means.desk, claim.run
         if desk is None or drive.acting is None:
             raise RuntimeError(f"Run {run} waits without a desk at which anybody could decide.")
-        if await desk.queue.request(run, drive.acting.proposals, draft):
+        asked = await desk.queue.request(run, drive.acting.proposals, draft, claim.epoch)
+        if await self._runs.stopped_by(run) is not None:
+            # Whoever stopped it before it waits has queued no segment that would end it.
+            raise asyncio.CancelledError("stopped")
+        if asked:
             return "awaiting_approval"
         later = [result for result in drive.waiting().values() if result.state == "later"]
         if later:
@@ -301,9 +305,9 @@ class Engine:
         if not await self._custody.holds(claim):
             raise Superseded(claim.run)
 
-    async def _withdraw(self, run: str, status: str) -> None:
-        """Takes back what a run that ends before its time still asks of people."""
-        if self._means.desk is not None and status in ("stopped", "failed"):
+    async def _withdraw(self, run: str) -> None:
+        """Takes back what a run that ends still asks of people: before its time, or because a step broke off."""
+        if self._means.desk is not None:
             await self._means.desk.queue.withdraw_all(run)
 
 

@@ -18,7 +18,7 @@ from agents.destinations import Destinations
 from agents.drive import Means
 from agents.executor import Company
 from agents.plan import Plan, Step
-from agents.policy import proposing
+from agents.policy import Policy, proposing
 from agents.ports import PlanHeader, Planner, Situation
 from agents.undoing import Undoing
 from agents.vocabulary import Vocabulary
@@ -98,7 +98,7 @@ class Crew:
 
 @contextlib.asynccontextmanager
 async def company(
-    url: str, world: str, *, takeover: float = 15.0, planner: Planner | None = None
+    url: str, world: str, *, takeover: float = 15.0, planner: Planner | None = None, policy: Policy | None = None
 ) -> AsyncIterator[Crew]:
     """The engine over the world's connector, closed as an orderly shutdown does it."""
     async with contextlib.AsyncExitStack() as stack:
@@ -126,7 +126,7 @@ async def company(
             company=Company(zone),
             limits=Limits(seconds=600.0),
             books=StoredSpend(database, clock, zone),
-            desk=Desk(toolbox, approvals, ledger, undoing, clock, proposing(), "chaos", zone, goes),
+            desk=Desk(toolbox, approvals, ledger, undoing, clock, policy or proposing(), "chaos", zone, goes),
         )
         stack.push_async_callback(engine.close)
         await engine.start(runs, means)

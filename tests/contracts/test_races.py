@@ -48,7 +48,8 @@ async def test_a_zombie_asks_nobody(database: Database) -> None:
     space = await opened(database)
     custody = custody_of(space)
     old, new = await custody.claim(space.run, 1), await custody.claim(space.run, 1)
-    assert old is not None and new is not None
+    assert old is not None
+    assert new is not None
     asked = proposal(space.run)
     with pytest.raises(Superseded):
         await space.approvals.request(space.run, [asked], {}, old.epoch)

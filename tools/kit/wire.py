@@ -26,6 +26,7 @@ from tools.kit.errors import (
     TimedOut,
     Unavailable,
 )
+from tools.kit.leave import leave
 
 Json = Any
 Params = Mapping[str, str | int | float | bool | Sequence[str] | None]
@@ -251,6 +252,7 @@ class Wire:
         status: int | None = None
         try:
             async with self._slots, asyncio.timeout(self.options.timeout):
+                await leave(method)
                 response = await self._client.send(request)
             status = response.status_code
             return response
