@@ -128,7 +128,7 @@ def _why(drawn: Mapping[str, Any]) -> str:
         )
         named = []
         for one in drawn["sources"]:
-            cite = escape(f"{one['title']} ({_service(one['service'])})")
+            cite = escape(f"{one['title']} ({_service(one['service'])})" if one["service"] else one["title"])
             linked = _link(one["url"], cite) if one["url"] else cite
             if one["quoted"]:
                 said.append(f"<blockquote><pre>{escape(one['excerpt'])}</pre><cite>{linked}</cite></blockquote>")

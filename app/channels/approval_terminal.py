@@ -46,7 +46,7 @@ def drawn(approval: Approval, titles: Mapping[str, str] | None = None, *, colour
             if one["quoted"]:
                 lines.append(_wrapped(f"“{one['excerpt']}”", "    "))
                 lines.append(_wrapped(f"{one['title']} ({one['service']}) {one['url'] or ''}".rstrip(), "      "))
-        named = [f"{one['title']} ({one['service']})" for one in shown["sources"] if not one["quoted"]]
+        named = [one["title"] for one in shown["sources"] if not one["quoted"]]
         lines += [_wrapped(f"named there: {', '.join(named)}", "    ")] if named else []
     return "\n".join(lines)
 

@@ -74,9 +74,9 @@ def writes_card(writes: Writes, titles: Mapping[str, str], failures: Mapping[str
         if ask is not None:
             drawn = {**card(ask, titles), **{name: ask.get(name) for name in ("state", "by", "edited", "resolved_at")}}
             drawn["more"] = ask.get("more", ask.get("needed", 1))
-            drawn["form"] = fields(str(ask["verb"]), ask["args"]) if ask["state"] == "requested" else []
             if over and ask["state"] == "requested":
                 drawn["state"] = "withdrawn"
+            drawn["form"] = fields(str(ask["verb"]), ask["args"]) if drawn["state"] == "requested" else []
         shown = None if receipt is None else _receipt(receipt, titles)
         items.append({"step": step, "ask": drawn, "receipt": shown, "failure": failures.get(step, "")})
     return {"items": items}

@@ -119,6 +119,15 @@ class ScriptedRuns:
         ]
         return found[::-1][:limit]
 
+    async def resume(self, run: str, by: str) -> int:
+        raise LookupError("A script is played once.")
+
+    async def retry(self, run: str, by: str, step: str | None) -> int:
+        raise LookupError("A script is played once.")
+
+    async def fork(self, run: str, by: str, step: str | None) -> str | None:
+        raise LookupError("A script is played once.")
+
     async def list_conversations(self, actor: str, limit: int) -> Sequence[ConversationSummary]:
         talks: dict[str, ConversationSummary] = {}
         for one in await self.list_runs(None, actor, 1000):
@@ -152,7 +161,15 @@ class FrozenClock:
         return NOW
 
 
+class NothingWaits:
+    """The door to approvals in a workspace where nothing was ever asked."""
+
+    async def open(self, limit: int = 100) -> Sequence[Any]:
+        return ()
+
+
 @asynccontextmanager
 async def open_scripted(settings: Any, pace: float = 1.0) -> AsyncIterator[Any]:
     """A product whose conversations are scripted."""
-    yield SimpleNamespace(conversations=scripted(ScriptedRuns(pace)), clock=FrozenClock(), settings=settings)
+    conversations = scripted(ScriptedRuns(pace))
+    yield SimpleNamespace(conversations=conversations, approvals=NothingWaits(), clock=FrozenClock(), settings=settings)

@@ -46,7 +46,7 @@ function Quote({ source }) {
     <blockquote>
       <span className="deus-text">{source.excerpt}</span>
       <cite>
-        {window.deusName(source.service)}{source.title ? ` · ${source.title}` : ''}
+        {[window.deusName(source.service), source.title].filter(Boolean).join(' · ')}
         {source.url ? <> · <a href={source.url} target="_blank" rel="noopener noreferrer">open</a></> : null}
       </cite>
     </blockquote>
@@ -65,7 +65,7 @@ function Sources({ all }) {
       {named.length ? (
         <p className="deus-named">Named there:{' '}
           {named.map((one, i) => (
-            <span key={i}>{i ? ', ' : ''}{one.url ? <a href={one.url} target="_blank" rel="noopener noreferrer">{one.title}</a> : one.title} ({window.deusName(one.service)})</span>
+            <span key={i}>{i ? ', ' : ''}{one.url ? <a href={one.url} target="_blank" rel="noopener noreferrer">{one.title}</a> : one.title}{one.service ? ` (${window.deusName(one.service)})` : ''}</span>
           ))}
         </p>
       ) : null}
