@@ -11,6 +11,7 @@ from typing import Any
 
 from agents.audit import AuditEntry
 from agents.event import Event
+from tools.kit.tool import Write, verbs
 
 HIDDEN = "•••"
 # Of the text of a write, so many characters stay readable; of other text none.
@@ -114,7 +115,8 @@ def _answered(data: Mapping[str, Any]) -> Made:
 
 
 def _step(data: Mapping[str, Any]) -> Made:
-    kinds = {"failed": "failure", "declined": "refusal"}
+    # A write that is skipped was refused: by the rules, by people, or because its time was over.
+    kinds = {"failed": "failure"} | ({"skipped": "refusal"} if data.get("verb") in verbs(Write) else {})
     kind = kinds.get(str(data.get("state")))
     return (kind, _picked(data, "id", "state", "summary")) if kind else None
 

@@ -176,9 +176,8 @@ class Execution:
         summary = result.error or counted(result.nouns, self._known[step.verb].returns.kind)
         if result.unchecked and not result.error:
             summary += f" (not checked: {', '.join(sorted(result.unchecked))})"
-        await self._log.emit(
-            "step.finished", id=step.id, state=result.state, summary=summary, ms=result.ms, evidence=result.evidence
-        )
+        shown = {"id": step.id, "verb": step.verb, "state": result.state, "summary": summary, "ms": result.ms}
+        await self._log.emit("step.finished", **shown, evidence=result.evidence)
 
     async def _guarded(self, step: Step, problem: PlanRefused | None) -> StepResult:
         """The one place where an exception becomes a result."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from pydantic import Field
 
+from agents.approval import Approval, may_decide, same_person, who_may
 from agents.effect import Effect, Ledger, effect_key, receipt_of
 from agents.errors import DeusError, PersonMustDecide
 from agents.policy import Policy, closed, proposing
@@ -49,6 +50,10 @@ class Told(Protocol):
         """Appends undo.finished to a run's log, with its audit entry."""
         ...
 
+    async def get(self, approval: str) -> Approval | None:
+        """The approval on the strength of which a write was done."""
+        ...
+
 
 class Undoing:
     """Takes writes of a workspace back."""
@@ -84,6 +89,7 @@ class Undoing:
         try:
             if rule := closed(effect.service, channel, self._policy):
                 raise NotUndone(f"“{effect.title}” was not taken back, for nothing may be written there ({rule}).")
+            await self._check_may(effect, by)
             back = await self._undo(effect, by, run)
         except DeusError as error:
             differs = {k: list(v) for k, v in error.drift.items()} if isinstance(error, NotUndone) else {}
@@ -91,6 +97,15 @@ class Undoing:
             raise
         await self._tell(effect, by, channel, ok=True, summary=back.said, drift={})
         return back
+
+    async def _check_may(self, effect: Effect, by: str) -> None:
+        """Raises NotUndone for somebody who neither asked for a write nor could have said yes to it."""
+        if effect.approval is None or same_person(by, effect.requester):
+            return
+        asked = await self._told.get(effect.approval)
+        if asked is None or not may_decide(asked.proposal, by):
+            whom = f"{who_may(asked.proposal)} may, and {effect.requester}" if asked else f"{effect.requester} may"
+            raise NotUndone(f"“{effect.title}” is not for {by} to take back; {whom}.")
 
     async def _undo(self, effect: Effect, by: str, run: str) -> Receipt:
         landed, change, now = effect.landed, effect.change, self._clock.now()
@@ -153,7 +168,8 @@ def _is_back(before: Mapping[str, Any], state: Mapping[str, Any] | None) -> bool
     """Whether the record is as it was before the write, or, for one that the write made, gone."""
     if state is None:
         return not before
-    return bool(before) and all(state.get(name) == value for name, value in before.items() if name in state)
+    common = [name for name in before if name in state]
+    return bool(common) and all(state[name] == before[name] for name in common)
 
 
 def _taken_back(effect: Effect, by: str, said: str) -> Receipt:

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.approval import Approval, Decision, NotDecided, Proposal, decide, edit, end, withdraw
+from agents.audit import AuditEntry
 from agents.event import Event, Kind
 from agents.ports import Clock
+from app.stores import audit
 from app.stores import events as event_table
 from app.stores.database import Database
 from app.stores.following import UNDER_WAY
@@ -136,12 +138,19 @@ class StoredApprovals:
             there = await _locked(connection, approval)
             if there is None:
                 raise LookupError(f"There is no approval {approval!r}.")
-            after = how(there)
-            if status not in UNDER_WAY and after.state != "withdrawn":
-                raise NotDecided("The run that asked for this has ended; nothing is done.", remedy="Ask for it again.")
-            made = await self._resolve(connection, after, by, channel)
-            if after.state != "requested" and status in UNDER_WAY:
-                await self._continue(connection, after.proposal.run)
+            try:
+                after = _changed(there, how, status)
+            except NotDecided as refused:
+                said = {"approval": approval, "channel": channel, "summary": str(refused)}
+                await audit.append(connection, [AuditEntry("refusal", self._clock.now(), by, run, said)])
+                refusal: NotDecided | None = refused
+            else:
+                refusal = None
+                made = await self._resolve(connection, after, by, channel)
+                if after.state != "requested" and status in UNDER_WAY:
+                    await self._continue(connection, after.proposal.run)
+        if refusal is not None:
+            raise refusal
         self._publish(made)
         return after
 
@@ -191,6 +200,13 @@ def shown(approval: Approval) -> dict[str, Any]:
         "id": approval.id,
         "digest": proposal.digest,
     }
+
+
+def _changed(there: Approval, how: Callable[[Approval], Approval], status: str | None) -> Approval:
+    after = how(there)
+    if status not in UNDER_WAY and after.state != "withdrawn":
+        raise NotDecided("The run that asked for this has ended; nothing is done.", remedy="Ask for it again.")
+    return after
 
 
 def _more(approval: Approval) -> int:

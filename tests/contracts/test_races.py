@@ -9,9 +9,12 @@ import pytest
 from agents.approval import NotDecided
 from agents.effect import effect_key
 from agents.errors import UserMustMend
+from agents.undoing import NotUndone, Undoing
+from app.stores.audit import AuditLog
 from app.stores.custody import Custody
 from app.stores.database import Database
 from app.stores.events import Superseded
+from app.toolbox import ConnectedToolbox
 from tests.contracts.test_approvals import LANDED, Workspace, effect, opened, proposal, requested, says
 from tests.contracts.test_store import database, postgres_server, store
 from tests.scenarios.engine.script import NOW, StillClock
@@ -136,3 +139,32 @@ async def test_nobody_decides_about_a_run_that_has_ended(database: Database) -> 
     with pytest.raises(NotDecided, match="ended"):
         await space.approvals.decide(asked.id, says(asked))
     assert space.queued == []
+    told = [row async for row in AuditLog(database).rows(run=space.run)]
+    refused = [row for row in told if row.kind == "refusal"]
+    assert [row.actor for row in refused] == ["sam"]
+    assert asked.id in refused[0].data
+
+
+async def test_what_the_rules_refuse_stands_in_the_audit_log(database: Database) -> None:
+    space = await opened(database)
+    log = await store(database).open_log(space.run, "c1")
+    refused = {"id": "tell", "verb": "messages.send", "state": "skipped", "summary": "No rule allows it.", "ms": 1}
+    await log.emit("step.finished", **refused, evidence=())
+    await log.emit("step.finished", **{**refused, "id": "look", "verb": "issues.search"}, evidence=())
+    told = [row async for row in AuditLog(database).rows(run=space.run)]
+    assert [row.kind for row in told].count("refusal") == 1
+
+
+async def test_who_could_not_have_said_yes_takes_nothing_back(database: Database) -> None:
+    space = await opened(database)
+    asked = proposal(space.run, deciders=("sam",))
+    await requested(space, asked)
+    mine = effect(space.run, approval=asked.id, requester="ann")
+    await space.ledger.intend(mine)
+    await space.ledger.settle(mine.key, "done", landed=LANDED)
+    undoing = Undoing(ConnectedToolbox({}), space.ledger, space.approvals, space.clock)
+    with pytest.raises(NotUndone, match="not for eve"):
+        await undoing.undo(mine.key, "eve", "api")
+    for may in ("sam", "Ann"):
+        with pytest.raises(NotUndone, match="cannot be taken back"):
+            await undoing.undo(mine.key, may, "api")

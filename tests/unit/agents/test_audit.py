@@ -15,6 +15,7 @@ from agents.audit import Anchor, AuditEntry, AuditRow, canonical, chained, diges
 from agents.audit_facts import HIDDEN, entry_of, shown
 from agents.audit_ocsf import ocsf
 from agents.event import KINDS, Event, Kind
+from tools.writes import PullsMerge
 
 AT = datetime(2026, 11, 18, 15, 4, 5, 678, tzinfo=UTC)
 WORKSPACE = "w1"
@@ -151,7 +152,7 @@ def event(kind: Kind, **data: Any) -> Event:
         ("model.called", {"model": "m", "workflow": "plan", "prompt": "0" * 64, "tokens_in": 1}, "model.called"),
         ("model.called", {"model": "m", "error": "Timeout"}, "failure"),
         ("step.finished", {"id": "s", "state": "failed", "summary": "no"}, "failure"),
-        ("step.finished", {"id": "s", "state": "declined", "summary": "never in production"}, "refusal"),
+        ("step.finished", {"id": "s", "verb": PullsMerge.name, "state": "skipped", "summary": "never"}, "refusal"),
         ("message.completed", {"text": "Because.", "claims": [], "citations": []}, "answer"),
         ("approval.requested", {"id": "a", "verb": "issues.create", "draft": {"text": "no"}}, "proposal"),
         ("approval.resolved", {"id": "a", "state": "approved", "by": "bob"}, "decision"),
