@@ -31,8 +31,8 @@ from agents.ports import (
     Turn,
     Writer,
 )
-from agents.proof import prove
-from agents.record import Answer
+from agents.proof import judge, prove
+from agents.record import Answer, Claim
 from agents.undoing import UndoWrite
 from agents.vocabulary import Vocabulary
 from tools.kit.tool import Verb, verbs
@@ -161,7 +161,8 @@ class Drive:
         results = await self.execute(plan)
         situation = await self._situate(recalled)
         written = await self._means.writer.write(situation, plan, results, self._citations)
-        answer = self._stopped_early(told(written, plan, results, dry=self.turn.dry))
+        shown = told(written, plan, results, dry=self.turn.dry, stands=self._stands)
+        answer = self._stopped_early(shown)
         for item in self._citations.new:
             self.log.add_evidence(item)
         self._citations.new.clear()
@@ -246,6 +247,11 @@ class Drive:
                 recalled=tuple(Recalled(**piece) for piece in recalled),
             )
         return self._situation
+
+    def _stands(self, claim: Claim) -> bool:
+        """Whether the gate lets a claim stand by what has been found so far."""
+        known = {item.id: item for item in self._citations}
+        return judge(claim, known, self._means.company.timezone, self.turn.at).outcome == "stands"
 
     def _stopped_early(self, answer: Answer) -> Answer:
         """The answer with each budget that ran out, where it does not say so itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from agents.answer_format import plain, titled
@@ -47,11 +47,19 @@ def shadows(result: StepResult) -> tuple[Receipt, ...]:
     return tuple(noun for noun in result.nouns if isinstance(noun, Receipt) and noun.dry)
 
 
-def told(answer: Answer, plan: Plan, results: Mapping[str, StepResult], *, dry: bool) -> Answer:
+def told(
+    answer: Answer,
+    plan: Plan,
+    results: Mapping[str, StepResult],
+    *,
+    dry: bool,
+    stands: Callable[[Claim], bool] = lambda claim: True,
+) -> Answer:
     """The answer with what would have happened, and without a sentence that calls it done.
 
     Whoever wrote the answer may have taken a shown write for one that happened: sentences that cite one are replaced,
-    and in a dry run those that cite nothing are left out.
+    and in a dry run those that cite nothing are left out. A line that does not stand as a claim, because of figures
+    within the text that would be sent, is the product's own word for what it would do.
     """
     shown = {step: found for step, result in results.items() if (found := shadows(result))}
     if not shown and not dry:
@@ -70,9 +78,12 @@ def told(answer: Answer, plan: Plan, results: Mapping[str, StepResult], *, dry: 
         for step in (one.id for one in plan.steps if one.id in shown)
         for receipt in shown[step]
     ]
-    said = [NOTHING if dry else PARTLY, answer.preface, "" if would or not dry else NONE_MEANT]
+    cited = [claim for claim in would if stands(claim)]
+    own = "\n".join([f"**{WOULD}**\n", *(claim.text for claim in would if claim not in cited)])
+    said = [NOTHING if dry else PARTLY, NONE_MEANT if dry and not would else "", answer.preface]
+    said += [own] if len(cited) < len(would) else []
     return answer.model_copy(
-        update={"preface": "\n\n".join(filter(None, said)), "claims": (*would, *kept), "abstained": False}
+        update={"preface": "\n\n".join(filter(None, said)), "claims": (*cited, *kept), "abstained": False}
     )
 
 
