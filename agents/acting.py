@@ -20,7 +20,7 @@ from agents.ports import Clock, Queue, RunLog, Turn, Workbench
 from agents.sending import Sender
 from agents.undoing import Undoing
 from agents.wanted import Wanted
-from tools.kit.action import Change
+from tools.kit.action import Change, worse
 from tools.kit.tool import Write
 from tools.nouns import Receipt
 
@@ -143,7 +143,7 @@ class Acting:
         if last.edited is not None:
             await self._desk.destinations.corrected(proposal, wanted.shown, last.edited, self._turn.actor)
             return self._propose(wanted, proposal.service, _dumped(request), change, last, (EDITED,))
-        if same.digest != proposal.digest:
+        if same.digest != proposal.digest or worse(proposal.change, change):
             return self._propose(wanted, proposal.service, args, change, last, (CHANGED,))
         if last.state == "requested":
             return Acted("awaiting", service=proposal.service)

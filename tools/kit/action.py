@@ -104,6 +104,13 @@ class Action(Generic[C, W]):
         raise NotImplementedError
 
 
+def worse(shown: Change, now: Change) -> bool:
+    """Whether a change comes with a warning that it was shown without, or can no longer be taken back. What a warning
+    counts or names behind its colon may differ."""
+    known = {one.partition(":")[0] for one in shown.warnings}
+    return any(one.partition(":")[0] not in known for one in now.warnings) or bool(shown.undo and not now.undo)
+
+
 def drift(expected: Mapping[str, Any], now: Mapping[str, Any] | None) -> dict[str, tuple[Any, Any]]:
     """What differs between the state that a write left and the state now: field → (left, now); {} if nothing does.
 

@@ -225,3 +225,33 @@ async def test_a_sender_that_slept_sends_nothing_once_another_has_taken_over(tmp
         after = await sending
     assert sent == []
     assert (after.state, after.attempt) == ("intent", 2)
+
+
+async def test_a_yes_does_not_cover_a_warning_that_came_later(
+    tmp_path: Path, address: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planner = Dictated(comment("one"))
+    planner.go.set()
+    shown = ConnectedToolbox.preview
+
+    def warned(*warnings: str) -> None:
+        async def preview(self: Any, service: str, request: Any) -> Change:
+            return (await shown(self, service, request)).model_copy(update={"warnings": warnings})
+
+        monkeypatch.setattr(ConnectedToolbox, "preview", preview)
+
+    warned("Checks are running: a, b.")
+    async with company(str(tmp_path / "deus.db"), address, planner=planner) as crew:
+        run = await crew.conversations.say(Turn("a", "ann", "web", "c1", AT))
+        await told(crew, run, over=False)
+        warned("Checks are running: b.", "Kim asks for changes.")
+        await approve(crew, run)
+        async with asyncio.timeout(20):
+            while not (again := [o for o in await crew.approvals.of_run(run) if o.proposal.revision == 2]):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert again[0].proposal.change.warnings[1] == "Kim asks for changes."
+        assert world.writes == {}
+        warned("Checks are running: c.")
+        await approve(crew, run)
+        await told(crew, run)
+    assert world.writes == {"one": 1}
