@@ -37,7 +37,7 @@ def ask(
     document, waiting = asyncio.run(
         _ask(question, world, conversation, show=not (quiet or as_json), dry=dry_run, asks=asks)
     )
-    print(document.model_dump_json(indent=2) if as_json else _shown(document))
+    print(document.model_dump_json(indent=2) if as_json else _shown(document, kept=world is None))
     if waiting and not as_json:
         print(_waiting(waiting, kept=world is None))
     if document.status == "failed":
@@ -71,7 +71,7 @@ async def _ask(
         waiting = await _open(product, run)
         while waiting and asks:
             document = await product.conversations.document(run)
-            choice = await asyncio.to_thread(_decided, _shown(document), waiting)
+            choice = await asyncio.to_thread(_decided, _shown(document, kept=world is None), waiting)
             if choice is None:
                 break
             for one in waiting:
@@ -141,20 +141,25 @@ def _show(event: Event) -> None:
         print(f"  {mark} {data.get('summary') or data.get('id')} ({data.get('ms', 0)} ms)", file=sys.stderr, flush=True)
 
 
-def _shown(document: RunDocument) -> str:
+def _shown(document: RunDocument, *, kept: bool) -> str:
+    """The answer, what it rests on, and what was done; `kept` says that there will be something to take back."""
     lines = [document.answer]
     if document.error:
         lines.append(document.error)
     if document.status == "abstained":
         lines += [f'  deus ask "{suggestion}"' for suggestion in document.suggestions]
     lines += [""] * bool(document.evidence)
-    for number, item in enumerate(document.evidence, 1):
+    # The text's numbers are those in which its claims name their evidence first.
+    order = dict.fromkeys(item for claim in document.claims for item in claim.evidence)
+    numbers = {item: number for number, item in enumerate(order, 1)}
+    for item in sorted(document.evidence, key=lambda one: numbers.get(one["id"], len(numbers) + 1)):
         name = item.get("ref") or item.get("title") or item.get("verb")
+        number = numbers.get(item["id"], "·")
         lines.append(f"[{number}] {item.get('service')}: {name}  {item.get('url') or ''}".rstrip())
     lines += [""] * bool(document.receipts)
     for receipt in document.receipts:
         state = "taken back" if receipt["undone"] else "done"
         lines.append(f"✓ {state}: {receipt['said']}  {receipt.get('url') or ''}".rstrip())
-        if receipt.get("undo") and not receipt["undone"]:
+        if kept and receipt.get("undo") and not receipt["undone"]:
             lines.append(f"  deus approvals undo {receipt['id']}")
     return "\n".join(lines)

@@ -82,6 +82,9 @@ def test_bugs_are_escalated_after_one_yes_and_taken_back_over_a_reload_and_a_res
     expect(undone).to_contain_text("Taken back by founder")
     page.reload()
     expect(undone).to_have_count(1, timeout=LONG)
+    # What is said in the chat shows on the card above as well.
+    visit.ask("undo that")
+    expect(page.locator(".deus-receipt[data-state=undone]")).to_have_count(len(asked), timeout=LONG)
 
 
 def test_an_edited_write_is_shown_anew_and_a_rejected_one_is_not_done(visit: Visit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,7 @@ def test_without_a_server_a_person_asks_edits_approves_and_takes_back(workspace:
     assert "This waits for a yes:" in shown
     assert "  - priority: high" in shown
     assert "  + priority: urgent" in shown
+    assert_numbered(shown)
     waiting = found("approvals", "list")
     run = waiting[0]["run"]
     assert f"deus approvals approve --run {run} --wait" in shown
@@ -98,6 +100,15 @@ def test_without_a_server_a_person_asks_edits_approves_and_takes_back(workspace:
     assert key in said("approvals", "receipts", run)
     assert "Taken back" in said("approvals", "undo", key, "--yes")
     assert "undone" in said("approvals", "receipts", run)
+
+
+def assert_numbered(shown: str) -> None:
+    """The list beneath an answer gives each number the evidence that the text cites by it."""
+    text, _, rest = shown.partition("\n[1] ")
+    cited = re.findall(r"^- \[([\w-]+)\]\(.*\[(\d+)\]$", text, re.MULTILINE)
+    assert len(cited) >= 3
+    for ref, number in cited:
+        assert re.search(rf"^\[{number}\] \w+: {ref} ", f"[1] {rest}", re.MULTILINE)
 
 
 def test_what_is_unknown_or_unclear_is_said_with_what_helps(workspace: Path) -> None:
