@@ -59,13 +59,14 @@ class OpenCompany:
         self.http = httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE)
 
     def ask(self, question: str, conversation: str | None = None) -> Said:
-        """Asks and waits for the answer; a conversation goes on under its name."""
+        """Asks and waits for the answer, or for what is known until somebody says yes; a conversation goes on under its
+        name."""
         asked = {"question": question} | ({"conversation": conversation} if conversation else {})
         answered = self.http.post("/api/runs", json=asked)
         assert answered.status_code == 200, answered.text
         document = answered.json()
         events = self.events(document["run"])
-        (said,) = [event.data for event in events if event.kind == "message.completed"]
+        said = next((e.data for e in events if e.kind == "message.completed"), {"suggestions": ()})
         cited = {(item["service"], item["ref"]) for item in document["evidence"]}
         return Said(
             document=document,

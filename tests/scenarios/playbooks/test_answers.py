@@ -46,9 +46,7 @@ def test_answers_lead_with_the_answer(company: OpenCompany) -> None:
     assert first[ASKED[2]].startswith("**Sign-ups −21.8%** in the week of Mon 9 Nov")
     assert first[ASKED[3]].startswith("**Churn is 3.7%** in the last 28 days")
     assert first[ASKED[4]].startswith("**4 customers are affected** by [BACK-312]")
-    assert first[ASKED[5]].startswith(
-        "**2 issues and 1 error would be escalated.** This is prepared; nothing was changed"
-    )
+    assert first[ASKED[5]].startswith("**Prepared, nothing is changed yet:** “Create an issue for the first error")
     assert first[ASKED[6]].startswith("**3 open bugs** of priority high or above in")
     assert first[ASKED[7]].startswith("I see **")
     assert first[ASKED[8]].startswith("For whoever has time, the most pressing first: **")
