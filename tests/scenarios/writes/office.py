@@ -67,7 +67,8 @@ class Office:
 
     def ended(self, run: str) -> Mapping[str, Any]:
         """A run's document when it has ended."""
-        return until(lambda: (d := self.document(run))["status"] not in ("running", "awaiting_approval") and d)
+        until(lambda: self.document(run)["status"] not in ("running", "awaiting_approval"))
+        return self.document(run)
 
     def effects(self, run: str) -> list[Effect]:
         """What a run changed, as the ledger has it."""

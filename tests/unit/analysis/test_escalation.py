@@ -39,8 +39,9 @@ def issue(ref: str, **fields: object) -> Issue:
 def pull(number: int, author: str, days: int, path: str = FORM, state: str = "merged") -> PullRequest:
     merged = NOW - timedelta(days=days) if state == "merged" else None
     return PullRequest(
-        service="github", ref=f"acme/portal#{number}", url=f"https://github.test/{number}", at=NOW - timedelta(days=days + 1),
-        number=number, repo="acme/portal", author=author, state=state, merged_at=merged, files=(FileChange(path=path),),
+        service="github", ref=f"acme/portal#{number}", url=f"https://github.test/{number}",
+        at=NOW - timedelta(days=days + 1), number=number, repo="acme/portal", author=author, state=state,
+        merged_at=merged, files=(FileChange(path=path),),
     )  # fmt: skip
 
 
