@@ -44,6 +44,9 @@ def _making(situation: Situation, slots: Slots) -> tuple[dict[str, Any], Mapping
     found, quoted = subject(situation) if pointing else ({}, {})
     about, owner = bool(found), part is not None
     person = slots.person.name if slots.person else None
+    if said and slots.person and said.casefold() in (slots.person.text.casefold(), slots.person.name.casefold()):
+        # "Create an issue for Sarah" says whose it is, not what it is.
+        said = None
     values = {
         "title": said,
         "title_or_subject": said or (about or None),
