@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from agents.approval import ANYONE, Approval, NotDecided, Proposal, permits, proposal_id, settled
+from agents.approval import ANYONE, Approval, NotDecided, Proposal, own, permits, proposal_id, settled
 from agents.destinations import Destinations
 from agents.effect import Effect, Ledger, effect_key, receipt_of
 from agents.errors import DeusError, StepFailed
@@ -284,7 +284,7 @@ class Acting:
                 sources=(*wanted.taint.decisive, *wanted.taint.content),
                 requester=self._turn.actor,
                 deciders=verdict.deciders,
-                barred=verdict.barred,
+                barred=tuple(dict.fromkeys((*verdict.barred, *(own(last) if last else ())))),
                 needed=verdict.needed,
                 at=now,
                 expires_at=now + verdict.expires_in,

@@ -101,13 +101,14 @@ class Decision(Frozen):
 
 class Approval(Frozen):
     """The durable record: the proposal, every decision, and what came of it. `edited` holds other arguments that a
-    person gave instead; they are proposed anew."""
+    person (`edited_by`) gave instead; they are proposed anew."""
 
     proposal: Proposal
     state: State = "requested"
     decisions: tuple[Decision, ...] = ()
     resolved_at: AwareDatetime | None = None
     edited: dict[str, Any] | None = None
+    edited_by: str = ""
 
     @property
     def id(self) -> str:
@@ -183,7 +184,7 @@ def edit(approval: Approval, args: Mapping[str, Any], by: str, at: datetime) -> 
     if not may_decide(approval.proposal, by) and not same_person(by, approval.proposal.requester):
         raise NotDecided(f"{by} may not change this; {who_may(approval.proposal)} may.")
     return end(approval, "withdrawn", at).model_copy(
-        update={"edited": given.model_dump(mode="json", exclude_none=True)}
+        update={"edited": given.model_dump(mode="json", exclude_none=True), "edited_by": by}
     )
 
 
@@ -202,6 +203,14 @@ def folded(text: str) -> str:
     """A text in one form: compatible letters alike, without case, without characters that cannot be seen."""
     seen = (one for one in unicodedata.normalize("NFKC", text) if unicodedata.category(one) != "Cf")
     return " ".join("".join(seen).casefold().split())
+
+
+def own(approval: Approval) -> tuple[str, ...]:
+    """Who may not decide what is asked in place of this because it is their own: where the requester may not, neither
+    may whoever gave other arguments."""
+    proposal = approval.proposal
+    barred = any(same_person(proposal.requester, one) for one in proposal.barred)
+    return tuple(filter(None, (*proposal.barred, approval.edited_by))) if barred else ()
 
 
 def who_may(proposal: Proposal) -> str:

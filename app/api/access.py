@@ -15,12 +15,14 @@ from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 from starlette.datastructures import Headers
 
+from agents.approval import folded
 from app.api.problem import Problem
 from app.bootstrap import Product
 from app.channels.sign_in import sign_in
 from app.settings import Settings
 
 COOKIE = "access_token"
+PROGRAM = "api"
 SAFE = ("GET", "HEAD", "OPTIONS")
 bearer = HTTPBearer(auto_error=False, description="DEUS_API_TOKEN, or what the first start left in the data folder.")
 
@@ -45,7 +47,7 @@ def actor(
     """Who asks: the name that a session bears, or "api" for the token. Raises a 401 problem otherwise."""
     if given is not None:
         if hmac.compare_digest(given.credentials.encode(), api_token(opened.settings).encode()):
-            return "api"
+            return PROGRAM
         raise Problem(401, "The token is not the right one.", remedy=REMEDY)
     user = _session(request.cookies, opened.settings)
     if user is None:
@@ -82,7 +84,8 @@ def _session(cookies: dict[str, str], settings: Settings) -> str | None:
     except jwt.InvalidTokenError:
         return None
     name = claims.get("identifier")
-    return name if isinstance(name, str) else None
+    # Only the token's bearer is called so: it may speak for others.
+    return name if isinstance(name, str) and folded(name) != PROGRAM else None
 
 
 @lru_cache(maxsize=4)

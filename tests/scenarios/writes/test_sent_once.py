@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from agents.approval import Decision
+from agents.approval import Decision, NotDecided
 from agents.effect import Effect, effect_key
 from agents.event import Event, pauses
 from agents.plan import Plan, Step
@@ -255,3 +255,25 @@ async def test_a_yes_does_not_cover_a_warning_that_came_later(
         await approve(crew, run)
         await told(crew, run)
     assert world.writes == {"one": 1}
+
+
+async def test_whoever_changes_the_arguments_is_not_the_second_pair_of_eyes(
+    tmp_path: Path, address: str, world: World
+) -> None:
+    planner = Dictated(comment("one"))
+    planner.go.set()
+    async with company(str(tmp_path / "deus.db"), address, planner=planner, policy=rules(1, ("requester",))) as crew:
+        run = await crew.conversations.say(Turn("a", "ann", "web", "c1", AT))
+        await told(crew, run, over=False)
+        (first,) = await crew.approvals.of_run(run)
+        await crew.approvals.edit(first.id, {"ref": "r0", "text": "mine"}, "sam", "web")
+        async with asyncio.timeout(20):
+            while not (again := [o for o in await crew.approvals.of_run(run) if o.proposal.revision == 2]):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert again[0].proposal.args["text"] == "mine"
+        for own in ("ann", "sam"):
+            with pytest.raises(NotDecided, match="may not decide"):
+                await approve(crew, run, own)
+        await approve(crew, run, "kim")
+        await told(crew, run)
+    assert world.writes == {"mine": 1}
