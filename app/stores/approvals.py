@@ -105,9 +105,12 @@ class StoredApprovals:
         self._publish(made)
 
     async def expire_due(self) -> list[Approval]:
-        """Ends every proposal whose time has run out, and lets its run go on without it."""
+        """Ends every proposal whose time has run out, and lets its run go on without it; takes back what a run that was
+        given up left open."""
         now = self._clock.now()
-        due = await self._found(sa.and_(approvals.c.state == "requested", approvals.c.expires_at <= now), 500)
+        over = approvals.c.run.in_(sa.select(runs.c.run).where(runs.c.status.not_in(UNDER_WAY)))
+        late = sa.or_(approvals.c.expires_at <= now, over)
+        due = await self._found(sa.and_(approvals.c.state == "requested", late), 500)
         ended: list[Approval] = []
         for one in due:
             made: list[Event] = []
@@ -116,7 +119,10 @@ class StoredApprovals:
                 there = await _locked(connection, one.id)
                 if there is None or there.state != "requested":
                     continue
-                after = end(there, "expired", now)
+                expired = there.proposal.expires_at <= now
+                if not expired and status in UNDER_WAY:
+                    continue  # it was let go on meanwhile
+                after = end(there, "expired" if expired else "withdrawn", now)
                 made += await self._resolve(connection, after, "", "deus")
                 if status in UNDER_WAY:
                     await self._continue(connection, after.proposal.run)

@@ -138,6 +138,7 @@ async def test_nobody_decides_about_a_run_that_has_ended(database: Database) -> 
     await custody_of(space).give_up(space.run)
     with pytest.raises(NotDecided, match="ended"):
         await space.approvals.decide(asked.id, says(asked))
+    assert [one.state for one in await space.approvals.expire_due()] == ["withdrawn"]
     assert space.queued == []
     told = [row async for row in AuditLog(database).rows(run=space.run)]
     refused = [row for row in told if row.kind == "refusal"]
