@@ -6,10 +6,12 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 from agents.acting import Acting, Desk
 from agents.answer import numbered
+from agents.approval import Proposal
 from agents.budget import Books, Budget, Limits
 from agents.dry_run import told
 from agents.egress import guarded_answer
@@ -87,6 +89,7 @@ class Drive:
         self._citations = citations
         self._situation: Situation | None = None
         self._calls = (0, 0, 0, 0)
+        self._order: tuple[str, ...] = ()
         self.acting = Acting(means.desk, run_log, turn) if means.desk is not None else None
         self._execution = Execution(
             run_log=run_log,
@@ -117,6 +120,7 @@ class Drive:
 
     async def execute(self, plan: Plan) -> Mapping[str, StepResult]:
         """Waits until every step of the plan has ended; begins those that another process left."""
+        self._order = tuple(step.id for step in plan.steps)
         self._execution.describe(plan)
         for step in plan.steps:
             self._execution.add(step)
@@ -129,6 +133,12 @@ class Drive:
     def waiting(self) -> dict[str, StepResult]:
         """The steps of the plan that wait for a person or for the world."""
         return self._execution.waiting()
+
+    def proposals(self) -> list[Proposal]:
+        """What people are asked about next, in the order of the plan: each a microsecond younger than the last."""
+        asked = {one.step: one for one in self.acting.proposals} if self.acting is not None else {}
+        found = [asked[step] for step in self._order if step in asked]
+        return [one.model_copy(update={"at": one.at + timedelta(microseconds=n)}) for n, one in enumerate(found)]
 
     async def present(
         self, plan: Plan, recalled: Sequence[Mapping[str, Any]], draft: Mapping[str, Any] | None = None

@@ -151,8 +151,8 @@ def _tainted(ask: Ask) -> tuple[str, ...]:
     """What untrusted text decides in a write, or says to people."""
     kind = kind_of(ask)
     if kind == "decisive":
-        what = "Whether it is done" if ask.taint.existence else _names(ask)
-        return (f"{what} depends on text that nobody here vouches for: {_titles(ask.taint.decisive)}.",)
+        what = "Whether it is done depends" if ask.taint.existence else _names(ask)
+        return (f"{what} on text that nobody here vouches for: {_titles(ask.taint.decisive)}.",)
     if kind == "content" and reaches(ask):
         return (f"People would read text that nobody here vouches for: {_titles(ask.taint.content)}.",)
     return ()
@@ -160,7 +160,7 @@ def _tainted(ask: Ask) -> tuple[str, ...]:
 
 def _names(ask: Ask) -> str:
     found = [name for name, texts in ask.taint.args.items() if texts and name not in ask.taint.body]
-    return f"Its {' and '.join(found)}".replace("_", " ")
+    return f"Its {' and '.join(found)} {'depends' if len(found) == 1 else 'depend'}".replace("_", " ")
 
 
 def _titles(sources: tuple[object, ...]) -> str:

@@ -289,7 +289,7 @@ class Engine:
         desk, run = self._means.desk, claim.run
         if desk is None or drive.acting is None:
             raise RuntimeError(f"Run {run} waits without a desk at which anybody could decide.")
-        asked = await desk.queue.request(run, drive.acting.proposals, draft, claim.epoch)
+        asked = await desk.queue.request(run, drive.proposals(), draft, claim.epoch)
         if await self._runs.stopped_by(run) is not None:
             # Whoever stopped it before it waits has queued no segment that would end it.
             raise asyncio.CancelledError("stopped")
