@@ -21,6 +21,7 @@ from agents.sending import Sender
 from agents.undoing import Undoing
 from agents.wanted import Wanted
 from tools.kit.action import Change, worse
+from tools.kit.errors import RateLimited, TimedOut, Unavailable
 from tools.kit.tool import Write
 from tools.nouns import Receipt
 
@@ -28,6 +29,8 @@ AGAIN = "It may have happened already. Look there first: a yes sends it again."
 CHANGED = "What is there has changed since this was shown."
 # How long a service is asked again what became of a write, before a person has to look.
 ASKED_FOR = timedelta(minutes=5)
+# A service that says this may be there again in a moment.
+AWAY = (RateLimited, TimedOut, Unavailable)
 STRICTER = "The rules have become stricter since this was approved."
 EDITED = "The arguments were changed by hand."
 
@@ -133,11 +136,13 @@ class Acting:
         request = wanted.verb.model_validate(args)
         try:
             change = await self._desk.workbench.preview(proposal.service, request)
-        except DeusError:
-            if last.state != "requested":
-                raise
-            # People may still decide; that it cannot be shown just now ends nothing.
-            return Acted("awaiting", service=proposal.service)
+        except DeusError as error:
+            # That it cannot be shown just now ends nothing: people may still decide, and a yes is not lost at once.
+            if last.state == "requested":
+                return Acted("awaiting", service=proposal.service)
+            if isinstance(error, AWAY) and last.resolved_at and self._desk.clock.now() < last.resolved_at + ASKED_FOR:
+                return Acted("later", service=proposal.service, reason=str(error))
+            raise
         now = self._desk.clock.now()
         same = proposal.model_copy(update={"change": change})
         if last.edited is not None:

@@ -277,3 +277,26 @@ async def test_whoever_changes_the_arguments_is_not_the_second_pair_of_eyes(
         await approve(crew, run, "kim")
         await told(crew, run)
     assert world.writes == {"mine": 1}
+
+
+async def test_a_yes_is_not_lost_because_the_service_was_away_when_it_came(
+    tmp_path: Path, address: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planner = Dictated(comment("one"))
+    planner.go.set()
+    shown, looks = ConnectedToolbox.preview, []
+
+    async def away_twice(self: Any, service: str, request: Any) -> Change:
+        looks.append(request)
+        if len(looks) in (2, 3):
+            raise Unavailable("World answered 503.", service="world")
+        return await shown(self, service, request)
+
+    monkeypatch.setattr(ConnectedToolbox, "preview", away_twice)
+    async with company(str(tmp_path / "deus.db"), address, planner=planner) as crew:
+        run = await crew.conversations.say(Turn("a", "ann", "web", "c1", AT))
+        await told(crew, run, over=False)
+        await approve(crew, run)
+        events = await told(crew, run)
+    assert events[-1].data["status"] == "answered"
+    assert world.writes == {"one": 1}
