@@ -99,6 +99,8 @@ def sources(result: StepResult, nouns: Sequence[Noun] | None = None) -> tuple[So
             excerpt=_excerpt(noun.text()),
         )
         for noun in (result.nouns if nouns is None else nouns)
+        # A colleague's name is no text that a person has to judge; the result it is in stays tainted without it.
+        if not isinstance(noun, Person)
     ]
     return tuple(dict.fromkeys(found))[:MOST_SOURCES]
 
