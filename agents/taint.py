@@ -23,7 +23,7 @@ from agents.ports import StepResult
 from agents.record import Frozen
 from tools.kit.analysis import Analysis
 from tools.kit.tool import Verb, Write, verbs
-from tools.nouns import Noun, Receipt
+from tools.nouns import Noun, Person, Receipt
 
 # Arguments that look a record up by words.
 SEARCHED = frozenset({"text", "words", "query"})
