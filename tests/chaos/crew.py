@@ -59,7 +59,7 @@ class OnePlan:
             yield Step(id="add", verb="issues.comment", args=add, needs=tuple(reads))
 
     async def replan(self, situation: Situation, plan: Plan, results: object) -> AsyncIterator[PlanHeader | Step]:
-        for step in ():
+        for step in list[Step]():
             yield step
 
 

@@ -96,7 +96,8 @@ def served(world: World) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            does: Callable[..., Any] = {"/put": world.put, "/add": world.add, "/tell": world.tell}[self.path]
+            doors: dict[str, Callable[..., Any]] = {"/put": world.put, "/add": world.add, "/tell": world.tell}
+            does = doors[self.path]
             self._answered(lambda: does(**body))
 
         def _answered(self, does: Any) -> None:
