@@ -74,8 +74,9 @@ class StoredApprovals:
 
     async def of_step(self, run: str, step: str) -> Approval | None:
         """The newest record of a step."""
-        found = await self._found(sa.and_(approvals.c.run == run, approvals.c.step == step), 1)
-        return found[0] if found else None
+        # By revision: their times may be equal, or differ by the order in which they are shown.
+        found = await self._found(sa.and_(approvals.c.run == run, approvals.c.step == step), 500)
+        return max(found, key=lambda one: one.proposal.revision, default=None)
 
     async def listed(self, state: str | None = None, limit: int = 100) -> Sequence[Approval]:
         """The last records, newest first; those in one state only, if given."""

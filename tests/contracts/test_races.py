@@ -169,3 +169,12 @@ async def test_who_could_not_have_said_yes_takes_nothing_back(database: Database
     for may in ("sam", "Ann"):
         with pytest.raises(NotUndone, match="cannot be taken back"):
             await undoing.undo(mine.key, may, "api")
+
+
+async def test_the_newest_of_a_step_is_its_last_revision_whatever_the_clock_said(database: Database) -> None:
+    space = await opened(database)
+    await requested(space, proposal(space.run, at=NOW + timedelta(microseconds=1)))
+    await requested(space, proposal(space.run, revision=2))
+    newest = await space.approvals.of_step(space.run, "tell")
+    assert newest is not None
+    assert newest.proposal.revision == 2
