@@ -65,8 +65,10 @@ class OpenCompany:
         answered = self.http.post("/api/runs", json=asked)
         assert answered.status_code == 200, answered.text
         document = answered.json()
-        events = self.events(document["run"])
-        said = next((e.data for e in events if e.kind == "message.completed"), {"suggestions": ()})
+        # The events of a run that waits have no end yet; what it can suggest stands in its document.
+        waits = document["status"] == "awaiting_approval"
+        ended = [] if waits else [e.data for e in self.events(document["run"]) if e.kind == "message.completed"]
+        said = document if waits else ended[0]
         cited = {(item["service"], item["ref"]) for item in document["evidence"]}
         return Said(
             document=document,
