@@ -83,8 +83,9 @@ class Segments:
             "executor_id": self.executor,
             "serializer": self._serializer,
             "enable_otlp": False,
-            "log_level": "WARNING",
-            "console_log_level": "WARNING",
+            # Its warnings are of segments that were handed to another worker, which is what handing over means.
+            "log_level": "ERROR",
+            "console_log_level": "ERROR",
         }
         self._dbos = DBOS(config=config)
 

@@ -75,9 +75,11 @@ def notified(acme: Path, url: str) -> None:
         done = until(ended)
         assert done["status"] == "answered", done
         (receipt,) = done["receipts"]
-        assert receipt["verified"] and receipt["undo"]
+        assert receipt["verified"]
+        assert receipt["undo"]
         (effect,) = company.http.get(f"/api/runs/{run}/receipts").json()
-        assert effect["state"] == "done" and effect["by"] == ["api"]
+        assert effect["state"] == "done"
+        assert effect["by"] == ["api"]
         undone = company.http.post(f"/api/receipts/{effect['key']}/undo", json={})
         assert undone.status_code == 200, undone.text
         assert company.http.get(f"/api/runs/{run}/receipts").json()[0]["state"] == "undone"
