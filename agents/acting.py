@@ -17,7 +17,7 @@ from agents.errors import DeusError, StepFailed
 from agents.evidence import digest
 from agents.policy import Policy, Verdict, ask_of, judge
 from agents.ports import Clock, Queue, RunLog, Turn, Workbench
-from agents.sending import Sender
+from agents.sending import PAUSES, Sender
 from agents.undoing import Undoing
 from agents.wanted import Wanted
 from tools.kit.action import Change, worse
@@ -49,7 +49,8 @@ class Acted:
 
 @dataclass(frozen=True)
 class Desk:
-    """What all writes of a workspace share."""
+    """What all writes of a workspace share. `pauses`, in seconds, lie between the looks for a write that may have been
+    sent, before it is sent again."""
 
     workbench: Workbench
     queue: Queue
@@ -60,6 +61,7 @@ class Desk:
     workspace: str
     timezone: ZoneInfo
     destinations: Destinations
+    pauses: tuple[float, ...] = PAUSES
 
 
 class Acting:
@@ -70,7 +72,7 @@ class Acting:
         self._desk = desk
         self._log = run_log
         self._turn = turn
-        self._sender = Sender(desk.workbench, desk.ledger)
+        self._sender = Sender(desk.workbench, desk.ledger, desk.pauses)
 
     async def perform(self, wanted: Wanted) -> Acted:
         """Takes a write up where it stands: in the ledger, in the queue, or nowhere yet. Raises the typed errors."""

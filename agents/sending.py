@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from agents.effect import Effect, Ledger
 from agents.errors import DeusError
@@ -15,8 +15,8 @@ from tools.kit.tool import Write
 
 # After these nobody knows whether the service did it.
 OPEN_ENDED = (TimedOut, Unavailable, Malformed)
-# A service that was asked too early may still be at it: it is looked up again after so many seconds.
-LOOKS, BETWEEN_LOOKS = 3, 2.0
+# A service that was asked too early may still be at it: it is looked up again after each of these pauses, in seconds.
+PAUSES = (2.0, 4.0, 8.0, 16.0)
 
 
 class Sender:
@@ -26,11 +26,13 @@ class Sender:
         self,
         workbench: Workbench,
         ledger: Ledger,
+        pauses: Sequence[float] = PAUSES,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._workbench = workbench
         self._ledger = ledger
+        self._pauses = tuple(pauses)
         self._sleep = sleep
 
     async def send(self, effect: Effect, request: Write) -> Effect:
@@ -46,9 +48,8 @@ class Sender:
     async def find_out(self, effect: Effect, request: Write) -> Effect:
         """Settles a write that may have been sent: an idempotent one is sent again, a probe is looked up first."""
         if self._workbench.repeat(effect.service, effect.verb) == "probe":
-            for look in range(LOOKS):
-                if look:
-                    await self._sleep(BETWEEN_LOOKS)
+            for pause in (0.0, *self._pauses):
+                await self._sleep(pause)
                 try:
                     found = await self._workbench.find(effect.service, request, effect.change, effect.key)
                 except DeusError as error:

@@ -39,6 +39,8 @@ from tests.scenarios.engine.script import NoMemory, ScriptedToolbox, ScriptedWri
 from tools.kit.wire import Wire, open_client
 
 READS = 5
+# The world does what it is asked at once, however late it says so.
+PAUSES = (0.5, 1.0)
 
 
 class OnePlan:
@@ -126,7 +128,7 @@ async def company(
             company=Company(zone),
             limits=Limits(seconds=600.0),
             books=StoredSpend(database, clock, zone),
-            desk=Desk(toolbox, approvals, ledger, undoing, clock, policy or proposing(), "chaos", zone, goes),
+            desk=Desk(toolbox, approvals, ledger, undoing, clock, policy or proposing(), "chaos", zone, goes, PAUSES),
         )
         stack.push_async_callback(engine.close)
         await engine.start(runs, means)
