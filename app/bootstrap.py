@@ -24,6 +24,7 @@ from app.stores.approvals import StoredApprovals
 from app.stores.audit import AuditLog
 from app.stores.context_text import ContextText
 from app.stores.database import Database
+from app.stores.deliveries import StoredDeliveries
 from app.stores.effects import StoredLedger
 from app.stores.live import Live
 from app.stores.migrations import migrate
@@ -58,6 +59,7 @@ class Product:
     toolbox: ConnectedToolbox
     workshop: Workshop
     audit: AuditLog
+    deliveries: StoredDeliveries | None = None
 
     async def ready(self) -> None:
         """Waits until questions are taken at once; raises UserMustMend where that will not be."""
@@ -130,7 +132,8 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
             lambda: _load(settings, workshop, database, runs, toolbox, desk, sweeps, clock, stack), at_once=at_once
         )
         conversations = Conversations(runs, workshop.stop)
-        yield Product(settings, clock, conversations, approvals, toolbox, workshop, AuditLog(database))
+        shown = StoredDeliveries(database, clock)
+        yield Product(settings, clock, conversations, approvals, toolbox, workshop, AuditLog(database), shown)
 
 
 @contextlib.asynccontextmanager

@@ -11,21 +11,24 @@ import importlib.util
 import os
 import pkgutil
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
 import app.api
+import app.channels
 from app.api import problem
 from app.channels.sign_in import sign_in
 from app.channels.web_mount import ChatMount, Desk, content_policy, furnish, own_page
 from app.guard import LOOPBACK, Guard
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
     from app.bootstrap import Product
@@ -53,9 +56,12 @@ def create_app(settings: Settings | None = None, open_product: Open | None = Non
     @asynccontextmanager
     async def lifespan(server: FastAPI) -> AsyncIterator[None]:
         opening = open_product or _bootstrap()
-        async with opening(chosen) as product:
+        async with opening(chosen) as product, AsyncExitStack() as stack:
             server.state.product = product
             server.state.settings = chosen
+            _without_other_bots()
+            for open_channel in channels():
+                server.router.routes.extend(await stack.enter_async_context(open_channel(product, chosen)))
             desk = Desk(
                 conversations=product.conversations,
                 approvals=product.approvals,
@@ -96,16 +102,27 @@ def load_chat(desk: Desk, root: Path) -> ASGIApp:
     furnish(root)
     os.environ["CHAINLIT_APP_ROOT"] = str(root)
     os.environ["CHAINLIT_AUTH_SECRET"] = desk.sign_in.secret
-    # With these names Chainlit would start bots of its own, or keep threads elsewhere.
-    for name in list(os.environ):
-        if name.startswith(("SLACK_", "TEAMS_", "DISCORD_", "LITERAL_")) or name == "DATABASE_URL":
-            del os.environ[name]
+    _without_other_bots()
     _without_tracing()
     chainlit: Any = importlib.import_module("chainlit.server")
     importlib.import_module("app.chat").open_chat(desk)
     html = own_page(chainlit.get_html_template(""))
     chainlit.get_html_template = lambda root_path: html
     return _with_policy(chainlit.app, content_policy(html))
+
+
+def channels() -> list[Callable[..., AbstractAsyncContextManager[Sequence[BaseRoute]]]]:
+    """What opens each channel beside the web chat: `open_channel(product, settings)` in app/channels, found there."""
+    names = [module.name for module in pkgutil.iter_modules(app.channels.__path__) if "_" not in module.name]
+    modules = [importlib.import_module(f"app.channels.{name}") for name in names]
+    return [module.open_channel for module in modules if hasattr(module, "open_channel")]
+
+
+def _without_other_bots() -> None:
+    """With these names Chainlit would start bots of its own, or keep threads elsewhere, and Bolt would be another's."""
+    for name in list(os.environ):
+        if name.startswith(("SLACK_", "TEAMS_", "DISCORD_", "LITERAL_")) or name == "DATABASE_URL":
+            del os.environ[name]
 
 
 def _without_tracing() -> None:
@@ -131,8 +148,11 @@ def _with_policy(chat: ASGIApp, policy: str) -> ASGIApp:
 
 
 def _hosts(settings: Settings) -> tuple[str, ...]:
-    """On loopback only loopback's names; elsewhere whatever leads here, for a proxy may stand before us."""
-    return LOOPBACK if settings.host in ("127.0.0.1", "localhost", "::1") else ()
+    """On loopback only loopback's names and our public one; elsewhere whatever leads here, for a proxy may stand before
+    us."""
+    public = urlsplit(settings.public_url or "").hostname
+    own = (*LOOPBACK, public) if public else LOOPBACK
+    return own if settings.host in ("127.0.0.1", "localhost", "::1") else ()
 
 
 def _settings() -> Settings:

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from app.demo.company import Company
 from app.demo.refs import slug, user_id
 from app.demo.vendors.page import page
+from app.demo.vendors.slack_board import Board
 from app.demo.vendors.slack_messages import Messages, Said, Unposted
 from app.demo.vendors.vendor import Demo, Handler
 from app.demo.world import Member
@@ -26,6 +27,7 @@ LARGEST = 999
 def routes(demo: Demo) -> Sequence[BaseRoute]:
     """The methods of the Web API that reading and writing messages need, and the pages that permalinks open."""
     vendor = _Slack(demo.company)
+    board = Board(vendor.messages)
     methods = {
         "auth.test": vendor.auth_test,
         "conversations.list": vendor.channels,
@@ -33,6 +35,7 @@ def routes(demo: Demo) -> Sequence[BaseRoute]:
         "conversations.history": vendor.history,
         "conversations.replies": vendor.replies,
         "users.list": vendor.users,
+        "users.info": vendor.user,
         "chat.getPermalink": vendor.permalink,
         "search.messages": vendor.search,
     }
@@ -40,10 +43,12 @@ def routes(demo: Demo) -> Sequence[BaseRoute]:
         "chat.postMessage": vendor.post_message,
         "chat.delete": vendor.delete,
         "conversations.open": vendor.open,
+        **{name: _answering(method) for name, method in board.methods().items()},
     }
     return [
-        *(Route(f"/api/{name}", vendor.api(method)) for name, method in methods.items()),
+        *(Route(f"/api/{name}", vendor.api(method), methods=["GET", "POST"]) for name, method in methods.items()),
         *(Route(f"/api/{name}", _sending(vendor, method), methods=["POST"]) for name, method in writes.items()),
+        *board.pages(),
         Route("/api/{method}", vendor.api(lambda _: _failed("unknown_method"))),
         Route("/archives/{channel}/{message}", vendor.message_page),
         Route("/archives/{channel}", vendor.channel_page),
@@ -124,6 +129,11 @@ class _Slack:
 
     def users(self, request: Request) -> Response:
         return self._paged(request, "members", [self._user(member) for member in self.company.people], cache_ts=0)
+
+    def user(self, request: Request) -> Response:
+        wanted = request.query_params.get("user", "")
+        found = next((member for member in self.company.people if user_id(member.id) == wanted), None)
+        return _failed("user_not_found") if found is None else _done({"user": self._user(found)})
 
     def permalink(self, request: Request) -> Response:
         ask = request.query_params
@@ -266,6 +276,18 @@ def _failed(error: str) -> Response:
 
 def _truthy(value: str | None) -> bool:
     return value in ("1", "true")
+
+
+def _answering(method: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Callable[[Mapping[str, Any]], Response]:
+    """A method of the board as one of the API."""
+
+    def answer(sent: Mapping[str, Any]) -> Response:
+        try:
+            return _done(method(sent))
+        except Unposted as refusal:
+            return _failed(str(refusal))
+
+    return answer
 
 
 def _sending(vendor: _Slack, method: Callable[[Mapping[str, Any]], Response]) -> Callable[[Request], Any]:

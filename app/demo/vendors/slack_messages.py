@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from html import escape, unescape
 from typing import Any
@@ -16,6 +16,8 @@ from app.demo.world import Artefact
 from tools.nouns import utc
 
 BOT = {"user": "U0DEUS000", "bot_id": "B0DEUS000", "app_id": "A0DEUS000"}
+# https://docs.slack.dev/reference/block-kit/blocks
+LONGEST_TEXTS = {"section": 3000, "header": 150, "markdown": 12_000}
 LONGEST = 40_000  # characters, from which Slack cuts a message short
 _EVENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ADDRESS = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|([^>]*))?>")
@@ -37,6 +39,8 @@ class Said:
     thread: str | None = None
     posted: bool = False
     metadata: Mapping[str, Any] | None = field(default=None)
+    blocks: tuple[Mapping[str, Any], ...] = ()
+    edited: bool = False
 
     @property
     def at(self) -> datetime:
@@ -76,9 +80,34 @@ class Messages:
             thread=str(thread) if thread is not None else None,
             posted=True,
             metadata=_metadata(sent.get("metadata")),
+            blocks=blocks_of(sent),
         )
         said.append(message)
         return message
+
+    def speak(self, channel: str, user: str, text: str, thread: str | None) -> Said:
+        """Somebody of the company says something, as if in Slack itself. Raises Unposted."""
+        said = self.post(channel, {"text": text, "thread_ts": thread})
+        member = next((one for one in self.company.people if user_id(one.id) == user), None)
+        if member is None:
+            self.by_channel[channel].remove(said)
+            raise Unposted("user_not_found")
+        spoken = replace(said, author=member.name, by={"user": user}, posted=False)
+        self.by_channel[channel][-1] = spoken
+        return spoken
+
+    def change(self, channel: str, ts: str, **changes: Any) -> Said:
+        """Changes a message that the app has posted. Raises Unposted."""
+        said = self.by_channel.get(channel)
+        if said is None:
+            raise Unposted("channel_not_found")
+        for place, message in enumerate(said):
+            if message.ts == ts:
+                if not message.posted:
+                    raise Unposted("cant_update_message")
+                said[place] = replace(message, **changes)
+                return said[place]
+        raise Unposted("message_not_found")
 
     def shown(self, channel: str, message: Said, *, all_metadata: bool = False) -> dict[str, Any]:
         """A message of a channel as the API shows it; metadata only to who asks for all of it."""
@@ -90,6 +119,10 @@ class Messages:
             record["subscribed"] = False
         if message.thread:
             record["thread_ts"] = message.thread
+        if message.blocks:
+            record["blocks"] = list(message.blocks)
+        if message.edited:
+            record["edited"] = {"user": message.by.get("user", ""), "ts": message.ts}
         if all_metadata and message.metadata is not None:
             record["metadata"] = message.metadata
         return record
@@ -106,6 +139,23 @@ class Messages:
             by={"user": user_id(author)} if member else other,
             thread=company.ref(str(message["thread"])).number if message["thread"] else None,
         )
+
+
+def blocks_of(sent: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """A message's blocks, which a form sends as JSON. Raises Unposted for more or longer ones than Slack takes."""
+    given = sent.get("blocks") or ()
+    try:
+        blocks = json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        raise Unposted("invalid_blocks_format") from None
+    if not isinstance(blocks, list | tuple) or len(blocks) > 50:
+        raise Unposted("invalid_blocks")
+    for block in blocks:
+        text = block.get("text") if isinstance(block, dict) else None
+        words = text.get("text", "") if isinstance(text, dict) else text or ""
+        if not isinstance(block, dict) or len(words) > LONGEST_TEXTS.get(str(block.get("type")), LONGEST):
+            raise Unposted("invalid_blocks")
+    return tuple(blocks)
 
 
 def _metadata(given: Any) -> Mapping[str, Any] | None:
