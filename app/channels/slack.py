@@ -147,17 +147,22 @@ def _bolt(client: AsyncWebClient, bot: SlackBot) -> AsyncApp:
     )
 
     async def heard(body: dict[str, Any], context: Any) -> None:
-        await bot.hear(body, str(context.bot_user_id or ""), str(context.team_id or ""))
+        await bot.hear(body, str(context.bot_user_id or ""), _team(context))
 
     async def pressed(ack: Callable[[], Awaitable[Any]], body: dict[str, Any], context: Any) -> None:
         await ack()
-        await bot.press(body, str(context.team_id or ""))
+        await bot.press(body, _team(context))
 
     bolt.event("app_mention")(heard)
     bolt.event("message")(heard)
     # Those that lead to a page only have to be answered.
     bolt.action(re.compile("^deus_"))(pressed)
     return bolt
+
+
+def _team(context: Any) -> str:
+    """The workspace that Deus belongs to; who speaks in a shared channel may belong to another."""
+    return str(context.authorize_result.team_id or "")
 
 
 @contextlib.asynccontextmanager

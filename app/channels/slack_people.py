@@ -51,23 +51,30 @@ class People:
         """Who a user is. Raises Unknown."""
         known = self._people.get(user)
         if known is None or known[0] < monotonic() - FRESH:
-            said = await self._asked(self._client.users_info(user=user), "who you are")
-            known = self._people[user] = monotonic(), person(said["user"], team)
+            said = await self._asked(self._client.users_info(user=user), "who you are", "user_not_found")
+            found = person(said["user"], team) if said else Person(f"slack:{user}", user, ours=False)
+            known = self._people[user] = monotonic(), found
         return known[1]
 
     async def channel(self, channel: str) -> str:
         """A channel's name, without the #. Raises Unknown."""
         known = self._channels.get(channel)
         if known is None or known[0] < monotonic() - FRESH:
-            said = await self._asked(self._client.conversations_info(channel=channel), "what this channel is called")
-            known = self._channels[channel] = monotonic(), str(said["channel"].get("name") or "")
+            work = self._client.conversations_info(channel=channel)
+            said = await self._asked(work, "what this channel is called", "channel_not_found")
+            known = self._channels[channel] = monotonic(), str(said["channel"].get("name") or "") if said else ""
         return known[1]
 
-    async def _asked(self, call: Any, what: str) -> Any:
+    async def _asked(self, call: Any, what: str, absent: str) -> Any:
+        """What Slack says; None where it knows nothing of the kind."""
         import aiohttp
-        from slack_sdk.errors import SlackClientError
+        from slack_sdk.errors import SlackApiError, SlackClientError
 
         try:
             return await call
+        except SlackApiError as error:
+            if error.response.get("error") == absent:
+                return None
+            raise Unknown(f"Slack could not say {what}.", remedy="Try again in a minute.") from error
         except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
             raise Unknown(f"Slack could not say {what}.", remedy="Try again in a minute.") from error

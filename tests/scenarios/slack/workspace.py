@@ -24,6 +24,7 @@ from app.demo.history import generate
 from app.demo.place import company_settings
 from app.demo.refs import channel_id, user_id
 from app.demo.server import build
+from app.demo.vendors.slack import BOT_TOKEN
 from app.demo.world import World, read_world
 from app.settings import Settings, load_settings
 from tests.scenarios.playbooks.company import PATIENCE, _served
@@ -169,7 +170,7 @@ def workspace_of(path: Path, **environment: str) -> Iterator[Workspace]:
             {
                 **company_settings(open_company(world, base), base, folder),
                 "DEUS_CONFIG": str(nothing_more),
-                "DEUS_SLACK_BOT_TOKEN": "demo-slack",
+                "DEUS_SLACK_BOT_TOKEN": BOT_TOKEN,
                 "DEUS_SLACK_BOT_SIGNING_SECRET": SECRET,
                 "DEUS_SLACK_BOT_URL": f"{base}/slack/api/",
                 "DEUS_SLACK_BOT_PACE": "0.05",

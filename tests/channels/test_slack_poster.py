@@ -1,0 +1,195 @@
+"""Messages to a Slack on real sockets: streamed, updated, found again, refused, and what is done then."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Mount
+
+from app.channels.delivery import Delivery, Undeliverable
+from app.channels.slack import _client
+from app.channels.slack_post import Post, Task, context
+from app.channels.slack_poster import Poster
+from app.demo.refs import channel_id, user_id
+from app.demo.vendors.slack import BOT_TOKEN, routes
+from tests.companies import demo_of
+from tests.scenarios.playbooks.company import _served
+
+CHANNEL = channel_id("growth")
+FINAL = Post("Signups fell.", ({"type": "markdown", "text": "Signups **fell**."}, context("Open in Deus")))
+
+
+class Slack:
+    """The demo's Slack. What is in `troubles` comes first: (method, error), or (method, seconds) for a rate limit."""
+
+    def __init__(self, path: Path) -> None:
+        self.troubles: list[tuple[str, Any]] = []
+        self.asked: list[str] = []
+        self._vendor = Starlette(routes=routes(demo_of(path)))
+        self.app = Starlette(routes=[Mount("/", self._served)])
+
+    async def _served(self, scope: Any, receive: Any, send: Any) -> None:
+        method = scope["path"].rpartition("/")[2]
+        self.asked.append(method)
+        if self.troubles and self.troubles[0][0] == method:
+            trouble = self.troubles.pop(0)[1]
+            if isinstance(trouble, str):
+                answer = JSONResponse({"ok": False, "error": trouble})
+            else:
+                answer = JSONResponse({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": str(trouble)})
+            await answer(scope, receive, send)
+            return
+        await self._vendor(scope, receive, send)
+
+
+class Place:
+    """A thread in the demo's Slack, and the poster that answers in it."""
+
+    def __init__(self, slack: Slack, url: str, thread: str, poster: Poster) -> None:
+        self.slack = slack
+        self.poster = poster
+        self.delivery = Delivery(
+            "r1", "slack", {"channel": CHANNEL, "thread": thread, "user": "U1", "team": "T0DEMO000"}
+        )
+        self._url = url
+
+    async def show(self, post: Post, message: Any = None, part: str = "answer") -> Any:
+        return await self.poster.show(self.delivery, part, post, message)
+
+    async def posted(self) -> list[dict[str, Any]]:
+        async with httpx.AsyncClient(base_url=self._url, timeout=30) as http:
+            found = (await http.get("/posted", params={"as": "json"})).json()["messages"]
+        return [one for one in reversed(found) if one["thread_ts"] == self.delivery.place["thread"]]
+
+
+@pytest.fixture
+def slack(acme: Path) -> Slack:
+    return Slack(acme)
+
+
+@pytest.fixture
+def url(slack: Slack) -> Iterator[str]:
+    with _served(slack.app) as served:
+        yield served
+
+
+@pytest.fixture
+async def place(slack: Slack, url: str) -> AsyncIterator[Place]:
+    import aiohttp
+
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        said = {"channel": CHANNEL, "user": user_id("lena"), "text": "Why?"}
+        thread = (await http.post("/say", json=said)).json()["ts"]
+    async with aiohttp.ClientSession() as session:
+        poster = Poster(_client(BOT_TOKEN, f"{url}/api/", session), "https://deus.test")
+        slack.asked.clear()
+        yield Place(slack, url, thread, poster)
+
+
+def live(words: str = "", **states: str) -> Post:
+    tasks = tuple(Task(name, f"Read {name}", state) for name, state in states.items())
+    return Post("Looking", (context("…"),), live=True, tasks=tasks, words=words)
+
+
+async def test_a_run_is_streamed_as_it_grows_and_ends_as_one_whole_message(place: Place) -> None:
+    message = await place.show(live(one="pending"))
+    assert message["streaming"]
+    message = await place.show(live(one="in_progress", two="pending"), message)
+    message = await place.show(live("Signups ", one="complete", two="complete"), message)
+    message = await place.show(live("Signups fell", one="complete", two="complete"), message)
+    (shown,) = await place.posted()
+    assert shown["text"] == "[complete] Read one\n[complete] Read two\nSignups fell"
+    message = await place.show(FINAL, message)
+    assert "streaming" not in message
+    (shown,) = await place.posted()
+    assert (shown["text"], shown["blocks"]) == (FINAL.text, list(FINAL.blocks))
+    methods = ["chat.startStream", *["chat.appendStream"] * 3, "chat.stopStream", "chat.update"]
+    assert [one for one in place.slack.asked if one.startswith("chat.")] == methods
+
+
+async def test_a_stream_that_has_expired_goes_on_by_updates(place: Place) -> None:
+    message = await place.show(live("Sign"))
+    place.slack.troubles = [("chat.appendStream", "message_not_in_streaming_state")]
+    message = await place.show(live("Signups"), message)
+    assert "streaming" not in message
+    await place.show(FINAL, message)
+    (shown,) = await place.posted()
+    assert shown["text"] == FINAL.text
+
+
+async def test_a_text_that_begins_anew_is_not_appended(place: Place) -> None:
+    message = await place.show(live("Signups rose"))
+    message = await place.show(live("Signups fell"), message)
+    assert "streaming" not in message
+    assert "chat.appendStream" not in place.slack.asked
+    assert len(await place.posted()) == 1
+
+
+async def test_where_slack_does_not_stream_the_message_is_updated(place: Place) -> None:
+    place.slack.troubles = [("chat.startStream", "unknown_method")]
+    message = await place.show(live("Sign"))
+    await place.show(FINAL, message)
+    (shown,) = await place.posted()
+    assert shown["text"] == FINAL.text
+    assert place.slack.asked[:2] == ["chat.startStream", "chat.postMessage"]
+
+
+async def test_a_stream_that_another_process_began_goes_on_by_updates(place: Place) -> None:
+    message = await place.show(live("Sign"))
+    place.poster._streams.clear()
+    message = await place.show(live("Signups fell"), message)
+    await place.show(FINAL, message)
+    (shown,) = await place.posted()
+    assert shown["text"] == FINAL.text
+
+
+async def test_what_was_sent_and_not_kept_is_found_again(place: Place) -> None:
+    sent = await place.show(FINAL, None, "ask/1")
+    await place.show(FINAL, None, "ask/2")
+    assert await place.show(FINAL, {}, "ask/1") == sent
+    assert len(await place.posted()) == 2
+    assert await place.show(FINAL, {}, "ask/3") != sent
+    assert len(await place.posted()) == 3
+
+
+async def test_a_rate_limit_is_waited_for_and_the_message_comes(place: Place) -> None:
+    place.slack.troubles = [("chat.postMessage", 0)]
+    assert await place.show(FINAL)
+    assert place.slack.asked.count("chat.postMessage") == 2
+    assert len(await place.posted()) == 1
+
+
+async def test_blocks_that_slack_does_not_take_go_as_text(place: Place) -> None:
+    await place.show(Post("All of it", ({"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}},)))
+    (shown,) = await place.posted()
+    assert shown["text"] == "All of it"
+    assert "blocks" not in shown
+
+
+async def test_what_somebody_deleted_stays_deleted(place: Place) -> None:
+    message = await place.show(FINAL)
+    place.slack.troubles = [("chat.update", "message_not_found")]
+    assert await place.show(Post("More"), message) == message
+    assert len(await place.posted()) == 1
+
+
+@pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
+@pytest.mark.parametrize("code", ["channel_not_found", "not_in_channel", "is_archived"])
+async def test_a_place_that_is_closed_is_said_to_be(place: Place, method: str, code: str) -> None:
+    place.slack.troubles = [(method, code)]
+    with pytest.raises(Undeliverable, match=code):
+        await place.show(live() if method == "chat.startStream" else FINAL)
+
+
+async def test_what_slack_refuses_otherwise_is_no_success(place: Place) -> None:
+    from slack_sdk.errors import SlackApiError
+
+    place.slack.troubles = [("chat.postMessage", "token_revoked")]
+    with pytest.raises(SlackApiError, match="token_revoked"):
+        await place.show(FINAL)
