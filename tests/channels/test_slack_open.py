@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,6 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.channels.slack import PATH, open_channel
 from app.channels.slack_people import person
+from app.channels.slack_requests import signature
 from app.main import _without_other_bots, channels
 from app.settings import Settings, read_settings
 from tests.channels.fake_conversations import FrozenClock, ScriptedRuns, scripted
@@ -197,3 +201,37 @@ def test_an_address_counts_where_this_workspace_vouches_for_it(changes: Any, act
     user = {"id": "U1", "team_id": "T1", "profile": {"email": " Ann@Acme.test "}} | changes
     found = person(user, "T1")
     assert (found.actor, found.ours) == (actor, ours)
+
+
+async def signed(client: httpx.AsyncClient, body: dict[str, Any]) -> int:
+    raw, now = json.dumps(body).encode(), str(int(time.time()))
+    headers = {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": signature("hush", now, raw)}
+    answered = await client.post(PATH, content=raw, headers={"Content-Type": "application/json", **headers})
+    return answered.status_code
+
+
+async def test_what_could_not_be_stored_is_sent_again_by_slack_and_taken_then(
+    sockets: Sockets, product: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    environ = {
+        "DEUS_SLACK_BOT_TOKEN": "xoxb-1",
+        "DEUS_SLACK_BOT_SIGNING_SECRET": "hush",
+        "DEUS_SLACK_BOT_URL": f"{sockets.url}/api/",
+    }
+    runs, troubles = product.runs, [RuntimeError("the database is away")]
+
+    async def begin(turn: Any) -> str:
+        if troubles:
+            raise troubles.pop()
+        return await ScriptedRuns.begin(runs, turn)
+
+    runs.begin = begin
+    with caplog.at_level(logging.CRITICAL):
+        async with open_channel(product, read_settings(environ, {})) as routes:
+            wire = httpx.ASGITransport(Starlette(routes=list(routes)))
+            async with httpx.AsyncClient(transport=wire, base_url="http://deus.test") as client:
+                assert await signed(client, EVENT) == 500
+                again = {**EVENT, "event_context": "again"}
+                assert await signed(client, again) == 200
+                assert await signed(client, {**again, "event_context": "and again"}) == 200
+    assert len(await product.conversations.runs()) == 1
