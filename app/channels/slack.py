@@ -101,6 +101,8 @@ class Door:
             signed = verify(headers, body, self._secrets, self._now())
             parse(body, request.headers.get("content-type", ""))
             if signed in self._signatures:
+                if "x-slack-retry-num" in request.headers:
+                    return Response()  # Slack asks again within the second; it has been taken.
                 raise Refused(401, "The request was made before.")
         except Refused as refused:
             log.info("A request to %s was refused: %s", PATH, refused.why)

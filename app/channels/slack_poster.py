@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVENT = "deus_run"
+TITLE = "Looking into it"
 # These do not pass by themselves; that the token is wrong does, as soon as somebody mends it.
 CLOSED = ("channel_not_found", "not_in_channel", "is_archived", "restricted_action", "cannot_reply_to_message")
 UNFIT = ("invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "markdown_text_conflict")
@@ -110,7 +111,7 @@ class Poster:
                 recipient_user_id=place["user"],
                 recipient_team_id=place["team"],
                 task_display_mode="plan",
-                chunks=_chunks(Streamed((), ""), post) or None,
+                chunks=[{"type": "plan_update", "title": TITLE}, *_chunks(Streamed((), ""), post)],
             )
         except SlackApiError as error:
             if error.response.get("error") in CLOSED:

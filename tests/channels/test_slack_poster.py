@@ -104,7 +104,7 @@ async def test_a_run_is_streamed_as_it_grows_and_ends_as_one_whole_message(place
     message = await place.show(live("Signups ", one="complete", two="complete"), message)
     message = await place.show(live("Signups fell", one="complete", two="complete"), message)
     (shown,) = await place.posted()
-    assert shown["text"] == "[complete] Read one\n[complete] Read two\nSignups fell"
+    assert shown["text"] == "Looking into it\n[complete] Read one\n[complete] Read two\nSignups fell"
     message = await place.show(FINAL, message)
     assert "streaming" not in message
     (shown,) = await place.posted()

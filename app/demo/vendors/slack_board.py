@@ -19,9 +19,10 @@ Method = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 @dataclass
 class Stream:
-    """A message that is being streamed: its text so far and its tasks."""
+    """A message that is being streamed: its plan's title and tasks, and its text so far."""
 
     text: str = ""
+    title: str = ""
     tasks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -127,10 +128,12 @@ class Board:
                 if chunk.get("status") not in ("pending", "in_progress", "complete", "error"):
                     raise Unposted("invalid_chunks")
                 stream.tasks[str(chunk["id"])] = chunk
+            elif chunk.get("type") == "plan_update":
+                stream.title = str(chunk["title"])
             else:
                 raise Unposted("invalid_chunks")
         tasks = [f"[{task['status']}] {task['title']}" for task in stream.tasks.values()]
-        words = "\n".join([*tasks, stream.text]).strip() or "…"
+        words = "\n".join(filter(None, [stream.title, *tasks, stream.text])) or "…"
         self._messages.change(channel, ts, text=words, words=unescape(words))
 
     def _name(self, channel: str) -> str:
