@@ -58,7 +58,7 @@ class Event(BaseModel):
       approval.resolved, approval.expired: id, step, decision, by, channel, edited, more_needed
     - receipt.added: id, step, service, verb, title, ref, url, said, at, approved_by, undo, undo_until, before, after,
       verified · undo.finished: id, step, title, service, by, channel, ok, summary, drift
-    - input.requested: id, question, options · notice: text, level · usage.updated: usage
+    - input.requested: id, question, options · notice: text, level, id · usage.updated: usage
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -296,6 +296,10 @@ class Engine:
         if asked:
             return "awaiting_approval"
         later = [result for result in drive.waiting().values() if result.state == "later"]
+        for result in later:
+            said = f"{result.id}: {result.error}"
+            if not drive.log.has("notice", said):
+                await drive.log.emit("notice", id=said, text=f"Waiting: {result.error}", level="info")
         if later:
             await self._runs.look_again(run, self._look_again)
         return "running"

@@ -135,7 +135,8 @@ async def _product(world: Path | None) -> AsyncIterator[Product]:
 
 def _show(event: Event) -> None:
     """A line of progress on the error stream, so that the answer alone is on the output."""
-    if event.kind == "step.finished":
+    # What a step of a playbook did not need is no news.
+    if event.kind == "step.finished" and event.data.get("state") != "skipped":
         data = event.data
         mark = MARKS.get(str(data.get("state")), "·")
         print(f"  {mark} {data.get('summary') or data.get('id')} ({data.get('ms', 0)} ms)", file=sys.stderr, flush=True)

@@ -300,3 +300,25 @@ async def test_a_yes_is_not_lost_because_the_service_was_away_when_it_came(
         events = await told(crew, run)
     assert events[-1].data["status"] == "answered"
     assert world.writes == {"one": 1}
+
+
+async def test_a_write_that_must_wait_for_the_world_is_done_when_it_can_be_and_says_what_it_waits_for(
+    tmp_path: Path, address: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planner = Dictated(comment("one"))
+    planner.go.set()
+    reasons = ["Checks are running: ci.", "Checks are running: ci."]
+
+    async def blocked(self: Any, service: str, request: Any, change: Change) -> str | None:
+        return reasons.pop() if reasons else None
+
+    monkeypatch.setattr(ConnectedToolbox, "blocked", blocked)
+    async with company(str(tmp_path / "deus.db"), address, planner=planner) as crew:
+        run = await crew.conversations.say(Turn("a", "ann", "web", "c1", AT))
+        await told(crew, run, over=False)
+        await approve(crew, run)
+        events = await told(crew, run)
+    assert world.writes == {"one": 1}
+    waits = [event.data["text"] for event in events if event.kind == "notice"]
+    assert waits == ["Waiting: Checks are running: ci."]
+    assert len([event for event in events if event.kind == "receipt.added"]) == 1
