@@ -17,10 +17,9 @@ from app.stores.deliveries import StoredDeliveries
 from app.stores.migrations import migrate
 from app.stores.run_log import StoredRunLog
 from app.stores.runs import StoredRuns
-from tests.contracts.test_store import begun, database, postgres_server
+from tests.contracts.test_store import begun
 from tests.scenarios.engine.script import StillClock
 
-__all__ = ["database", "postgres_server"]  # fixtures
 PLACE = {"channel": "C1", "thread": "1.0"}
 PATIENCE = 20.0
 
