@@ -16,13 +16,11 @@ from app.stores.database import Database
 from app.stores.effects import StoredLedger
 from app.stores.live import Live
 from app.stores.migrations import migrate
-from tests.contracts.test_store import database, postgres_server, store, turn
+from tests.contracts.test_store import store, turn
 from tests.scenarios.engine.script import NOW
 from tools.kit.action import Change, Landed, Target
 from tools.kit.errors import BadArgument
 from tools.writes import MessagesSend
-
-__all__ = ["database", "postgres_server"]
 
 
 @dataclass

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -24,7 +22,6 @@ from app.stores.postgres import Postgres
 from app.stores.runs import StoredRuns
 from app.stores.schema import audit, audit_head
 from app.stores.sqlite import SQLite
-from tests.postgres import fresh_database, server
 from tools.kit.action import Change, Landed, Target
 
 NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
@@ -43,25 +40,10 @@ def turn(text: str) -> Turn:
     return Turn(text, "ann", "test", "c1", NOW)
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    with server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        file = SQLite(tmp_path / "deus.db")
-        await migrate(file)
-        yield file
-        await file.close()
-    else:
-        with fresh_database(request.getfixturevalue("postgres_server")) as url:
-            opened = Postgres(url)
-            await migrate(opened)
-            yield opened
-            await opened.close()
+@pytest.fixture
+async def database(database: Database) -> Database:
+    await migrate(database)
+    return database
 
 
 async def write(database: Database, *names: str) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
@@ -12,9 +9,6 @@ from app.ingest.document import Document
 from app.stores.context_text import RUNS, ContextText, document_id, forget_runs
 from app.stores.database import Database
 from app.stores.migrations import migrate
-from app.stores.postgres import Postgres
-from app.stores.sqlite import SQLite
-from tests.postgres import fresh_database, server
 from tests.scenarios.engine.script import NOW
 
 REFUNDS = Document(
@@ -23,25 +17,10 @@ REFUNDS = Document(
 LOGIN = Document("auth.py", "auth.py", "def verifyToken(token):\n    raise AuthTokenExpired('AUTH-142')")
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    with server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def text(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ContextText]:
-    if request.param == "sqlite":
-        file: Database = SQLite(tmp_path / "deus.db")
-        await migrate(file)
-        yield ContextText(file)
-        await file.close()
-    else:
-        with fresh_database(request.getfixturevalue("postgres_server")) as url:
-            opened = Postgres(url)
-            await migrate(opened)
-            yield ContextText(opened)
-            await opened.close()
+@pytest.fixture
+async def text(database: Database) -> ContextText:
+    await migrate(database)
+    return ContextText(database)
 
 
 async def found(text: ContextText, question: str) -> list[str]:

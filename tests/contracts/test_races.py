@@ -16,10 +16,8 @@ from app.stores.database import Database
 from app.stores.events import Superseded
 from app.toolbox import ConnectedToolbox
 from tests.contracts.test_approvals import LANDED, Workspace, effect, opened, proposal, requested, says
-from tests.contracts.test_store import database, postgres_server, store
+from tests.contracts.test_store import store
 from tests.scenarios.engine.script import NOW, StillClock
-
-__all__ = ["database", "postgres_server"]
 
 
 def custody_of(space: Workspace) -> Custody:

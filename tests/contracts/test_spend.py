@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from app.stores.migrations import migrate
 from app.stores.postgres import Postgres
 from app.stores.spend import NO_END, StoredSpend, patiently
 from app.stores.sqlite import SQLite
-from tests.postgres import fresh_database, server
+from tests.postgres import fresh_database
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -34,12 +34,6 @@ class MovableClock:
 
     def now(self) -> datetime:
         return self.at
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    with server() as url:
-        yield url
 
 
 class Place:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -16,11 +14,8 @@ from agents.ports import PlanHeader, StepResult, Turn
 from app.stores.database import Database
 from app.stores.live import Live
 from app.stores.migrations import migrate, migrations
-from app.stores.postgres import Postgres
 from app.stores.run_log import StoredRunLog
 from app.stores.runs import StoredRuns
-from app.stores.sqlite import SQLite
-from tests.postgres import fresh_database, server
 from tests.scenarios.engine.script import (
     NOW,
     ScriptedPlanner,
@@ -30,25 +25,6 @@ from tests.scenarios.engine.script import (
     error,
     workspace,
 )
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    with server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        file = SQLite(tmp_path / "deus.db")
-        yield file
-        await file.close()
-    else:
-        with fresh_database(request.getfixturevalue("postgres_server")) as url:
-            opened = Postgres(url)
-            yield opened
-            await opened.close()
 
 
 def store(database: Database, live: Live | None = None, dispatched: list[str] | None = None) -> StoredRuns:

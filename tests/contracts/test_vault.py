@@ -6,7 +6,6 @@ import asyncio
 import base64
 import logging
 import stat
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,11 +16,8 @@ from app.stores.audit import AuditLog
 from app.stores.consents import Consent
 from app.stores.database import Database
 from app.stores.migrations import migrate
-from app.stores.postgres import Postgres
-from app.stores.sqlite import SQLite
 from app.stores.vault import Vault
 from app.vaults.local import LocalKey
-from tests.postgres import fresh_database, server
 from tools.kit.errors import UserMustMend
 
 NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
@@ -34,25 +30,10 @@ class StillClock:
         return NOW
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    with server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        file = SQLite(tmp_path / "deus.db")
-        await migrate(file)
-        yield file
-        await file.close()
-    else:
-        with fresh_database(request.getfixturevalue("postgres_server")) as url:
-            opened = Postgres(url)
-            await migrate(opened)
-            yield opened
-            await opened.close()
+@pytest.fixture
+async def database(database: Database) -> Database:
+    await migrate(database)
+    return database
 
 
 def vault(database: Database, folder: Path, key: str | None = None) -> Vault:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -18,36 +16,18 @@ from app.stores.database import Database
 from app.stores.events import Superseded
 from app.stores.live import Live
 from app.stores.migrations import migrate
-from app.stores.postgres import Postgres
 from app.stores.run_log import Claim
 from app.stores.runs import StoredRuns
 from app.stores.schema import leases, runs, workers
-from app.stores.sqlite import SQLite
 from app.stores.workers import Workers
 from app.worker import Worker
-from tests.postgres import fresh_database, server
 from tests.scenarios.engine.script import NOW, StillClock
 
 
-@pytest.fixture(scope="module")
-def postgres_server() -> Iterator[str]:
-    with server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        file = SQLite(tmp_path / "deus.db")
-        await migrate(file)
-        yield file
-        await file.close()
-    else:
-        with fresh_database(request.getfixturevalue("postgres_server")) as url:
-            opened = Postgres(url)
-            await migrate(opened)
-            yield opened
-            await opened.close()
+@pytest.fixture
+async def database(database: Database) -> Database:
+    await migrate(database)
+    return database
 
 
 def elsewhere(name: str) -> Worker:
