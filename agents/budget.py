@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -135,8 +136,19 @@ class Budget:
         async with self._drawing:
             if self._drawn >= self._size or self._now() >= self._until:
                 await self._close()
-                await self._open()
+                try:
+                    await self._open()
+                except BudgetSpent as refusal:
+                    self._used = self._used.model_copy(update={"tool_calls": self._used.tool_calls - 1})
+                    raise self._no(refusal.message) from None
             self._drawn += 1
+
+    async def prepare(self) -> None:
+        """Draws the first calls while the plan is still being made; what is refused is said when it is needed."""
+        async with self._drawing:
+            if self._account is not None and not self._block:
+                with suppress(BudgetSpent):
+                    await self._open()
 
     async def before_model(self, usd: float, tokens: int) -> str:
         """Counts a model call before it is made, with the most that it can cost, and returns the reservation; raises
@@ -202,7 +214,10 @@ class Budget:
         )
 
     async def _open(self) -> None:
-        """Draws a block of calls and the time that the run may still take; near the end of a budget, less of both."""
+        """Draws a block of calls and the time that the run may still take; near the end of a budget, less of both.
+
+        Raises BudgetSpent where not even one is left.
+        """
         assert self._account is not None
         left = self.seconds_left()
         refusal: BudgetSpent | None = None
@@ -215,8 +230,7 @@ class Budget:
                 self._size, self._until = calls, self._now() + seconds
                 return
         assert refusal is not None
-        self._used = self._used.model_copy(update={"tool_calls": self._used.tool_calls - 1})
-        raise self._no(refusal.message)
+        raise refusal
 
     async def _close(self) -> None:
         """Books the calls that were drawn, and the time since it was booked last."""

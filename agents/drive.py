@@ -271,7 +271,6 @@ class Drive:
 
     async def _spent(self) -> None:
         """Records what the run has used, if it is more than before, so that a restart goes on counting from there."""
-        await self.budget.flush()
         usage = self.budget.usage()
         calls = (usage.model_calls, usage.tokens_in, usage.tokens_out, usage.tool_calls)
         if calls != self._calls:

@@ -276,11 +276,12 @@ class Engine:
         citations = Citations(run_log.run, await run_log.evidence())
         stored = await run_log.results()
         async with asyncio.TaskGroup() as group:
+            group.create_task(budget.prepare(), name=f"draw on the budget for {run_log.run}")
             drive = Drive(self._means, run_log, turn, budget=budget, citations=citations, stored=stored, group=group)
             advanced = await advance(self._graph, drive, claim.thread, claim.seed)
-        await budget.flush()
         if advanced.status is not None:
             return advanced.status
+        await budget.flush()
         await self._still_mine(claim)
         return await self._wait(claim, drive, advanced.draft)
 
