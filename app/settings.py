@@ -13,9 +13,10 @@ from types import MappingProxyType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticUndefined
 
+from app.settings_channels import ChannelSettings
 from tools.kit.errors import UserMustMend
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ PREFIX = "DEUS_"
 ELSEWHERE = frozenset({"DEUS_CONFIG", "DEUS_SHARED"})
 
 
-class Settings(BaseModel):
+class Settings(ChannelSettings):
     """All that can be set. Field `port` is DEUS_PORT in the environment and `port` in deus.toml; a service's field
     `token` is DEUS_GITHUB_TOKEN, and `token` under `[github]`. DEUS_…_FILE names a file that holds the value.
     """
@@ -139,22 +140,6 @@ class Settings(BaseModel):
     vault_region: str | None = Field(default=None, description="aws: the region, such as eu-central-1")
     vault_access_key: str | None = Field(default=None, description="aws: the id of the access key")
     vault_secret_key: SecretStr | None = Field(default=None, description="aws: the secret access key")
-    slack_bot_token: SecretStr | None = Field(
-        default=None, description="the bot's token (xoxb-…), with which Deus answers in Slack; reading has its own"
-    )
-    slack_bot_app_token: SecretStr | None = Field(
-        default=None, description="an app-level token (xapp-…): Slack's messages come over a socket, no address needed"
-    )
-    slack_bot_signing_secret: SecretStr | None = Field(
-        default=None, description="Slack's messages come to /slack/events, signed with this; two with a comma between"
-    )
-    slack_bot_channels: tuple[str, ...] = Field(
-        default=(), description="where Deus listens besides direct messages: names or ids of channels, such as #growth"
-    )
-    slack_bot_url: str = Field(default="https://slack.com/api/", description="the address of Slack's Web API")
-    slack_bot_pace: float = Field(
-        default=1.0, ge=0, description="seconds between two changes of a message in Slack; Slack allows one a second"
-    )
     services: Mapping[str, Mapping[str, str]] = Field(default_factory=dict, repr=False, exclude=True)
     unknown: tuple[str, ...] = Field(default=(), exclude=True)
 
@@ -166,12 +151,6 @@ class Settings(BaseModel):
             if isinstance(value, str)
             else value
         )
-
-    @field_validator("slack_bot_channels", mode="before")
-    @classmethod
-    def _are_channels(cls, value: Any) -> Any:
-        parts = value.split(",") if isinstance(value, str) else value
-        return tuple(part.strip() for part in parts if str(part).strip()) if isinstance(parts, list) else parts
 
     @field_validator("timezone")
     @classmethod
@@ -227,6 +206,7 @@ class Settings(BaseModel):
     def help(cls) -> list[tuple[str, str, str]]:
         """Every setting as (name, default, meaning), those of the services included."""
         own = {k: spec for k, spec in cls.model_fields.items() if k not in ("services", "unknown")}
+        own = dict(sorted(own.items(), key=lambda field: field[0] in ChannelSettings.model_fields))
         rows = [(f"{PREFIX}{name.upper()}", _default(spec), spec.description or "") for name, spec in own.items()]
         for service, connector in _connectors().items():
             for name, spec in connector.Settings.model_fields.items():
