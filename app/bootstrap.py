@@ -32,6 +32,7 @@ from app.stores.preferences import StoredPreferences
 from app.stores.runs import StoredRuns
 from app.stores.vault import Vault
 from app.toolbox import ConnectedToolbox, connect
+from app.turns import Turns
 from app.vaults.keeper import keeper_of
 from app.workshop import Workshop
 from app.workspace import kept_services, open_database
@@ -116,7 +117,8 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         await migrate(database)
         client = await stack.enter_async_context(open_client())
         services = await kept_services(settings, Vault(database, keeper_of(settings, client), clock))
-        toolbox = ConnectedToolbox(connect(services, client, clock.now), settings.service_concurrency)
+        turns = Turns(settings.service_concurrency, settings.service_limits)
+        toolbox = ConnectedToolbox(connect(services, client, clock.now), turns)
         runs = StoredRuns(database, live, clock, workshop.dispatch, ready=workshop.ready)
         stored, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database, clock.now)
         undoing = Undoing(toolbox, ledger, stored, clock, policy)
@@ -175,7 +177,7 @@ async def _load(
     means = _means(
         settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock, desk, database
     )
-    await engine.start(runs, means, sweeps)
+    await engine.start(runs, means, sweeps, toolbox.turns.shared_by)
 
 
 def _engine(settings: Settings, database: Database) -> Engine:

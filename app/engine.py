@@ -31,7 +31,7 @@ from app.stores.run_log import Claim, StoredRunLog
 from app.stores.runs import StoredRuns
 from app.stores.schema import runs as runs_table
 from app.stores.workers import Workers
-from app.watch import Sweep, Watch
+from app.watch import Shared, Sweep, Watch, alone
 from app.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -83,10 +83,10 @@ class Engine:
         self._driving: dict[str, asyncio.Task[str]] = {}
         self._stack = contextlib.AsyncExitStack()
 
-    async def start(self, runs: StoredRuns, means: Means, sweeps: Sequence[Sweep] = ()) -> None:
+    async def start(self, runs: StoredRuns, means: Means, sweeps: Sequence[Sweep] = (), shared: Shared = alone) -> None:
         """Opens the checkpoints and the queue, and takes up what processes that have ended left unfinished.
 
-        `sweeps` are called again and again, by one of the workers at a time.
+        `sweeps` are called again and again, by one of the workers at a time; `shared` by each with how many live.
         """
         self._runs = runs
         self._means = means
@@ -104,6 +104,7 @@ class Engine:
             silence=self._silence,
             given_up=self._drop_lost,
             sweeps=sweeps,
+            shared=shared,
         )
         await self._watch.look()
         self._watching = asyncio.create_task(self._watch.go_on(), name="watch over workers")

@@ -113,7 +113,10 @@ class Settings(ChannelSettings):
         default=None, ge=1, description="how many runs are driven at once by all processes; no limit if left out"
     )
     service_concurrency: int = Field(
-        default=8, ge=1, description="how many calls of one service are under way at once in this process"
+        default=8, ge=1, description="how many calls of one service are under way at once, over all processes"
+    )
+    service_limits: Mapping[str, int] = Field(
+        default_factory=dict, description="another number for some services, such as github=4,posthog=2"
     )
     takeover_seconds: float = Field(
         default=15.0, ge=1, description="after how many seconds without a sign of life a process's runs go to others"
@@ -151,6 +154,18 @@ class Settings(ChannelSettings):
             if isinstance(value, str)
             else value
         )
+
+    @field_validator("service_limits", mode="before")
+    @classmethod
+    def _are_limits(cls, value: Any) -> Any:
+        parts = [part.partition("=") for part in value.split(",") if part.strip()] if isinstance(value, str) else None
+        given = {name.strip(): number.strip() for name, _, number in parts} if parts is not None else value
+        for name, number in given.items() if isinstance(given, Mapping) else ():
+            if name not in _connectors():
+                raise ValueError(f"there is no service {name!r}; write it like github=4,posthog=2")
+            if not str(number).isdecimal() or int(number) < 1:
+                raise ValueError(f"the limit of {name} is not a number from 1 on")
+        return given
 
     @field_validator("timezone")
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import pkgutil
 import threading
@@ -18,6 +17,7 @@ import tools.analysis
 from agents.evidence import EvidenceSearch
 from agents.ports import Reply
 from agents.undoing import UndoWrite
+from app.turns import Turns
 from tools.catalog import connectors
 from tools.kit.action import Action, Change, Landed, Repeat
 from tools.kit.analysis import Analysis
@@ -32,12 +32,12 @@ T = TypeVar("T")
 class ConnectedToolbox:
     """Asks connectors. What a service says, or why it could not be asked, comes back as a Reply.
 
-    Of one service at most `at_once` calls are under way, over all runs of this process; the others wait their turn.
+    `turns` says how many calls of a service may be under way at once; the others wait.
     """
 
-    def __init__(self, connected: Mapping[str, Connector], at_once: int = 8) -> None:
+    def __init__(self, connected: Mapping[str, Connector], turns: Turns | None = None) -> None:
         self._connected = dict(connected)
-        self._turns = {service: asyncio.Semaphore(at_once) for service in self._connected}
+        self.turns = turns or Turns()
         self._served: dict[str, list[str]] = {}
         for service, connector in sorted(self._connected.items()):
             for verb in (*connector.verbs(), *connector.writes()):
@@ -81,7 +81,7 @@ class ConnectedToolbox:
         began = monotonic()
         with traced() as asked:
             try:
-                async with self._turns[service]:
+                async with self.turns.of(service):
                     nouns, error = tuple(await connector.call(request)), None
             except DeusError as failure:
                 nouns, error = (), failure
@@ -124,7 +124,7 @@ class ConnectedToolbox:
 
     async def _act(self, service: str, request: Write, work: Callable[[Action[Any, Any]], Awaitable[T]]) -> T:
         connector = self._connected[service]
-        async with self._turns[service]:
+        async with self.turns.of(service):
             return await connector.act(work(connector.writes()[request.name](connector)))
 
 

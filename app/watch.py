@@ -19,6 +19,12 @@ BEATS = 5
 MOST_RESUMPTIONS = 3
 
 Sweep = Callable[[], Awaitable[object]]
+# Is told how many workers live, this one included.
+Shared = Callable[[int], None]
+
+
+def alone(workers: int) -> None:
+    """For what need not be shared between workers."""
 
 
 class Watch:
@@ -37,6 +43,7 @@ class Watch:
         silence: float,
         given_up: Callable[[], Awaitable[None]],
         sweeps: Sequence[Sweep] = (),
+        shared: Shared = alone,
     ) -> None:
         self.living: frozenset[str] = frozenset()
         self.stuck: tuple[str, ...] = ()
@@ -47,6 +54,7 @@ class Watch:
         self._silence = silence
         self._given_up = given_up
         self._sweeps = sweeps
+        self._shared = shared
 
     async def go_on(self) -> None:
         """Looks again and again, until it is cancelled. A look that fails is logged; the next comes."""
@@ -62,6 +70,7 @@ class Watch:
         if not await self._workers.beat():
             await self._given_up()
         self.living = frozenset(await self._workers.alive())
+        self._shared(len(self.living | {self._workers.me.id}))
         if not await self._workers.lease(DUTY, self.living):
             return
         await self._workers.bury(self.living)

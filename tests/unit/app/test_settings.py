@@ -105,3 +105,14 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     path.write_text("port 8000", encoding="utf-8")
     with pytest.raises(UserMustMend, match=r"deus\.toml is not valid TOML"):
         load_settings({"DEUS_CONFIG": str(path)})
+
+
+def test_some_services_may_have_a_limit_of_their_own() -> None:
+    assert read_settings({"DEUS_SERVICE_LIMITS": "github=4, posthog=2"}, {}).service_limits == {
+        "github": 4,
+        "posthog": 2,
+    }
+    assert read_settings({}, {"service_limits": {"github": 3}}).service_limits == {"github": 3}
+    for value, said in (("gitbub=4", "no service 'gitbub'"), ("github=0", "limit of github"), ("github", "github")):
+        with pytest.raises(UserMustMend, match=f"DEUS_SERVICE_LIMITS .*{said}"):
+            read_settings({"DEUS_SERVICE_LIMITS": value}, {})
