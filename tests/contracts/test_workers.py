@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from app.stores.run_log import Claim
 from app.stores.runs import StoredRuns
 from app.stores.schema import leases, runs, workers
 from app.stores.workers import Workers
+from app.watch import DUTY, Watch
 from app.worker import Worker
 from tests.scenarios.engine.script import NOW, StillClock
 
@@ -159,3 +161,18 @@ def test_no_two_starts_of_a_process_have_one_name() -> None:
     assert one.id != two.id
     assert one.pid == os.getpid()
     assert not one.has_ended()
+
+
+async def nothing() -> None:
+    """For what is not lost here."""
+
+
+async def test_a_worker_is_told_how_many_share_what_they_may_ask_of_services(database: Database) -> None:
+    one, two = (Workers(database, elsewhere(name), 10.0) for name in ("one", "two"))
+    await two.beat()
+    assert await two.lease(DUTY, {"two"})
+    told: list[int] = []
+    nobodys: Any = None  # the one who has no duty looks after nobody
+    watch = Watch(one, nobodys, nobodys, silence=60, given_up=nothing, shared=told.append)
+    await watch.look()
+    assert told == [2]
