@@ -1,4 +1,4 @@
-"""Anchors of the audit chain: its head, appended to a file that lies elsewhere, and read back to verify with."""
+"""Anchors of the audit chain: its head, sent to an address or appended to a file that lies elsewhere."""
 
 from __future__ import annotations
 
@@ -6,17 +6,31 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from agents.audit import Anchor
 from app.stores.audit import AuditLog
 from app.stores.live import Live
-from tools.kit.errors import UserMustMend
+from tools.kit.errors import DeusError, UserMustMend
+from tools.kit.wire import Wire, WireOptions
+
+if TYPE_CHECKING:
+    import httpx
 
 log = logging.getLogger(__name__)
+
+
+class AnchorKeeper(Protocol):
+    """Where anchors are kept, out of the reach of whoever runs the database."""
+
+    async def add(self, head: Anchor) -> None:
+        """Keeps an anchor. Raises DeusError where it could not."""
+        ...
 
 
 class AnchorFile:
@@ -25,18 +39,9 @@ class AnchorFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def add(self, audit: AuditLog) -> Anchor:
-        """Appends the chain's head now. Raises UserMustMend where the file cannot be written."""
-        head = await audit.head()
+    async def add(self, head: Anchor) -> None:
+        """Appends an anchor. Raises UserMustMend where the file cannot be written."""
         await asyncio.to_thread(self._append, head)
-        return head
-
-    async def keep(self, audit: AuditLog) -> None:
-        """Appends the chain's head; a failure is logged, for what it follows has happened already."""
-        try:
-            await self.add(audit)
-        except UserMustMend as error:
-            log.error("%s", error)
 
     def read(self) -> list[Anchor]:
         """All anchors of the file. Raises UserMustMend, naming the line that is none."""
@@ -69,16 +74,40 @@ class AnchorFile:
             ) from error
 
 
+class AnchorPost:
+    """An address that takes each anchor as the JSON body of a POST, such as a log service or a transparency log."""
+
+    def __init__(self, client: httpx.AsyncClient, url: str) -> None:
+        parts = urlsplit(url)
+        self._wire = Wire(client, "the anchors' address", WireOptions(f"{parts.scheme}://{parts.netloc}"))
+        self._path = url.partition(parts.netloc)[2].lstrip("/")
+
+    async def add(self, head: Anchor) -> None:
+        """Sends an anchor. Raises DeusError where it was not taken; an anchor that came twice does no harm."""
+        await self._wire.post(self._path, head.model_dump(mode="json"))
+
+
 @contextlib.asynccontextmanager
-async def anchoring(file: AnchorFile, audit: AuditLog, live: Live) -> AsyncIterator[None]:
-    """While the block runs, the chain's head is appended whenever runs have ended; runs do not wait for it."""
+async def anchoring(keepers: Sequence[AnchorKeeper], audit: AuditLog, live: Live) -> AsyncIterator[None]:
+    """While the block runs, the chain's head is kept whenever runs have ended; runs do not wait for it.
+
+    What fails is logged, for what it follows has happened already; the next head stands for all before it.
+    """
     ended = asyncio.Event()
+
+    async def keep() -> None:
+        head = await audit.head()
+        for keeper in keepers:
+            try:
+                await keeper.add(head)
+            except DeusError as error:
+                log.error("The audit log's head could not be sent out: %s", error)
 
     async def follow() -> None:
         while True:
             await ended.wait()
             ended.clear()
-            await file.keep(audit)
+            await keep()
 
     live.on_end = ended.set
     following = asyncio.create_task(follow(), name="anchor the audit log")
@@ -88,4 +117,4 @@ async def anchoring(file: AnchorFile, audit: AuditLog, live: Live) -> AsyncItera
         live.on_end = None
         following.cancel()
         await asyncio.wait([following])
-        await file.keep(audit)
+        await keep()

@@ -16,7 +16,8 @@ from agents.conversation import Conversations
 from agents.destinations import Destinations
 from agents.ports import Clock, Memory
 from agents.undoing import Undoing
-from app.anchors import AnchorFile, anchoring
+from app.anchors import AnchorFile, AnchorKeeper, AnchorPost, anchoring
+from app.channels.sign_in import owner_of
 from app.clock import clock_of
 from app.policy_file import policy_of
 from app.settings import Settings
@@ -28,6 +29,7 @@ from app.stores.deliveries import StoredDeliveries
 from app.stores.effects import StoredLedger
 from app.stores.live import Live
 from app.stores.migrations import migrate
+from app.stores.people import StoredPeople
 from app.stores.preferences import StoredPreferences
 from app.stores.runs import StoredRuns
 from app.stores.vault import Vault
@@ -40,6 +42,8 @@ from tools.kit.errors import UserMustMend
 from tools.kit.wire import open_client
 
 if TYPE_CHECKING:
+    import httpx
+
     from agents.drive import Means
     from agents.executor import Company
     from agents.ports import Embedder, Planner, Writer
@@ -61,6 +65,7 @@ class Product:
     workshop: Workshop
     audit: AuditLog
     deliveries: StoredDeliveries | None = None
+    people: StoredPeople | None = None
 
     async def ready(self) -> None:
         """Waits until questions are taken at once; raises UserMustMend where that will not be."""
@@ -126,16 +131,18 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         workspace, zone = await ContextText(database).workspace(), ZoneInfo(settings.timezone)
         destinations = Destinations(toolbox, StoredPreferences(database), clock, settings.destinations())
         desk = Desk(toolbox, stored, ledger, undoing, clock, policy, workspace, zone, destinations)
-        if settings.audit_anchor_file is not None:
-            await stack.enter_async_context(anchoring(AnchorFile(settings.audit_anchor_file), AuditLog(database), live))
+        if keepers := _anchor_keepers(settings, client):
+            await stack.enter_async_context(anchoring(keepers, AuditLog(database), live))
         stack.push_async_callback(workshop.close)
         sweeps = (stored.expire_due,)
         workshop.load(
             lambda: _load(settings, workshop, database, runs, toolbox, desk, sweeps, clock, stack), at_once=at_once
         )
+        owner = owner_of(settings.data_dir, settings.user)
+        people = StoredPeople(database, clock, role=settings.people_role, owner=owner)
         conversations = Conversations(runs, workshop.stop)
         shown = StoredDeliveries(database, clock)
-        yield Product(settings, clock, conversations, approvals, toolbox, workshop, AuditLog(database), shown)
+        yield Product(settings, clock, conversations, approvals, toolbox, workshop, AuditLog(database), shown, people)
 
 
 @contextlib.asynccontextmanager
@@ -178,6 +185,12 @@ async def _load(
         settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock, desk, database
     )
     await engine.start(runs, means, sweeps, toolbox.turns.shared_by)
+
+
+def _anchor_keepers(settings: Settings, client: httpx.AsyncClient) -> list[AnchorKeeper]:
+    file, url = settings.audit_anchor_file, settings.audit_anchor_url
+    kept: list[AnchorKeeper] = [AnchorFile(file)] if file is not None else []
+    return [*kept, AnchorPost(client, url)] if url is not None else kept
 
 
 def _engine(settings: Settings, database: Database) -> Engine:

@@ -131,6 +131,9 @@ class Settings(ChannelSettings):
     audit_anchor_file: Path | None = Field(
         default=None, description="a file elsewhere to which the audit chain's head is appended at each run's end"
     )
+    audit_anchor_url: str | None = Field(
+        default=None, description="an address elsewhere to which the audit chain's head is posted at each run's end"
+    )
     vault_keeper: Literal["local", "hashicorp", "aws", "gcp"] = Field(
         default="local", description="who keeps the key of the credentials' vault: local, hashicorp, aws or gcp"
     )
@@ -195,7 +198,7 @@ class Settings(ChannelSettings):
             raise ValueError("it must begin with postgresql://")
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "audit_anchor_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
         if value is not None and not re.match(r"https?://[^/\s]", value):
