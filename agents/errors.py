@@ -9,6 +9,7 @@ from tools.kit.errors import DeusError, ModelMayRetry, PersonMustDecide, StepFai
 __all__ = [
     "BudgetSpent",
     "DeusError",
+    "Forbidden",
     "ModelMayRetry",
     "ModelUnusable",
     "NotUnderstood",
@@ -42,3 +43,7 @@ class BudgetSpent(StepFailed):
 
 class NothingFound(StepFailed):
     """A step lacks an argument that it cannot do without, because an earlier step found nothing; it is skipped."""
+
+
+class Forbidden(DeusError):
+    """Somebody asks for what their role does not open to them; nothing was done."""

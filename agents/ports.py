@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agents.approval import Approval, Proposal, Source
 from agents.event import Event, Kind
 from agents.evidence import Citations
+from agents.identity import Role
 from agents.plan import Plan, Step
 from agents.record import Answer, Evidence, Usage
 from tools.kit.action import Change, Landed, Repeat
@@ -155,7 +156,11 @@ class RunLog(Protocol):
 
 @dataclass(frozen=True)
 class Turn:
-    """What somebody said: who, where, in which conversation, when. In a `dry` run nothing is written."""
+    """What somebody said: who, where, in which conversation, when. In a `dry` run nothing is written.
+
+    `audience` is the least role among those who will read the answer there; None means the asker alone. `name` and
+    `role` are the asker's and are filled in by `Conversations.say`; a door that knows its asker better gives them.
+    """
 
     text: str
     actor: str
@@ -164,6 +169,9 @@ class Turn:
     at: datetime
     message_id: str | None = None
     dry: bool = False
+    audience: Role | None = None
+    role: Role | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)

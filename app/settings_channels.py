@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -26,6 +26,10 @@ class ChannelSettings(BaseModel):
     slack_bot_url: str = Field(default="https://slack.com/api/", description="the address of Slack's Web API")
     slack_bot_pace: float = Field(
         default=1.0, ge=0, description="seconds between two changes of a message in Slack; Slack allows one a second"
+    )
+
+    people_role: Literal["viewer", "agent", "admin"] = Field(
+        default="agent", description="the role of people whom the company's own Slack or Teams brings along"
     )
 
     @field_validator("slack_bot_channels", mode="before")

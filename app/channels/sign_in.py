@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 _FILE = "sign-in.json"
+OWNER = "founder"
 # No letters that look alike: the password is read from a terminal.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -27,11 +28,17 @@ def sign_in(data: Path, user: str | None = None, password: str | None = None) ->
     path = data / _FILE
     kept = _read(path)
     if kept is None:
-        kept = SignIn(user or "founder", _password(), secrets.token_urlsafe(48))
+        kept = SignIn(user or OWNER, _password(), secrets.token_urlsafe(48))
         data.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(asdict(kept), file, indent=2)
     return replace(kept, user=user or kept.user, password=password or kept.password)
+
+
+def owner_of(data: Path, user: str | None = None) -> str:
+    """The name under which the owner of this server signs in, whether or not a password was made yet."""
+    kept = _read(data / _FILE)
+    return user or (kept.user if kept else OWNER)
 
 
 def _password() -> str:

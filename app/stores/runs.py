@@ -79,6 +79,9 @@ class StoredRuns:
             "last_seq": 0,
             "segment": 1,
             "dry": turn.dry,
+            "name": turn.name,
+            "role": turn.role,
+            "audience": turn.audience,
         }
         started = {
             "actor": turn.actor,
@@ -86,6 +89,7 @@ class StoredRuns:
             "conversation": turn.conversation,
             "text": turn.text,
             **({"dry": True} if turn.dry else {}),
+            **{name: said for name in ("name", "role", "audience") if (said := getattr(turn, name))},
         }
         async with self._database.write() as connection:
             if await connection.scalar(sa.select(runs.c.run).where(runs.c.run == run)):
@@ -145,7 +149,8 @@ class StoredRuns:
         if row is None:
             return None
         text = without_words(row.question) if row.dry else row.question
-        return Turn(text, row.actor, row.channel, row.conversation, row.at, row.message_id, row.dry)
+        place = (row.actor, row.channel, row.conversation, row.at, row.message_id)
+        return Turn(text, *place, dry=row.dry, audience=row.audience, role=row.role, name=row.name)
 
     async def open_log(self, run: str, conversation: str, claim: Claim | None = None) -> StoredRunLog:
         """The log of a run; whoever drives it brings the claim."""

@@ -66,6 +66,10 @@ runs = sa.Table(
     sa.Column("forked_from", sa.String(64)),
     # Whether nothing is written: what would be is shown.
     sa.Column("dry", sa.Boolean, nullable=False, default=False),
+    # Who asked, by what right, and the least role of those who read the answer where it was asked (none: the asker).
+    sa.Column("name", sa.Text, nullable=False, default=""),
+    sa.Column("role", sa.String(16)),
+    sa.Column("audience", sa.String(16)),
     sa.Index("runs_conversation", "conversation", "at"),
     sa.Index("runs_at", "at"),
 )
@@ -177,6 +181,8 @@ context_documents = sa.Table(
     sa.Column("run", sa.String(64)),
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("at", Moment, nullable=False),
+    # Whether visitors may read it.
+    sa.Column("public", sa.Boolean, nullable=False, default=False),
 )
 
 context_pieces = sa.Table(
