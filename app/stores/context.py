@@ -6,10 +6,13 @@ import asyncio
 import hashlib
 import itertools
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from agents.ports import Clock, Embedder, Recalled
 from app.embedding import ModelUnusable
@@ -83,25 +86,44 @@ class Context:
 
     async def recall(self, text: str, limit: int = 8) -> Sequence[Recalled]:
         """What may bear on the text, best first. Where the index of meanings cannot be used, words alone decide."""
+        return tuple(
+            Recalled(piece.source, piece.title, piece.text, piece.url, round(found.score, 4), found.why)
+            for found, piece in await self._found(text, limit, public=False)
+        )
+
+    async def recall_public(self, text: str, limit: int = 8) -> Sequence[tuple[Found, Piece]]:
+        """What visitors may read and bears on the text, best first: the same ranking over public documents alone."""
+        return await self._found(text, limit, public=True)
+
+    async def public_text(self, document: str) -> tuple[str, str] | None:
+        """The title and text of a document that visitors may read; None for every other."""
+        return await self._text.public_text(document)
+
+    async def _found(self, text: str, limit: int, *, public: bool) -> list[tuple[Found, Piece]]:
         asked = text[:LONGEST_QUESTION]
         some, ingested = await self._text.holds()
         if not some or not asked.strip():
-            return ()
+            return []
         async with asyncio.TaskGroup() as group:
-            words = group.create_task(self._text.search(asked, DEPTH))
-            alike = group.create_task(self._alike(asked, wait=ingested))
+            words = group.create_task(self._text.search(asked, DEPTH, public=public))
+            alike = group.create_task(self._alike(asked, wait=ingested, public=public))
         fused = fuse(words.result(), alike.result())
-        pieces = await self._text.pieces([found.id for found in fused])
-        chosen = _chosen([(found, pieces[found.id]) for found in fused if found.id in pieces], limit)
-        return [
-            Recalled(piece.source, piece.title, piece.text, piece.url, round(found.score, 4), found.why)
-            for found, piece in chosen
-        ]
+        pieces = await self._text.pieces([found.id for found in fused], public=public)
+        return _chosen([(found, pieces[found.id]) for found in fused if found.id in pieces], limit)
 
     async def ingest(
-        self, path: Path, source: str | None = None, progress: Callable[[Progress], None] | None = None
+        self,
+        path: Path,
+        source: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        *,
+        public: bool = False,
+        below: str | None = None,
     ) -> Report:
         """Reads a file, a folder or a git repository; what is no longer there is removed, what is the same is left.
+
+        Visitors may read it where it was last read as `public`; `below` is the address of the page that its files are
+        pages below of, such as https://help.example/docs.
 
         Raises UserMustMend for a path that is not there and was never read, or of a kind that cannot be read.
         """
@@ -111,7 +133,7 @@ class Context:
         if not await asyncio.to_thread(path.exists):
             await self._forget_source(name, path, report)
         else:
-            await self._read(path, name, report, tell)
+            await self._read(path, name, report, tell, public, below)
         try:
             report.embedded = await self._embed_waiting(tell, spare=True)
         except IndexElsewhere:
@@ -133,15 +155,23 @@ class Context:
         await self._text.keep(RUNS, [Document(same, title, text, f"{self._runs_url}/{run}", run)], now)
         self._catch_up_soon()
 
-    async def _read(self, path: Path, name: str, report: Report, tell: Callable[[Progress], None]) -> None:
+    async def _read(
+        self,
+        path: Path,
+        name: str,
+        report: Report,
+        tell: Callable[[Progress], None],
+        public: bool,
+        below: str | None,
+    ) -> None:
         kind, found = await asyncio.to_thread(read, path)
         now = self._clock.now()
-        known = await self._text.open_source(name, kind, now)
+        known = await self._text.open_source(name, kind, now, public=public)
         kept: set[str] = set()
         while lot := await asyncio.to_thread(_take, found, DOCUMENTS_AT_ONCE):
-            documents = [one for one in lot if isinstance(one, Document)]
+            documents = [placed(one, below) for one in lot if isinstance(one, Document)]
             report.unread += [one for one in lot if isinstance(one, Unread)]
-            report.count(await self._text.keep(name, documents, now))
+            report.count(await self._text.keep(name, documents, now, public=public))
             kept |= {one.path for one in lot}
             tell(Progress("read", report.read, None))
         # What is there but could not be read this time stays as it was.
@@ -157,14 +187,14 @@ class Context:
         await self._text.drop_source(name)
         report.gone = len(known)
 
-    async def _alike(self, text: str, *, wait: bool) -> list[tuple[str, float]]:
+    async def _alike(self, text: str, *, wait: bool, public: bool) -> list[tuple[str, float]]:
         """The nearest pieces; none where the index or the model cannot be used, or not yet."""
         try:
             stamp = self._stamp or await self._open(self._patience if wait else 0.0)
             if stamp is None:
                 return []
             (vector,) = await self._embedder.embed([text])
-            near = await self._index.nearest(vector, DEPTH)
+            near = await self._index.nearest(vector, DEPTH, public=public)
         except (IndexUnusable, ModelUnusable) as error:
             self._note(error)
             return []
@@ -222,8 +252,9 @@ class Context:
     async def _embed(self, stamp: str, tell: Callable[[Progress], None]) -> int:
         done, total = 0, await self._text.count_waiting(stamp)
         while waiting := await self._text.waiting(stamp, PIECES_AT_ONCE):
-            ids = [id for id, _ in waiting]
-            await self._index.add(ids, await self._embedder.embed([text for _, text in waiting]))
+            ids = [id for id, _, _ in waiting]
+            open_ones = {id for id, _, public in waiting if public}
+            await self._index.add(ids, await self._embedder.embed([text for _, text, _ in waiting]), open_ones)
             await self._text.mark(ids, stamp)
             done += len(ids)
             tell(Progress("embedded", done, max(total, done)))
@@ -238,6 +269,15 @@ class Context:
         if self.trouble != str(error):
             self.trouble = str(error)
             log.warning("Context is searched by words alone. %s", error)
+
+
+def placed(document: Document, below: str | None) -> Document:
+    """A document with the address of its page below another: index.md is the folder's own, and pages have no suffix."""
+    if below is None or document.url is not None:
+        return document
+    page = re.sub(r"\.(?:md|markdown|mdx|html?|txt)$", "", document.path)
+    page = re.sub(r"(?:^|/)index$", "", page)
+    return replace(document, url=f"{below.rstrip('/')}/{quote(page)}".rstrip("/"))
 
 
 def _chosen(hits: Sequence[tuple[Found, Piece]], limit: int) -> list[tuple[Found, Piece]]:

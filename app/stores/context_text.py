@@ -71,17 +71,19 @@ class ContextText:
         async with self._database.read() as connection:
             return await connection.scalar(sa.select(sources.c.source).where(sources.c.source == source)) is not None
 
-    async def open_source(self, source: str, kind: str, at: datetime) -> dict[str, str]:
-        """Notes that a source is read now; returns what is known of it: document id → path."""
+    async def open_source(self, source: str, kind: str, at: datetime, *, public: bool = False) -> dict[str, str]:
+        """Notes that a source is read now, and whether visitors may read it from now on; returns what is known of it:
+        document id → path."""
         async with self._database.write() as connection:
             await connection.execute(sources.delete().where(sources.c.source == source))
             await connection.execute(sources.insert().values(source=source, kind=kind, at=at))
+            await _set_public(connection, source, public)
             found = await connection.execute(
                 sa.select(documents.c.id, documents.c.path).where(documents.c.source == source)
             )
             return {row.id: row.path for row in found}
 
-    async def keep(self, source: str, read: Sequence[Document], at: datetime) -> list[Outcome]:
+    async def keep(self, source: str, read: Sequence[Document], at: datetime, *, public: bool = False) -> list[Outcome]:
         """Stores documents as they are now, in one transaction; of a changed one the pieces that stayed are kept."""
         hashes = {document_id(source, document.path): _hash(document) for document in read}
         async with self._database.read() as connection:
@@ -103,7 +105,7 @@ class ContextText:
                     await connection.execute(documents.delete().where(documents.c.id == id))
                     row = {"path": document.path, "title": document.title, "url": document.url, "run": document.run}
                     await connection.execute(
-                        documents.insert().values(id=id, source=source, sha256=hashes[id], at=at, **row)
+                        documents.insert().values(id=id, source=source, sha256=hashes[id], at=at, public=public, **row)
                     )
                     await _replace_pieces(connection, id, its)
         return outcomes
@@ -119,13 +121,13 @@ class ContextText:
         async with self._database.write() as connection:
             await connection.execute(sources.delete().where(sources.c.source == source))
 
-    async def search(self, question: str, limit: int) -> list[WordHit]:
-        """Pieces that have words of the question, best first."""
+    async def search(self, question: str, limit: int, *, public: bool = False) -> list[WordHit]:
+        """Pieces that have words of the question, best first; with `public` only those that visitors may read."""
         words = question_words(question)
         if not words:
             return []
         async with self._database.read() as connection:
-            ranked = (await connection.execute(self._database.search(words, limit))).all()
+            ranked = (await connection.execute(self._database.search(words, limit, public=public))).all()
             numbers = [row.number for row in ranked]
             known = await connection.execute(
                 sa.select(pieces.c.number, pieces.c.id).where(pieces.c.number.in_(numbers))
@@ -138,14 +140,16 @@ class ContextText:
                 hits.append(WordHit(ids[row.number], found, coverage(words, found)))
         return hits
 
-    async def pieces(self, ids: Sequence[str]) -> dict[str, Piece]:
-        """The pieces that are still there, by id."""
+    async def pieces(self, ids: Sequence[str], *, public: bool = False) -> dict[str, Piece]:
+        """The pieces that are still there, by id; with `public` only those that visitors may read."""
         its = (documents.c.source, documents.c.path, documents.c.url, documents.c.run)
         wanted = (
             sa.select(pieces.c.id, pieces.c.document, pieces.c.title, pieces.c.text, *its)
             .join(documents, documents.c.id == pieces.c.document)
             .where(pieces.c.id.in_(ids))
         )
+        if public:
+            wanted = wanted.where(documents.c.public)
         async with self._database.read() as connection:
             rows = await connection.execute(wanted)
             return {
@@ -153,13 +157,26 @@ class ContextText:
                 for row in rows
             }
 
-    async def waiting(self, stamp: str, limit: int) -> list[tuple[str, str]]:
-        """Pieces that the index of this stamp has no vector of: (id, what to embed)."""
+    async def public_text(self, document: str) -> tuple[str, str] | None:
+        """A document that visitors may read: its title and its pieces' text, one after the other; None for another."""
+        its = sa.select(documents.c.title).where(documents.c.id == document, documents.c.public)
+        text = sa.select(pieces.c.text).where(pieces.c.document == document).order_by(pieces.c.number)
+        async with self._database.read() as connection:
+            title = await connection.scalar(its)
+            return None if title is None else (title, "\n\n".join(await connection.scalars(text)))
+
+    async def waiting(self, stamp: str, limit: int) -> list[tuple[str, str, bool]]:
+        """Pieces that the index of this stamp has no vector of: (id, what to embed, whether visitors may read it)."""
         lacking = sa.or_(pieces.c.indexed.is_(None), pieces.c.indexed != stamp)
-        wanted = sa.select(pieces.c.id, pieces.c.title, pieces.c.text).where(lacking).order_by(pieces.c.number)
+        wanted = (
+            sa.select(pieces.c.id, pieces.c.title, pieces.c.text, documents.c.public)
+            .join(documents, documents.c.id == pieces.c.document)
+            .where(lacking)
+            .order_by(pieces.c.number)
+        )
         async with self._database.read() as connection:
             rows = await connection.execute(wanted.limit(limit))
-            return [(row.id, f"{row.title}\n{row.text}") for row in rows]
+            return [(row.id, f"{row.title}\n{row.text}", bool(row.public)) for row in rows]
 
     async def count_waiting(self, stamp: str | None) -> int:
         """How many pieces have no vector in the index of this stamp; without a stamp, in any."""
@@ -185,6 +202,14 @@ class ContextText:
         async with self._database.write() as connection:
             for some in _lots(ids):
                 await connection.execute(gone.delete().where(gone.c.id.in_(some)))
+
+
+async def _set_public(connection: AsyncConnection, source: str, public: bool) -> None:
+    """Marks what is known of a source; its pieces wait for the index, which holds the mark beside the vector."""
+    other = sa.and_(documents.c.source == source, documents.c.public != public)
+    its = sa.select(documents.c.id).where(other)
+    await connection.execute(pieces.update().where(pieces.c.document.in_(its)).values(indexed=None))
+    await connection.execute(documents.update().where(other).values(public=public))
 
 
 async def forget_runs(connection: AsyncConnection, runs: sa.Select[tuple[str]]) -> None:

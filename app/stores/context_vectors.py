@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -47,16 +47,17 @@ class VectorIndex(Protocol):
         """Opens the index, if it is not open, and returns its stamp; an index that was made anew has another one."""
         ...
 
-    async def add(self, ids: Sequence[str], vectors: Vectors) -> None:
-        """Adds or replaces."""
+    async def add(self, ids: Sequence[str], vectors: Vectors, public: Collection[str] = ()) -> None:
+        """Adds or replaces; those in `public` are open to visitors."""
         ...
 
     async def remove(self, ids: Sequence[str]) -> None:
         """Removes those that are there."""
         ...
 
-    async def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
-        """Ids with their likeness (cosine, −1 to 1), the nearest first."""
+    async def nearest(self, vector: Vectors, limit: int, *, public: bool = False) -> list[tuple[str, float]]:
+        """Ids with their likeness (cosine, −1 to 1), the nearest first; with `public` those that were added as such.
+        Whether a visitor may see one is still for the text's store to say, which changes first."""
         ...
 
     async def close(self) -> None: ...
@@ -82,17 +83,16 @@ class EmbeddedIndex:
                 await _threaded(self._open)
         return str(self._collection.id)
 
-    async def add(self, ids: Sequence[str], vectors: Vectors) -> None:
-        await self._do(lambda: self._collection.upsert(ids=list(ids), embeddings=vectors))
+    async def add(self, ids: Sequence[str], vectors: Vectors, public: Collection[str] = ()) -> None:
+        marks = _marks(ids, public)
+        await self._do(lambda: self._collection.upsert(ids=list(ids), embeddings=vectors, metadatas=marks))
 
     async def remove(self, ids: Sequence[str]) -> None:
         await self._do(lambda: self._collection.delete(ids=list(ids)))
 
-    async def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
-        found = await self._do(
-            lambda: self._collection.query(query_embeddings=[vector], n_results=limit, include=["distances"])
-        )
-        return _likenesses(found)
+    async def nearest(self, vector: Vectors, limit: int, *, public: bool = False) -> list[tuple[str, float]]:
+        asked = _asked(vector, limit, public)
+        return _likenesses(await self._do(lambda: self._collection.query(**asked)))
 
     async def close(self) -> None:
         client, self._client, self._collection = self._client, None, None
@@ -175,14 +175,14 @@ class ServedIndex:
                 await self._within(self._connect())
         return str(self._collection.id)
 
-    async def add(self, ids: Sequence[str], vectors: Vectors) -> None:
-        await self._do("upsert", ids=list(ids), embeddings=vectors)
+    async def add(self, ids: Sequence[str], vectors: Vectors, public: Collection[str] = ()) -> None:
+        await self._do("upsert", ids=list(ids), embeddings=vectors, metadatas=_marks(ids, public))
 
     async def remove(self, ids: Sequence[str]) -> None:
         await self._do("delete", ids=list(ids))
 
-    async def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
-        return _likenesses(await self._do("query", query_embeddings=[vector], n_results=limit, include=["distances"]))
+    async def nearest(self, vector: Vectors, limit: int, *, public: bool = False) -> list[tuple[str, float]]:
+        return _likenesses(await self._do("query", **_asked(vector, limit, public)))
 
     async def close(self) -> None:
         client, self._client, self._collection = self._client, None, None
@@ -239,6 +239,15 @@ async def _threaded(call: Callable[[], T]) -> T:
             raise IndexUnusable(f"The index of meanings cannot be used: {error}") from error
 
     return await asyncio.to_thread(guarded)
+
+
+def _marks(ids: Sequence[str], public: Collection[str]) -> list[dict[str, Any]]:
+    return [{"public": id in public} for id in ids]
+
+
+def _asked(vector: Vectors, limit: int, public: bool) -> dict[str, Any]:
+    asked = {"query_embeddings": [vector], "n_results": limit, "include": ["distances"]}
+    return {**asked, "where": {"public": True}} if public else asked
 
 
 def _likenesses(found: Any) -> list[tuple[str, float]]:

@@ -49,8 +49,9 @@ class Database(Protocol):
         """A transaction that no other process' migration runs beside."""
         ...
 
-    def search(self, words: Sequence[str], limit: int) -> sa.TextClause:
-        """The context's pieces with any of the words, best first: (number, marked), with MARKS around them."""
+    def search(self, words: Sequence[str], limit: int, *, public: bool = False) -> sa.TextClause:
+        """The context's pieces with any of the words, best first: (number, marked), with MARKS around them. With
+        `public` only those of documents that visitors may read."""
         ...
 
     async def close(self) -> None: ...

@@ -18,9 +18,10 @@ SELECT number, ts_headline('english', title || ' ' || names || ' ' || text, aske
 FROM (
     SELECT number, title, names, text, asked, ts_rank_cd(words, asked) AS rank
     FROM context_pieces, websearch_to_tsquery('english', :words) AS asked
-    WHERE words @@ asked ORDER BY rank DESC, number LIMIT :limit
+    WHERE words @@ asked {which} ORDER BY rank DESC, number LIMIT :limit
 ) AS found ORDER BY rank DESC, number
 """
+PUBLIC = "AND document IN (SELECT id FROM context_documents WHERE public)"
 
 
 class Postgres(Database):
@@ -50,10 +51,11 @@ class Postgres(Database):
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             yield connection
 
-    def search(self, words: Sequence[str], limit: int) -> sa.TextClause:
+    def search(self, words: Sequence[str], limit: int, *, public: bool = False) -> sa.TextClause:
         any_of = " or ".join('"' + word.replace('"', " ") + '"' for word in words)
         style = f"HighlightAll=true, StartSel={MARKS[0]}, StopSel={MARKS[1]}"
-        return sa.text(SEARCH).bindparams(words=any_of, limit=limit, style=style)
+        wanted = SEARCH.format(which=PUBLIC if public else "")
+        return sa.text(wanted).bindparams(words=any_of, limit=limit, style=style)
 
     async def close(self) -> None:
         await self._engine.dispose()

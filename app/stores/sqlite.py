@@ -16,8 +16,11 @@ from app.stores.database import MARKS, Database
 SEARCH = """
 SELECT rowid AS number, highlight(context_words, 0, :open, :close) || ' ' ||
     highlight(context_words, 1, :open, :close) || ' ' || highlight(context_words, 2, :open, :close) AS marked
-FROM context_words WHERE context_words MATCH :words AND rank MATCH 'bm25(2.0, 1.0, 1.0)' ORDER BY rank LIMIT :limit
+FROM context_words WHERE context_words MATCH :words AND rank MATCH 'bm25(2.0, 1.0, 1.0)' {which}
+ORDER BY rank LIMIT :limit
 """
+PUBLIC = """AND rowid IN (
+    SELECT p.number FROM context_pieces p JOIN context_documents d ON d.id = p.document WHERE d.public)"""
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
@@ -54,9 +57,10 @@ class SQLite(Database):
         async with self.write() as connection:
             yield connection
 
-    def search(self, words: Sequence[str], limit: int) -> sa.TextClause:
+    def search(self, words: Sequence[str], limit: int, *, public: bool = False) -> sa.TextClause:
         any_of = " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
-        return sa.text(SEARCH).bindparams(words=any_of, limit=limit, open=MARKS[0], close=MARKS[1])
+        wanted = SEARCH.format(which=PUBLIC if public else "")
+        return sa.text(wanted).bindparams(words=any_of, limit=limit, open=MARKS[0], close=MARKS[1])
 
     async def close(self) -> None:
         await self._writer.dispose()

@@ -58,7 +58,7 @@ async def test_any_question_may_be_asked(text: ContextText, question: str) -> No
 async def test_only_what_changed_waits_for_vectors_again(text: ContextText) -> None:
     long = "\n\n".join(f"## Part {n}\n{'word ' * 100}{n}" for n in range(6))
     await text.keep("s", [Document("a.md", "A", long), REFUNDS], NOW)
-    waiting = [id for id, _ in await text.waiting("index", 100)]
+    waiting = [id for id, *_ in await text.waiting("index", 100)]
     await text.mark(waiting, "index")
     assert await text.count_waiting("index") == 0
     changed = Document("a.md", "A", long.replace("Part 3\n", "Part 3\nnew words "))
@@ -84,6 +84,25 @@ async def test_two_sources_may_have_documents_of_one_name(text: ContextText) -> 
     await text.keep("one", [REFUNDS], NOW)
     assert await text.keep("two", [REFUNDS], NOW) == ["new"]
     assert await text.open_source("one", "folder", NOW) == {document_id("one", "refunds.md"): "refunds.md"}
+
+
+async def test_visitors_find_what_was_last_read_as_public_and_nothing_else(text: ContextText) -> None:
+    await text.keep("notes", [REFUNDS], NOW)
+    await text.open_source("help", "folder", NOW, public=True)
+    await text.keep("help", [REFUNDS], NOW, public=True)
+    every = [hit.id for hit in await text.search("refund", 10)]
+    (hit,) = await text.search("refund", 10, public=True)
+    assert len(every) == 2
+    assert [piece.source for piece in (await text.pieces(every, public=True)).values()] == ["help"]
+    assert await text.public_text(document_id("notes", "refunds.md")) is None
+    title, shown = await text.public_text(document_id("help", "refunds.md")) or ("", "")
+    assert title == REFUNDS.title
+    assert shown.startswith("Customers are refunded within thirty days.")
+    await text.mark(every, "index")
+    await text.open_source("help", "folder", NOW)
+    assert await text.search("refund", 10, public=True) == []
+    assert await text.pieces([hit.id], public=True) == {}
+    assert [(id, public) for id, _, public in await text.waiting("index", 10)] == [(hit.id, False)]
 
 
 async def test_deleted_runs_are_forgotten(text: ContextText) -> None:

@@ -110,6 +110,15 @@ async def test_the_nearest_come_first_with_their_cosine(opened: Open) -> None:
         assert len(await index.nearest(ALONG, 2)) == 2
 
 
+async def test_of_those_that_visitors_may_read_the_nearest_come_whatever_else_is_nearer(opened: Open) -> None:
+    async with opened() as index:
+        await index.open()
+        await index.add(["along", "aslant", "across"], THREE, {"across"})
+        assert [id for id, _ in await index.nearest(ALONG, 1, public=True)] == ["across"]
+        await index.add(["across"], np.stack([ACROSS]))
+        assert await index.nearest(ALONG, 1, public=True) == []
+
+
 async def test_adding_again_replaces_and_removing_takes_only_what_is_there(opened: Open) -> None:
     async with opened() as index:
         await index.open()
