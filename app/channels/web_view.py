@@ -33,6 +33,7 @@ class RunView:
     """All that the page shows of one run, and nothing about how.
 
     `drafted` says that the text is what was known when the run began to wait: it stands until something new comes.
+    `by` is the name of the person who wrote the text; nobody's for Deus.
     """
 
     run: str
@@ -46,6 +47,7 @@ class RunView:
     evidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     artifacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     text: str = ""
+    by: str = ""
     complete: bool = False
     drafted: bool = False
     citations: Mapping[str, str] = field(default_factory=dict)
@@ -187,6 +189,7 @@ def _completed(view: RunView, event: Event) -> RunView:
     return replace(
         view,
         text=data.get("text", ""),
+        by=str(data.get("by") or ""),
         complete=True,
         drafted=False,
         citations=_numbered(data),

@@ -13,10 +13,14 @@ from app.channels.approval_form import fields
 
 @dataclass(frozen=True)
 class Writes:
-    """The asks of a run by approval, and its receipts by effect, in the order in which they came."""
+    """The asks of a run by approval, and its receipts by effect, in the order in which they came.
+
+    `rounds` counts how often all that was asked had been settled, so that the run went on.
+    """
 
     asks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     receipts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rounds: int = 0
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -38,7 +42,9 @@ def fold_writes(writes: Writes, event: Event) -> Writes:
             "more": data.get("more_needed") or 0,
             "resolved_at": event.at.isoformat(),
         }
-        return replace(writes, asks={**writes.asks, data["id"]: {**writes.asks[data["id"]], **said}})
+        after = replace(writes, asks={**writes.asks, data["id"]: {**writes.asks[data["id"]], **said}})
+        # What was edited is asked anew: nothing has gone on with it.
+        return replace(after, rounds=writes.rounds + bool(writes.open and not after.open and not said["edited"]))
     if event.kind == "receipt.added":
         return replace(writes, receipts={**writes.receipts, data["id"]: {**data, "taken_back": None}})
     if event.kind == "undo.finished" and data["id"] in writes.receipts:
