@@ -6,7 +6,10 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-Status = Literal["running", "answered", "abstained", "awaiting_approval", "awaiting_input", "failed", "stopped"]
+# relayed: a person said it, or answers it.
+Status = Literal[
+    "running", "answered", "abstained", "awaiting_approval", "awaiting_input", "failed", "stopped", "relayed"
+]
 
 
 class Frozen(BaseModel):

@@ -14,6 +14,7 @@ from agents.acting import Desk
 from agents.approvals import Approvals
 from agents.conversation import Conversations
 from agents.destinations import Destinations
+from agents.inbox import Inbox
 from agents.ports import Clock, Memory
 from agents.undoing import Undoing
 from app.anchors import AnchorFile, AnchorKeeper, AnchorPost, anchoring
@@ -24,6 +25,7 @@ from app.settings import Settings
 from app.stores.approvals import StoredApprovals
 from app.stores.audit import AuditLog
 from app.stores.context_text import ContextText
+from app.stores.conversations import StoredHandovers
 from app.stores.database import Database
 from app.stores.deliveries import StoredDeliveries
 from app.stores.effects import StoredLedger
@@ -66,6 +68,7 @@ class Product:
     audit: AuditLog
     deliveries: StoredDeliveries | None = None
     people: StoredPeople | None = None
+    inbox: Inbox | None = None
 
     async def ready(self) -> None:
         """Waits until questions are taken at once; raises UserMustMend where that will not be."""
@@ -134,7 +137,8 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         if keepers := _anchor_keepers(settings, client):
             await stack.enter_async_context(anchoring(keepers, AuditLog(database), live))
         stack.push_async_callback(workshop.close)
-        sweeps = (stored.expire_due,)
+        handovers = StoredHandovers(database, live, clock, away=settings.inbox_away_seconds)
+        sweeps = (stored.expire_due, handovers.release)
         workshop.load(
             lambda: _load(settings, workshop, database, runs, toolbox, desk, sweeps, clock, stack), at_once=at_once
         )
@@ -142,7 +146,9 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         people = StoredPeople(database, clock, role=settings.people_role, owner=owner)
         conversations = Conversations(runs, workshop.stop)
         shown = StoredDeliveries(database, clock)
-        yield Product(settings, clock, conversations, approvals, toolbox, workshop, AuditLog(database), shown, people)
+        inbox = Inbox(handovers, conversations, clock, workshop.stop, people)
+        audit = AuditLog(database)
+        yield Product(settings, clock, conversations, approvals, toolbox, workshop, audit, shown, people, inbox)
 
 
 @contextlib.asynccontextmanager

@@ -32,6 +32,10 @@ class ChannelSettings(BaseModel):
         default="agent", description="the role of people whom the company's own Slack or Teams brings along"
     )
 
+    inbox_away_seconds: float = Field(
+        default=600.0, gt=0, description="seconds after which who took a conversation over and is not seen has left it"
+    )
+
     @field_validator("slack_bot_channels", mode="before")
     @classmethod
     def _are_channels(cls, value: Any) -> Any:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 
-from agents.event import Event
+from agents.event import EPHEMERAL, Event
 
 
 class Live:
@@ -17,6 +17,7 @@ class Live:
         self._text: dict[str, str] = {}
         # Called after a run has ended in this process.
         self.on_end: Callable[[], None] | None = None
+        self._stirred = asyncio.Event()
 
     def publish(self, event: Event) -> None:
         """Hands an event to all who look at its run now."""
@@ -26,8 +27,17 @@ class Live:
             self._text.pop(event.run, None)
         for queue in self._queues.get(event.run, ()):
             queue.put_nowait(event)
+        if event.kind not in EPHEMERAL:
+            self._stirred.set()
+            self._stirred = asyncio.Event()
         if event.kind == "run.finished" and self.on_end is not None:
             self.on_end()
+
+    async def stirred(self, seconds: float) -> None:
+        """Waits until anything is stored of any run in this process, or for so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stirred.wait()
 
     def text(self, run: str) -> str:
         """What has been streamed of the answer, until it is complete."""

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from agents.event import Event
 from agents.ports import Clock, Past, Turn
 from agents.record import Evidence
 from app.stores import audit, reruns
+from app.stores import conversations as talks
 from app.stores import events as event_table
 from app.stores.context_text import forget_runs
 from app.stores.database import Database
@@ -92,11 +93,12 @@ class StoredRuns:
             **{name: said for name in ("name", "role", "audience") if (said := getattr(turn, name))},
         }
         async with self._database.write() as connection:
+            ruling = await talks.ruled(connection, turn.conversation, now)
             if await connection.scalar(sa.select(runs.c.run).where(runs.c.run == run)):
                 return run
             same = runs.c.conversation == turn.conversation
-            now = row["at"] = _after(now, await connection.scalar(sa.select(sa.func.max(runs.c.at)).where(same)))
-            used = _after(now, await connection.scalar(sa.select(sa.func.max(conversations.c.updated_at))))
+            now = row["at"] = talks.later(now, await connection.scalar(sa.select(sa.func.max(runs.c.at)).where(same)))
+            used = talks.later(now, await connection.scalar(sa.select(sa.func.max(conversations.c.updated_at))))
             known = await connection.execute(
                 conversations.update().where(conversations.c.id == turn.conversation).values(updated_at=used)
             )
@@ -104,9 +106,15 @@ class StoredRuns:
                 title = " ".join(turn.text.split())[:120]
                 named = {"id": turn.conversation, "actor": turn.actor, "title": title, "at": now, "updated_at": used}
                 await connection.execute(conversations.insert().values(**named))
+            if not ruling.planned:
+                row |= {"status": talks.RELAYED, "ended": 1}
             await connection.execute(runs.insert().values(**row))
-            await event_table.append(connection, run, now, [("run.started", started)])
-            await connection.run_sync(lambda sync: self._dispatch(sync, run, 1, 0.0))
+            rest = () if ruling.planned else talks.unplanned(ruling.after)
+            made, _ = await event_table.append(connection, run, now, [("run.started", started), *rest])
+            if ruling.planned:
+                await connection.run_sync(lambda sync: self._dispatch(sync, run, 1, 0.0))
+        for event in made:
+            self._live.publish(event)
         return run
 
     async def _be_ready(self) -> None:
@@ -281,6 +289,7 @@ class StoredRuns:
         """Deletes a conversation with its runs and all that they left; what waits for a yes there is not done."""
         its = sa.select(runs.c.run).where(runs.c.conversation == conversation)
         async with self._database.write() as connection:
+            await talks.forget(connection, conversation)
             await forget_runs(connection, its)
             for table in (events, evidence, results, approvals):
                 await connection.execute(table.delete().where(table.c.run.in_(its)))
@@ -305,10 +314,6 @@ class StoredRuns:
             found = await connection.execute(query.order_by(runs.c.at.desc(), runs.c.run.desc()).limit(limit))
             rows: list[Any] = list(found.mappings())
         return [RunSummary(**row) for row in rows]
-
-
-def _after(now: datetime, last: datetime | None) -> datetime:
-    return now if last is None or now > last else last + timedelta(microseconds=1)
 
 
 def run_id(turn: Turn) -> str:
