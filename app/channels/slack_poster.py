@@ -56,6 +56,18 @@ class Poster:
                 raise Undeliverable(f"Slack says {code} of {delivery.place['channel']}.") from error
             raise
 
+    async def retract(self, delivery: Delivery, message: Message) -> None:
+        """Deletes a message that another process has sent as well."""
+        from slack_sdk.errors import SlackApiError
+
+        if message.get("streaming"):
+            await self._stop(delivery.place, str(message["ts"]))
+        try:
+            await self._client.chat_delete(channel=delivery.place["channel"], ts=str(message["ts"]))
+        except SlackApiError as error:
+            if error.response.get("error") != "message_not_found":
+                raise
+
     async def _show(self, delivery: Delivery, part: str, post: Post, message: Message | None) -> Message:
         place = delivery.place
         if message is not None and not message:

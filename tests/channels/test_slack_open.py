@@ -57,6 +57,9 @@ class Kept:
     async def behind(self, channel: str, limit: int = 200) -> tuple[()]:
         return ()
 
+    async def take(self, run: str, channel: str, holder: str, seconds: float) -> None:
+        """Somebody else always carries it."""
+
     async def keep(self, delivery: Any) -> None:
         """Nothing is kept here."""
 
