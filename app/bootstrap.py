@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from agents.drive import Means
     from agents.executor import Company
     from agents.ports import Embedder, Planner, Writer
+    from agents.visiting import Visits
     from app.engine import Engine
     from app.stores.context import Context
 
@@ -190,7 +191,8 @@ async def _load(
     means = _means(
         settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock, desk, database
     )
-    await engine.start(runs, means, sweeps, toolbox.turns.shared_by)
+    visits = await _visits(settings, workshop.context, clock)
+    await engine.start(runs, means, sweeps, toolbox.turns.shared_by, visits)
 
 
 def _anchor_keepers(settings: Settings, client: httpx.AsyncClient) -> list[AnchorKeeper]:
@@ -264,6 +266,18 @@ async def _planning(
     stack.push_async_callback(gateway.close)
     fallback = FallbackPlanner(ModelPlanner(gateway, toolbox.verbs, prompt), planner)
     return fallback, ModelWriter(gateway, writer, prompt, to_finding)
+
+
+async def _visits(settings: Settings, context: Context | None, clock: Clock) -> Visits:
+    """How the widget's visitors are answered: from public documents, by playbooks of their own."""
+    from agents.planners.playbook_file import read
+    from agents.visiting import Visits
+    from app.stores.help_pages import HelpPages, NoHelpPages
+    from prompts.library import playbooks
+
+    books = await asyncio.to_thread(lambda: read(playbooks()))
+    shelf = HelpPages(context, clock, settings.address) if context is not None else NoHelpPages()
+    return Visits(shelf, books["help"], books["ticket"], books["visitor_report"])
 
 
 def _company(settings: Settings, embedder: Embedder) -> Company:

@@ -20,6 +20,7 @@ from agents.errors import DeusError
 from agents.evidence import Citations
 from agents.graph import advance, build
 from agents.ports import Turn
+from agents.visiting import Visits, means_for
 from app.budgeting import budget_of
 from app.segments import Segments, on_loop
 from app.stores.checkpoints import open_checkpoints
@@ -83,13 +84,22 @@ class Engine:
         self._driving: dict[str, asyncio.Task[str]] = {}
         self._stack = contextlib.AsyncExitStack()
 
-    async def start(self, runs: StoredRuns, means: Means, sweeps: Sequence[Sweep] = (), shared: Shared = alone) -> None:
+    async def start(
+        self,
+        runs: StoredRuns,
+        means: Means,
+        sweeps: Sequence[Sweep] = (),
+        shared: Shared = alone,
+        visits: Visits | None = None,
+    ) -> None:
         """Opens the checkpoints and the queue, and takes up what processes that have ended left unfinished.
 
         `sweeps` are called again and again, by one of the workers at a time; `shared` by each with how many live.
+        `visits` is how visitors are answered; without it they are not.
         """
         self._runs = runs
         self._means = means
+        self._visits = visits
         self._custody = Custody(self._database, means.clock, runs.continue_run)
         self._graph = build(await self._stack.enter_async_context(open_checkpoints(self._database)))
         await self._workers.beat()
@@ -265,7 +275,7 @@ class Engine:
         """Puts the answer among what is remembered; the run has ended well, whatever comes of it."""
         said = document(run, turn.text, await self._runs.events(run), ())
         try:
-            await self._means.memory.remember(run, turn.text, said.answer, turn.at)
+            await means_for(self._means, self._visits, turn).memory.remember(run, turn.text, said.answer, turn.at)
         except Exception:
             log.exception("run %s could not be remembered", run)
 
@@ -278,7 +288,8 @@ class Engine:
         stored = await run_log.results()
         async with asyncio.TaskGroup() as group:
             group.create_task(budget.prepare(), name=f"draw on the budget for {run_log.run}")
-            drive = Drive(self._means, run_log, turn, budget=budget, citations=citations, stored=stored, group=group)
+            means = means_for(self._means, self._visits, turn)
+            drive = Drive(means, run_log, turn, budget=budget, citations=citations, stored=stored, group=group)
             advanced = await advance(self._graph, drive, claim.thread, claim.seed)
         if advanced.status is not None:
             return advanced.status

@@ -1,0 +1,179 @@
+"""What a visitor of the widget gets: a plan that reads public documents, and nothing else that could be reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from agents.answer import PlaybookWriter
+from agents.drive import Means
+from agents.errors import StepFailed
+from agents.identity import least
+from agents.plan import Plan, Step
+from agents.planners.playbook_file import Playbook
+from agents.ports import PlanHeader, Recalled, Reply, Situation, StepResult, Toolbox, Turn
+from agents.vocabulary import Vocabulary
+from tools.kit.tool import Verb
+from tools.nouns import Document
+from tools.verbs import DocumentsSearch
+
+CHANNEL = "widget"
+ACTOR = "visitor:"
+# Where what a visitor told is looked into, for the person who is asked for; visitors never see it.
+INVESTIGATION = "investigation"
+SERVICE = "help"
+# A message id that begins so was given by the server to a ticket.
+TICKET = "ticket-"
+PUBLIC_VERBS: Mapping[str, type[Verb]] = {DocumentsSearch.name: DocumentsSearch}
+MOST_PAGES = 3
+# Fewer words than these follow up on what was said before.
+FEW_WORDS = 4
+SINCE = timedelta(days=7)
+_TROUBLE = re.compile(
+    r"\b(?:can(?:not|['’]?t)|couldn['’]?t|won['’]?t|doesn['’]?t|does not|unable|not working|fail\w*|broken?|errors?|"
+    r"stuck|crash\w*|down|wrong|missing|lost|since (?:this|yesterday|today|last)|geht nicht|kaputt|funktioniert nicht|fehler|"
+    r"no puedo|no funciona)\b",
+    re.IGNORECASE,
+)
+
+
+class Shelf(Protocol):
+    """The public documents."""
+
+    async def search(self, text: str, limit: int) -> Sequence[Document]:
+        """Those that answer the text, best first, each with the passage that does as its content; none if none does."""
+        ...
+
+
+class HelpToolbox:
+    """The only toolbox that a visitor's run has: it holds the public documents and no connected service."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def verbs(self) -> Mapping[str, type[Verb]]:
+        return PUBLIC_VERBS
+
+    def services(self, verb: str) -> Sequence[str]:
+        return (SERVICE,) if verb in PUBLIC_VERBS else ()
+
+    def title(self, service: str) -> str:
+        return "Help"
+
+    async def ask(self, service: str, request: Verb) -> Reply:
+        """Looks through the public documents."""
+        if not isinstance(request, DocumentsSearch):
+            raise StepFailed("Visitors may read the public documents, and nothing else.")
+        return Reply(SERVICE, tuple(await self._shelf.search(request.text, request.limit)))
+
+
+class FixedPlanner:
+    """Plans every turn by one of two playbooks, whatever it says: no word of a visitor can choose another."""
+
+    def __init__(self, playbook: Playbook, ticket: Playbook | None = None) -> None:
+        self._playbook = playbook
+        self._ticket = ticket
+
+    async def plan(self, situation: Situation) -> AsyncIterator[PlanHeader | Step]:
+        """The playbook's steps. Whether a turn is a ticket the server says, which makes its message id."""
+        is_ticket = (situation.turn.message_id or "").startswith(TICKET)
+        book = self._ticket if self._ticket is not None and is_ticket else self._playbook
+        slots = slots_of(situation)
+        yield PlanHeader(playbook=book.id, slots=slots)
+        for step in book.plan(slots):
+            yield step
+
+    async def replan(
+        self, situation: Situation, plan: Plan, results: Mapping[str, StepResult]
+    ) -> AsyncIterator[PlanHeader | Step]:
+        """Nothing is added."""
+        steps: tuple[Step, ...] = ()
+        for step in steps:
+            yield step
+
+
+class NoMemory:
+    """Neither tells a visitor what was asked before, nor keeps what visitors say among what others are told."""
+
+    async def recall(self, text: str, limit: int = 8) -> Sequence[Recalled]:
+        return ()
+
+    async def remember(self, run: str, question: str, answer: str, at: datetime) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Visits:
+    """The public documents, and the playbooks by which visitors are answered and what they told is looked into."""
+
+    shelf: Shelf
+    help: Playbook
+    ticket: Playbook
+    report: Playbook
+
+    def for_visitor(self, means: Means) -> Means:
+        """What a visitor's run may use: no service, no desk for writes, no memory, no model."""
+        books = {book.id: book for book in (self.help, self.ticket)}
+        toolbox = HelpToolbox(self.shelf)
+        return replace(
+            means,
+            toolbox=toolbox,
+            planner=FixedPlanner(self.help, self.ticket),
+            writer=PlaybookWriter(books),
+            memory=NoMemory(),
+            vocabulary=Vocabulary(toolbox),
+            desk=None,
+        )
+
+    def for_investigation(self, means: Means) -> Means:
+        """What looks into a visitor's words may use: the services to read, by one plan, and no desk for writes."""
+        return replace(
+            means,
+            planner=FixedPlanner(self.report),
+            writer=PlaybookWriter({self.report.id: self.report}),
+            memory=NoMemory(),
+            desk=None,
+        )
+
+
+def is_visitors(turn: Turn) -> bool:
+    """Whether a visitor asks or reads along. Each sign counts by itself, so that a forgotten one opens nothing."""
+    told = least((turn.role, turn.audience)) == "visitor"
+    return told or turn.channel == CHANNEL or turn.actor.startswith(ACTOR)
+
+
+def means_for(means: Means, visits: Visits | None, turn: Turn) -> Means:
+    """The means that a turn's run may use. Raises StepFailed where visitors cannot be answered."""
+    visiting, looking = is_visitors(turn), turn.channel == INVESTIGATION
+    if not visiting and not looking:
+        return means
+    if visits is None:
+        raise StepFailed("Visitors cannot be answered here.", remedy="Set DEUS_MEMORY=true, and ingest with --public.")
+    return visits.for_visitor(means) if visiting else visits.for_investigation(means)
+
+
+def toolbox_title(toolbox: Toolbox, service: str) -> str:
+    """What people call a service, the public documents included."""
+    return "Help" if service == SERVICE else toolbox.title(service)
+
+
+def slots_of(situation: Situation) -> Mapping[str, Any]:
+    """What the fixed playbooks need: the words to look for, whether something seems broken, since when to look."""
+    text = " ".join(situation.turn.text.split())
+    return {
+        "topic": topic_of(text, [one.question for one in situation.past]),
+        "said": text,
+        "trouble": bool(_TROUBLE.search(text)),
+        "pages": MOST_PAGES,
+        "since": (situation.now - SINCE).isoformat(),
+    }
+
+
+def topic_of(text: str, before: Sequence[str]) -> str:
+    """The words to look for: a very short turn goes on with what was said last."""
+    if before and len(text.split()) < FEW_WORDS:
+        return f"{before[-1]} {text}"
+    return text

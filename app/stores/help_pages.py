@@ -1,0 +1,75 @@
+"""The public documents as visitors' runs see them: those that answer, each with the passage that does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from agents.ports import Clock
+from app.stores.context import Context
+from app.stores.context_text import Piece
+from app.stores.fusion import Found
+from app.stores.question_words import coverage, question_words
+from tools.kit.errors import UserMustMend
+from tools.nouns import Document
+
+# A page answers if it has this share of the question's words, or is this near to it in meaning.
+LEAST_COVERAGE = 0.5
+LEAST_LIKENESS = 0.42
+LONGEST_PASSAGE = 900
+_HEADING = re.compile(r"^#+\s+")
+# “Exports (exports.md)”: people are shown the title alone.
+_PLACE = re.compile(r"\s+\([^()]*\.\w{1,8}\)$")
+
+
+class HelpPages:
+    """Public documents alone, found in SQL as such. `address` is Deus' own, for pages that are published nowhere."""
+
+    def __init__(self, context: Context, clock: Clock, address: str) -> None:
+        self._context = context
+        self._clock = clock
+        self._address = address
+
+    async def search(self, text: str, limit: int) -> Sequence[Document]:
+        """Those that answer the text, best first, each once; none if none does."""
+        words = question_words(text)
+        documents: dict[str, Document] = {}
+        for found, piece in await self._context.recall_public(text, limit * 2):
+            if answers(words, found) and piece.document not in documents:
+                documents[piece.document] = self._document(piece)
+        return list(documents.values())[:limit]
+
+    def _document(self, piece: Piece) -> Document:
+        url = piece.url if piece.url and piece.url.startswith(("http://", "https://")) else None
+        title, *below = piece.title.split(" › ")
+        return Document(
+            service="help",
+            ref=piece.document,
+            url=url or f"{self._address}/widget/documents/{piece.document}",
+            at=self._clock.now(),
+            title=" › ".join((_PLACE.sub("", title), *below)),
+            content=passage(piece.text),
+        )
+
+
+class NoHelpPages:
+    """Stands in where DEUS_MEMORY is off: says so rather than that nothing was found."""
+
+    async def search(self, text: str, limit: int) -> Sequence[Document]:
+        raise UserMustMend("There are no documents to look through.", remedy="Set DEUS_MEMORY=true.")
+
+
+def answers(words: Sequence[str], found: Found) -> bool:
+    """Whether a piece is worth showing to somebody who asked with these words. Pure."""
+    return coverage(words, found.words) >= LEAST_COVERAGE or (found.likeness or 0.0) >= LEAST_LIKENESS
+
+
+def passage(text: str) -> str:
+    """A piece's own words without its headings, cut at the end of a line or sentence. Pure."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip() and not _HEADING.match(line)]
+    kept = "\n".join(lines)
+    if len(kept) <= LONGEST_PASSAGE:
+        return kept
+    cut = kept[:LONGEST_PASSAGE]
+    end = max(cut.rfind("\n"), cut.rfind(". ") + 1)
+    return cut[: end if end > LONGEST_PASSAGE // 2 else LONGEST_PASSAGE].rstrip() + " …"
