@@ -128,14 +128,12 @@ async def _body(request: Request) -> bytes:
 
 
 def _client(token: str, url: str, session: Any) -> AsyncWebClient:
-    from slack_sdk.http_retry.builtin_async_handlers import (
-        AsyncConnectionErrorRetryHandler,
-        AsyncRateLimitErrorRetryHandler,
-    )
-    from slack_sdk.web.async_client import AsyncWebClient
+    from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 
-    client = AsyncWebClient(token=token, base_url=url, session=session, timeout=TIMEOUT)
-    client.retry_handlers = [AsyncConnectionErrorRetryHandler(), AsyncRateLimitErrorRetryHandler(max_retry_count=3)]
+    from app.channels.slack_pace import PacedClient
+
+    client = PacedClient(token=token, base_url=url, session=session, timeout=TIMEOUT)
+    client.retry_handlers = [AsyncConnectionErrorRetryHandler()]
     return client
 
 

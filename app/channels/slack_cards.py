@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.channels.approval_card import card, moment
+from app.channels.approval_form import fields
 from app.channels.slack_post import Block, Post, context, section
 from app.channels.slack_text import HEADER, SECTION, cut, escape, link
 
 APPROVE, REJECT, UNDO = "deus_approve", "deus_reject", "deus_undo"
+APPROVE_ALL, EDIT = "deus_approve_all", "deus_edit"
 BUTTON = 2000  # characters of a button's value
+CONFIRM = 300  # characters of what is asked once more
 MOST_ROWS = 30
 
 _SETTLED = {
@@ -22,8 +25,13 @@ _SETTLED = {
 }
 
 
-def asking(ask: Mapping[str, Any], titles: Mapping[str, str], home: str, *, over: bool) -> Post:
-    """An ask as a message. Where not all of the change fits, it can be approved only where all of it is seen."""
+def asking(
+    ask: Mapping[str, Any], titles: Mapping[str, str], home: str, *, over: bool, together: Sequence[Mapping[str, Any]]
+) -> Post:
+    """An ask as a message. Where not all of the change fits, it can be approved only where all of it is seen.
+
+    `together` are all asks that stand open with this one, if it is the last of them and approves them all at once.
+    """
     drawn = card(ask, titles)
     state = "withdrawn" if over and ask["state"] == "requested" else str(ask["state"])
     body, whole = _change(drawn)
@@ -49,7 +57,8 @@ def asking(ask: Mapping[str, Any], titles: Mapping[str, str], home: str, *, over
     blocks.append(context(escape(asked) + (f" {more} decisions are needed." if more > 1 else "")))
     if not whole:
         blocks.append(context("This is too long to be shown here. Open it in Deus to approve it."))
-    blocks.append(_buttons(drawn, home, whole))
+    everything = together if all(_change(card(one, titles))[1] for one in together) else ()
+    blocks.append(_buttons(drawn, home, whole, everything))
     return Post(text=f"Deus asks for a yes: {escape(cut(title, HEADER))}", blocks=tuple(blocks))
 
 
@@ -78,7 +87,7 @@ def done(receipt: Mapping[str, Any], run: str) -> Post:
         undo = _button("Undo", UNDO, {"effect": str(receipt["id"]), "run": run})
         undo["confirm"] = {
             "title": {"type": "plain_text", "text": "Take it back?"},
-            "text": {"type": "plain_text", "text": cut(f"{receipt['undo']}{until}", 300)},
+            "text": {"type": "plain_text", "text": cut(f"{receipt['undo']}{until}", CONFIRM)},
             "confirm": {"type": "plain_text", "text": "Take it back"},
             "deny": {"type": "plain_text", "text": "Leave it"},
         }
@@ -125,17 +134,38 @@ def _outcome(ask: Mapping[str, Any], state: str) -> str:
     return f"{_SETTLED.get(state, escape(state))}{by}{changed}."
 
 
-def _buttons(drawn: Mapping[str, Any], home: str, whole: bool) -> Block:
+def _buttons(drawn: Mapping[str, Any], home: str, whole: bool, together: Sequence[Mapping[str, Any]]) -> Block:
     value = {"id": drawn["id"], "digest": drawn["digest"]}
     approve, reject = _button("Approve", APPROVE, value), _button("Reject", REJECT, value)
     approve["style"], reject["style"] = "primary", "danger"
     seen = {"type": "button", "action_id": "deus_open", "text": {"type": "plain_text", "text": "Open in Deus"}}
     # Slack's blocks refuse what is no address on the web.
     seen["url"] = f"{home}/approvals#{drawn['id']}"
-    return {"type": "actions", "elements": [*([approve] if whole else []), reject, seen]}
+    edit = [_button("Edit", EDIT, value)] if fields(str(drawn["verb"]), {}) else []
+    return {"type": "actions", "elements": [*([approve] if whole else []), *_all(together), *edit, reject, seen]}
+
+
+def _all(together: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The button that approves all of them, each by its digest; none where they do not fit into its value."""
+    value = {str(one["id"]): str(one["digest"]) for one in together}
+    if len(value) < 2 or len(_packed(value)) > BUTTON:
+        return []
+    button = _button(f"Approve all {len(value)}", APPROVE_ALL, value)
+    titles = "\n".join(f"• {one['title']}" for one in together)
+    button["confirm"] = {
+        "title": {"type": "plain_text", "text": f"Approve all {len(value)}?"},
+        "text": {"type": "plain_text", "text": cut(titles, CONFIRM)},
+        "confirm": {"type": "plain_text", "text": f"Approve all {len(value)}"},
+        "deny": {"type": "plain_text", "text": "Not yet"},
+    }
+    return [button]
 
 
 def _button(words: str, action: str, value: Mapping[str, str]) -> Block:
-    text = json.dumps(value, separators=(",", ":"))
+    text = _packed(value)
     assert len(text) <= BUTTON, "a button's value is too long for Slack"
     return {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": words}, "value": text}
+
+
+def _packed(value: Mapping[str, str]) -> str:
+    return json.dumps(value, separators=(",", ":"))

@@ -14,7 +14,6 @@ FALLBACK = 3500
 
 _CITATION = re.compile(r"\[(\d{1,3})\](?!\()")
 _ROW = re.compile(r"^\s*\|.*\|\s*$")
-_RULE = re.compile(r"^\s*\|[\s|:-]+\|\s*$")
 _MARKS = re.compile(r"\*\*|__|^#{1,6} |`", re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]*)\]\([^)\s]*\)")
 
@@ -52,15 +51,9 @@ def streamed(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("![", "!\u200b[")
 
 
-def markdown(text: str, place: Callable[[str], str | None]) -> str:
-    """Markdown for a markdown block. `place` gives the URL of a citation's number; tables become aligned text."""
-    parts = []
-    for is_table, lines in _parted(text.splitlines()):
-        if is_table:
-            parts.append(_aligned(lines))
-        else:
-            parts.append(_CITATION.sub(lambda found: _cited(found, place), streamed("\n".join(lines))))
-    return "\n".join(parts)
+def cited(text: str, place: Callable[[str], str | None]) -> str:
+    """Markdown for a markdown block. `place` gives the URL of a citation's number, which becomes a link there."""
+    return _CITATION.sub(lambda found: _linked_to(found, place), streamed(text))
 
 
 def plain(text: str) -> str:
@@ -82,13 +75,13 @@ def _linked(url: str, words: str) -> str:
     return words if words in url else f"{words} ({url})"
 
 
-def _cited(found: re.Match[str], place: Callable[[str], str | None]) -> str:
+def _linked_to(found: re.Match[str], place: Callable[[str], str | None]) -> str:
     url = place(found[1])
     # Parentheses would end the link.
     return f"[[{found[1]}]]({address(url).replace('(', '%28').replace(')', '%29')})" if url else found[0]
 
 
-def _parted(lines: Sequence[str]) -> Iterator[tuple[bool, list[str]]]:
+def parted(lines: Sequence[str]) -> Iterator[tuple[bool, list[str]]]:
     """Runs of lines, tables apart from the rest. A table within a code block is code."""
     kept: list[str] = []
     inside = coded = False
@@ -102,11 +95,3 @@ def _parted(lines: Sequence[str]) -> Iterator[tuple[bool, list[str]]]:
         kept.append(line)
     if kept:
         yield inside, kept
-
-
-def _aligned(lines: Sequence[str]) -> str:
-    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines if not _RULE.match(line)]
-    cells = [[_MARKS.sub("", cell).replace("&", "&amp;").replace("<", "&lt;") for cell in row] for row in rows]
-    widths = [max(len(row[n]) for row in cells if n < len(row)) for n in range(max(map(len, cells), default=0))]
-    drawn = ["  ".join(cell.ljust(widths[n]) for n, cell in enumerate(row)).rstrip() for row in cells]
-    return "\n".join(("```", *drawn, "```"))

@@ -1,20 +1,23 @@
-"""What is known of a run → its messages in Slack: the answer, each ask, each receipt. Pure."""
+"""What is known of a run → its messages in Slack: the answer, its charts and tables, each ask, each receipt. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from agents.event import Event
+from app.channels.slack_answer import LONGEST_ANSWER, answer_blocks
 from app.channels.slack_cards import asking, done
-from app.channels.slack_post import Block, Post, Task, context, section
-from app.channels.slack_text import MARKDOWN, cut, escape, link, markdown, plain, streamed
+from app.channels.slack_post import Block, Picture, Post, Task, context, listing, section
+from app.channels.slack_table import table_of
+from app.channels.slack_text import cut, escape, link, plain, streamed
 from app.channels.web_view import RunView, StepLine, fold
 
 ANSWER = "answer"
 MOST_SOURCES = 12
-# The rest of the 12,000 is for the sentence that says where the whole text is.
-LONGEST_ANSWER = MARKDOWN - 500
+MOST_DRAWN = 5
+PLANNING = "plan"  # the task that stands before there are steps
 
 _STATUS = {"waiting": "pending", "running": "in_progress", "awaiting": "in_progress", "done": "complete"}
 _MARK = {
@@ -52,14 +55,25 @@ class Slack:
         return [Shown(part, post) for part, post in self.screen(after).items() if was.get(part) != post]
 
     def screen(self, view: RunView) -> Mapping[str, Post]:
-        """The run's messages by part, in their order."""
+        """The run's messages by part, in their order.
+
+        Slack ends a stream after some minutes, and a decision may take days: what comes after one is a new message.
+        """
         if not view.seq:
             return {}
         titles = {line.id: line.title or line.id for line in view.steps}
         over = view.status != "running"
-        posts = {ANSWER: self._answer(view)}
+        times = view.writes.rounds
+        posts = {_part(n): _goes_on(self._run(view)) for n in range(times)}
+        posts[_part(times)] = self._answer(view)
+        for ident, artifact in list(view.artifacts.items())[:MOST_DRAWN]:
+            drawn = self._drawn(view, ident, artifact)
+            if drawn is not None:
+                posts[f"artifact/{ident}"] = drawn
+        asked = [ask for ask in view.writes.asks.values() if ask["state"] == "requested" and not over]
         for ask in view.writes.asks.values():
-            posts[f"ask/{ask['id']}"] = asking(ask, titles, self._home, over=over)
+            last = asked and ask["id"] == asked[-1]["id"]
+            posts[f"ask/{ask['id']}"] = asking(ask, titles, self._home, over=over, together=asked if last else ())
         for receipt in view.writes.receipts.values():
             posts[f"receipt/{receipt['id']}"] = done(receipt, view.run)
         return posts
@@ -70,35 +84,69 @@ class Slack:
         blocks: list[Block] = []
         if (not view.complete and view.steps) or live:
             blocks.append(section(_plan(view)))
+        if view.by:
+            blocks.append(context(f"*{escape(view.by)}* writes:"))
         if said:
-            text = markdown(said, lambda number: self._place(view, number))
-            if len(text) > LONGEST_ANSWER:
-                text = _closed(cut(text, LONGEST_ANSWER)) + f"\n\n[The whole answer is in Deus]({self._run(view)})"
-            blocks.append({"type": "markdown", "text": text})
-        if not live:
-            blocks += self._beside(view)
-        tasks = tuple(Task(line.id, escape(_title(line)), _STATUS.get(_state(view, line), "error"), line.summary[:200])
-                      for line in view.steps) if live else ()  # fmt: skip
-        streaming = streamed(view.text) if live and not view.drafted else ""
-        fallback = plain(said) or "Deus is looking into it."
-        return Post(fallback, tuple(blocks), live, tasks, streaming)
+            blocks += answer_blocks(said, lambda number: self._place(view, number), self._run(view))
+        fallback = plain(f"{view.by}: {said}" if view.by else said) or "Deus is looking into it."
+        if live:
+            growing = "" if view.drafted else streamed(view.text)[:LONGEST_ANSWER]
+            return Post(fallback, tuple(blocks), True, _title_of(view), self._tasks(view), growing)
+        # Slack takes fifty blocks; an answer has some ten.
+        return Post(fallback, tuple(blocks + self._beside(view)))
+
+    def _tasks(self, view: RunView) -> tuple[Task, ...]:
+        """The plan's steps as tasks, whose names no other run's have: by them a stream is found again."""
+        begun = Task(f"{view.run}/{PLANNING}", "Make a plan", "complete" if view.steps else "in_progress")
+        return begun, *(
+            Task(
+                f"{view.run}/{line.id}",
+                escape(_title(line)),
+                _STATUS.get(_state(view, line), "error"),
+                escape(line.summary[:200]),
+                self._sources_of(view, line) if line.state == "done" else (),
+            )
+            for line in view.steps
+        )
+
+    def _sources_of(self, view: RunView, line: StepLine) -> tuple[tuple[str, str], ...]:
+        """What a step has found, as far as it can be opened."""
+        found = [one for one in view.evidence.values() if line.verb and one.get("verb") == line.verb]
+        places = [(cut(str(one.get("title") or "Source"), 75), str(one.get("url") or "")) for one in found]
+        return tuple((words, url) for words, url in places if url.startswith(("https://", "http://")))[:3]
+
+    def _drawn(self, view: RunView, ident: str, artifact: Mapping[str, Any]) -> Post | None:
+        """A chart as a picture, a table as a table block; what stands there instead where Slack takes neither."""
+        title, alt = str(artifact.get("title") or ident), str(artifact.get("alt") or "")
+        words = escape(" – ".join(filter(None, (title, alt))))
+        if artifact.get("kind") == "chart" and artifact.get("figure", {}).get("lines"):
+            picture = Picture(ident, title, alt or title, artifact["figure"])
+            said = context(f":bar_chart: {link(self._run(view), 'Chart')}: {words}")
+            return Post(plain(f"{title}: {alt}"), (said,), picture=picture)
+        if artifact.get("kind") == "table" and (table := table_of(artifact.get("data"))):
+            return Post(plain(f"{title}: {alt}"), (section(f"*{escape(title)}*"), table))
+        return None
 
     def _beside(self, view: RunView) -> list[Block]:
-        """What stands below the words: sources, what was drawn, what could be asked next, the way to all of it."""
+        """What stands below the words: sources, what could be asked next, the way to all of it."""
         found: list[Block] = []
         sources = [f"[{n}] {self._named(view, evidence)}" for n, evidence in _cited(view)]
         if sources:
-            more = f"\nand {len(sources) - MOST_SOURCES} more" if len(sources) > MOST_SOURCES else ""
-            found.append(context("\n".join(sources[:MOST_SOURCES]) + more))
-        drawn = [one for one in view.artifacts.values() if one.get("kind") in ("chart", "table", "file")]
-        for one in drawn[:5]:
-            words = " – ".join(filter(None, (str(one.get("title") or ""), str(one.get("alt") or ""))))
-            found.append(context(f":bar_chart: {link(self._run(view), str(one['kind']).title())}: {escape(words)}"))
+            found.append(listing(sources, MOST_SOURCES))
+        shown = dict(list(view.artifacts.items())[:MOST_DRAWN])
+        for ident, one in list(view.artifacts.items()):
+            if ident in shown and self._drawn(view, ident, one) is not None:
+                continue
+            if one.get("kind") in ("chart", "table", "file") and len(found) < MOST_SOURCES:
+                words = " – ".join(filter(None, (str(one.get("title") or ""), str(one.get("alt") or ""))))
+                found.append(
+                    context(f":page_facing_up: {link(self._run(view), str(one['kind']).title())}: {escape(words)}")
+                )
         found += [context(f":warning: {escape(one)}") for one in view.notices[-3:] if one]
         if view.suggestions:
             found.append(context("You could ask next: " + " · ".join(escape(one) for one in view.suggestions)))
-        steps = f"{len(view.steps)} step" + "s" * (len(view.steps) != 1)
-        found.append(context(f"{steps} · {link(self._run(view), 'Open in Deus')}"))
+        steps = [f"{len(view.steps)} step" + "s" * (len(view.steps) != 1)] if view.steps else []
+        found.append(context(" · ".join([*steps, link(self._run(view), "Open in Deus")])))
         return found
 
     def _run(self, view: RunView) -> str:
@@ -146,6 +194,19 @@ def _cited(view: RunView) -> list[tuple[int, str]]:
     return sorted((int(number), evidence) for number, evidence in view.citations.items())
 
 
-def _closed(text: str) -> str:
-    """A text that was cut within a code block, with the block's end."""
-    return text + "\n```" if text.count("```") % 2 else text
+def _part(n: int) -> str:
+    return ANSWER if n == 0 else f"{ANSWER}/{n + 1}"
+
+
+def _goes_on(run: str) -> Post:
+    """Stands where the answer stood until a decision came."""
+    return Post(
+        "It was decided; it goes on below.",
+        (context(f"It was decided; it goes on below · {link(run, 'Open in Deus')}"),),
+    )
+
+
+def _title_of(view: RunView) -> str:
+    if view.text and not view.drafted:
+        return "Writing the answer"
+    return "Looking into it" if view.steps else "Making a plan"

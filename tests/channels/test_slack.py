@@ -14,7 +14,7 @@ from agents.event import EPHEMERAL, Event
 from app.channels.channel import effects_of
 from app.channels.slack_cards import BUTTON
 from app.channels.slack_post import Post
-from app.channels.slack_text import HEADER, MARKDOWN, SECTION, cut, heard, markdown, plain, streamed
+from app.channels.slack_text import HEADER, MARKDOWN, SECTION, cited, cut, heard, plain, streamed
 from app.channels.slack_view import ANSWER, Shown, Slack
 from app.channels.web_view import RunView
 from tests.channels.test_approvals import BEGUN, REST, asked, event
