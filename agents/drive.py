@@ -252,7 +252,7 @@ class Drive:
                 turn=self.turn,
                 now=self.turn.at,
                 timezone=self._means.company.timezone.key,
-                past=tuple(past),
+                past=(*past, *_pointed_at(self.turn)),
                 **vars(words),
                 recalled=tuple(Recalled(**piece) for piece in recalled),
             )
@@ -276,6 +276,14 @@ class Drive:
         if calls != self._calls:
             self._calls = calls
             await self.log.emit("usage.updated", usage=usage.model_dump(mode="json"))
+
+
+def _pointed_at(turn: Turn) -> tuple[Past, ...]:
+    """The message that the asker points at, as the answer before this question."""
+    if turn.quoted is None:
+        return ()
+    answer, evidence = turn.quoted.answer()
+    return (Past("", "(a message that the asker points at)", Plan(), answer, (evidence,)),)
 
 
 def _writes(step: Step) -> bool:

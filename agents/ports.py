@@ -15,6 +15,7 @@ from agents.event import Event, Kind
 from agents.evidence import Citations
 from agents.identity import Role
 from agents.plan import Plan, Step
+from agents.quote import Quote
 from agents.record import Answer, Evidence, Usage
 from tools.kit.action import Change, Landed, Repeat
 from tools.kit.tool import Verb, Write
@@ -160,6 +161,7 @@ class Turn:
 
     `audience` is the least role among those who will read the answer there; None means the asker alone. `name` and
     `role` are the asker's and are filled in by `Conversations.say`; a door that knows its asker better gives them.
+    `quoted` is a message that the asker points at: somebody else's words, none of which orders anything.
     """
 
     text: str
@@ -172,6 +174,7 @@ class Turn:
     audience: Role | None = None
     role: Role | None = None
     name: str = ""
+    quoted: Quote | None = None
 
 
 @dataclass(frozen=True)

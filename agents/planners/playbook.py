@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from agents.planners.glossary import gloss
 from agents.planners.intent import Decision, Fit, IntentMatcher, Verdict
 from agents.planners.order_slots import ordered
 from agents.planners.playbook_file import Playbook
+from agents.planners.quoted_slots import with_quote
 from agents.planners.situation_slots import filled
 from agents.planners.slots import metric as metric_slot
 from agents.planners.slots.fill import Slots, fill, phrases_to_embed
@@ -26,6 +28,9 @@ from agents.planners.slots.names import namesake
 from agents.planners.slots.vocabulary import Vocabulary
 from agents.planners.unknown import unknown_milestone
 from agents.ports import Embedder, PlanHeader, Situation, StepResult
+
+# Of a message that is asked about so much is read to see what the question is.
+LONGEST_READ = 600
 
 
 class PlaybookPlanner:
@@ -79,7 +84,7 @@ class PlaybookPlanner:
                     "I am not sure what to change in what I said before: I know no such person, time, number, segment "
                     "or record. Can you say it as a whole question?"
                 )
-            name = await self.choose(namesake(situation.turn.text, said.person))
+            name = await self._chosen(situation, namesake(situation.turn.text, said.person))
             values = filled(situation, said)
             if values["metric"]:
                 values["where"] = selection(situation.turn.text, situation.metrics[values["metric"]])
@@ -92,6 +97,9 @@ class PlaybookPlanner:
         if book.writes:
             order, quoted = ordered(situation, said)
             values = {**order, **values}
+        elif situation.turn.quoted is not None:
+            read = replace(situation, turn=replace(situation.turn, text=situation.turn.quoted.text))
+            values, quoted = with_quote(situation, values, said, filled(read, await self._slots(read)))
         if corrects is not None:
             quoted = {**quoted, **kept_quotations(situation.past[-1])}
         self._ask_for_missing(book, values, said, situation)
@@ -109,6 +117,20 @@ class PlaybookPlanner:
         steps: tuple[Step, ...] = ()
         for step in steps:
             yield step
+
+    async def _chosen(self, situation: Situation, text: str) -> str:
+        """The playbook that the asker's words choose. Where they are too few, those of a message that they point at may
+        choose a question, and never anything that writes."""
+        quote = situation.turn.quoted
+        try:
+            return await self.choose(text)
+        except NotUnderstood:
+            if quote is None:
+                raise
+            found = (await self.rank(f"{text} {quote.text}"[:LONGEST_READ])).intent
+            if found is None or self.playbooks[found].writes:
+                raise
+            return found
 
     async def choose(self, text: str) -> str:
         """The id of the playbook that a sentence asks for. Raises NotUnderstood with the nearest where it is unsure."""

@@ -18,6 +18,7 @@ from agents.document import past
 from agents.dry_run import without_words
 from agents.event import Event
 from agents.ports import Clock, Past, Turn
+from agents.quote import Quote
 from agents.record import Evidence
 from app.stores import audit, reruns
 from app.stores import conversations as talks
@@ -83,6 +84,7 @@ class StoredRuns:
             "name": turn.name,
             "role": turn.role,
             "audience": turn.audience,
+            "quoted": turn.quoted.model_dump(mode="json") if turn.quoted else sa.null(),
         }
         started = {
             "actor": turn.actor,
@@ -91,6 +93,7 @@ class StoredRuns:
             "text": turn.text,
             **({"dry": True} if turn.dry else {}),
             **{name: said for name in ("name", "role", "audience") if (said := getattr(turn, name))},
+            **({"quoted": turn.quoted.source.model_dump(mode="json")} if turn.quoted else {}),
         }
         async with self._database.write() as connection:
             ruling = await talks.ruled(connection, turn.conversation, now)
@@ -158,7 +161,8 @@ class StoredRuns:
             return None
         text = without_words(row.question) if row.dry else row.question
         place = (row.actor, row.channel, row.conversation, row.at, row.message_id)
-        return Turn(text, *place, dry=row.dry, audience=row.audience, role=row.role, name=row.name)
+        quoted = Quote.model_validate(row.quoted) if row.quoted else None
+        return Turn(text, *place, dry=row.dry, audience=row.audience, role=row.role, name=row.name, quoted=quoted)
 
     async def open_log(self, run: str, conversation: str, claim: Claim | None = None) -> StoredRunLog:
         """The log of a run; whoever drives it brings the claim."""

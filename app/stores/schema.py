@@ -70,6 +70,8 @@ runs = sa.Table(
     sa.Column("name", sa.Text, nullable=False, default=""),
     sa.Column("role", sa.String(16)),
     sa.Column("audience", sa.String(16)),
+    # The message that was asked about, if one was.
+    sa.Column("quoted", sa.JSON),
     sa.Index("runs_conversation", "conversation", "at"),
     sa.Index("runs_at", "at"),
 )
