@@ -43,7 +43,7 @@ EPHEMERAL: frozenset[str] = frozenset({"text.delta"})
 class Event(BaseModel):
     """An immutable fact of a run. `seq` runs 1, 2, 3 … without gaps in its run and is the SSE id; `data` is by kind:
 
-    - run.started: actor, channel, conversation, text, dry (if it is one) · run.resumed: reason · run.finished: status
+    - run.started: actor, channel, conversation, text, dry, quoted (if any) · run.resumed: reason · run.finished: status
       (answered, abstained, failed, stopped), error (a safe sentence or null), usage
     - plan.updated: revision, steps [{id, title, verb, state (waiting, running, done, failed, skipped), needs, service}]
     - step.started: id, title · step.finished: id, state, summary, ms
