@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,18 +17,16 @@ from agents.errors import DeusError, StepFailed
 from agents.evidence import digest
 from agents.policy import Policy, Verdict, ask_of, judge
 from agents.ports import Clock, Queue, RunLog, Turn, Workbench
-from agents.sending import PAUSES, Sender
+from agents.sending import ASKED_FOR, Looks, Open, Sender
 from agents.undoing import Undoing
 from agents.wanted import Wanted
-from tools.kit.action import Change, worse
+from tools.kit.action import SETTLES, Change, worse
 from tools.kit.errors import RateLimited, TimedOut, Unavailable
 from tools.kit.tool import Write
 from tools.nouns import Receipt
 
 AGAIN = "It may have happened already. Look there first: a yes sends it again."
 CHANGED = "What is there has changed since this was shown."
-# How long a service is asked again what became of a write, before a person has to look.
-ASKED_FOR = timedelta(minutes=5)
 # A service that says this may be there again in a moment.
 AWAY = (RateLimited, TimedOut, Unavailable)
 STRICTER = "The rules have become stricter since this was approved."
@@ -39,18 +37,19 @@ State = Literal["done", "awaiting", "later", "declined", "failed"]
 
 @dataclass(frozen=True)
 class Acted:
-    """How a write step stands. `awaiting` waits for a person, `later` for the world; both are looked at again."""
+    """How a write step stands. `awaiting` waits for a person, `later` for the world; both are looked at again, the
+    latter after `again` seconds if that is known."""
 
     state: State
     receipt: Receipt | None = None
     service: str = ""
     reason: str = ""
+    again: float | None = None
 
 
 @dataclass(frozen=True)
 class Desk:
-    """What all writes of a workspace share. `pauses`, in seconds, lie between the looks for a write that may have been
-    sent, before it is sent again."""
+    """What all writes of a workspace share. `looks` and `settles` are the Sender's."""
 
     workbench: Workbench
     queue: Queue
@@ -61,7 +60,8 @@ class Desk:
     workspace: str
     timezone: ZoneInfo
     destinations: Destinations
-    pauses: tuple[float, ...] = PAUSES
+    looks: Looks | None = None
+    settles: Callable[[str, str], timedelta | None] = lambda service, verb: SETTLES
 
 
 class Acting:
@@ -72,7 +72,7 @@ class Acting:
         self._desk = desk
         self._log = run_log
         self._turn = turn
-        self._sender = Sender(desk.workbench, desk.ledger, desk.pauses)
+        self._sender = Sender(desk.workbench, desk.ledger, desk.looks, desk.settles)
 
     async def perform(self, wanted: Wanted) -> Acted:
         """Takes a write up where it stands: in the ledger, in the queue, or nowhere yet. Raises the typed errors."""
@@ -105,29 +105,52 @@ class Acting:
 
     async def _begun(self, wanted: Wanted, effect: Effect, last: Approval | None) -> Acted:
         """A write that was sent, or may have been."""
-        if effect.state in ("intent", "unknown"):
-            request = wanted.verb.model_validate(effect.args)
-            if self._desk.workbench.repeat(effect.service, effect.verb) == "blind":
-                return await self._blind(wanted, effect, last, request)
-            effect = await self._sender.find_out(effect, request)
-            if effect.state == "unknown" and self._desk.clock.now() < effect.at + ASKED_FOR:
-                return Acted("later", service=effect.service, reason=effect.error)
-        return await self._told(effect)
+        if effect.state not in ("intent", "unknown"):
+            return await self._told(effect)
+        found = await self._sender.find_out(effect, wanted.verb.model_validate(effect.args))
+        if not isinstance(found, Open):
+            return await self._told(found)
+        if found.again is None:
+            return await self._again(wanted, found.effect, last)
+        return Acted("later", service=effect.service, reason=found.effect.error, again=found.again)
 
-    async def _blind(self, wanted: Wanted, effect: Effect, last: Approval | None, request: Write) -> Acted:
-        """Nobody can ask the service whether it happened: a person looks, and says whether it is sent again."""
+    async def _again(self, wanted: Wanted, effect: Effect, last: Approval | None) -> Acted:
+        """Nobody can find out whether it happened: a person looks, and says whether it is sent again, and how."""
         asked = last if last is not None and last.id != effect.approval else None
         if asked is None:
-            await self._desk.ledger.settle(effect.key, "unknown", error=effect.error or AGAIN)
-            change = effect.change.model_copy(update={"warnings": (*effect.change.warnings, AGAIN)})
-            return self._propose(wanted, effect.service, effect.args, change, last, (AGAIN,))
+            return self._propose(wanted, effect.service, effect.args, _warned(effect.change), last, (AGAIN,))
         if asked.state == "requested":
             return Acted("awaiting", service=effect.service)
-        allowed = permits(asked, asked.proposal, self._desk.clock.now())
-        if allowed and await self._desk.ledger.attempt(effect.key, effect.attempt, asked.id):
-            again = effect.model_copy(update={"attempt": effect.attempt + 1, "approval": asked.id})
-            return await self._told(await self._sender.send(again, request))
+        if asked.edited is not None:
+            request = wanted.verb.model_validate(asked.edited)
+            try:
+                change = await self._desk.workbench.preview(effect.service, request)
+            except DeusError as error:
+                return self._unseen(asked, error)
+            return self._propose(wanted, effect.service, _dumped(request), _warned(change), last, (EDITED, AGAIN))
+        proposal, allowed = asked.proposal, permits(asked, asked.proposal, self._desk.clock.now())
+        other: Effect | None = None
+        if proposal.args != effect.args:
+            news = {"args": proposal.args, "change": proposal.change, "digest": proposal.digest, "error": ""}
+            other = effect.model_copy(update=news)
+        if allowed and await self._desk.ledger.attempt(effect.key, effect.attempt, asked.id, other):
+            sending = (other or effect).model_copy(update={"attempt": effect.attempt + 1, "approval": asked.id})
+            sent = await self._sender.send(sending, wanted.verb.model_validate(sending.args))
+            return await self._sent(wanted, sent, asked)
         return Acted("failed", service=effect.service, reason=effect.error or AGAIN)
+
+    async def _sent(self, wanted: Wanted, sent: Effect, approval: Approval | None) -> Acted:
+        """What came of a sending."""
+        return await self._begun(wanted, sent, approval) if sent.state == "unknown" else await self._told(sent)
+
+    def _unseen(self, asked: Approval, error: DeusError) -> Acted:
+        """What cannot be shown just now: people may still decide, and what they decided is not lost at once."""
+        service = asked.proposal.service
+        if asked.state == "requested":
+            return Acted("awaiting", service=service)
+        if isinstance(error, AWAY) and asked.resolved_at and self._desk.clock.now() < asked.resolved_at + ASKED_FOR:
+            return Acted("later", service=service, reason=str(error))
+        raise error
 
     async def _asked(self, wanted: Wanted, last: Approval, effect: Effect | None) -> Acted:
         """A write that people were asked about, and that was not sent since."""
@@ -139,12 +162,7 @@ class Acting:
         try:
             change = await self._desk.workbench.preview(proposal.service, request)
         except DeusError as error:
-            # That it cannot be shown just now ends nothing: people may still decide, and a yes is not lost at once.
-            if last.state == "requested":
-                return Acted("awaiting", service=proposal.service)
-            if isinstance(error, AWAY) and last.resolved_at and self._desk.clock.now() < last.resolved_at + ASKED_FOR:
-                return Acted("later", service=proposal.service, reason=str(error))
-            raise
+            return self._unseen(last, error)
         now = self._desk.clock.now()
         same = proposal.model_copy(update={"change": change})
         if last.edited is not None:
@@ -225,9 +243,7 @@ class Acting:
                 # Whoever stopped the run is told what was done all the same.
                 await self._told(ended)
             raise
-        if sent.state == "unknown":
-            return await self._begun(wanted, sent, approval)
-        return await self._told(sent)
+        return await self._sent(wanted, sent, approval)
 
     async def _told(self, effect: Effect) -> Acted:
         """What the ledger says of a write, told once in the run's log if it is done."""
@@ -326,6 +342,11 @@ def _under(verdict: Verdict, proposal: Proposal) -> Proposal:
     """A proposal as the rules would have it now."""
     rules = {"deciders": verdict.deciders, "barred": verdict.barred, "needed": verdict.needed}
     return proposal.model_copy(update=rules)
+
+
+def _warned(change: Change) -> Change:
+    """A change of which nobody knows whether it has happened already."""
+    return change.model_copy(update={"warnings": tuple(dict.fromkeys((*change.warnings, AGAIN)))})
 
 
 def _dumped(request: Write) -> dict[str, Any]:

@@ -20,7 +20,11 @@ EffectState = Literal["intent", "done", "failed", "unknown", "undone", "retry"]
 
 
 class Effect(Frozen):
-    """One write of one step. `attempt` counts the senders; only the last one may send. `by` are those who approved."""
+    """One write of one step. `attempt` counts the senders; only the last one may send. `by` are those who approved.
+
+    By the ledger's own time: `begun` is since when it is tried (None: an older version recorded it), `left` when the
+    last request of the last sender went out, before its first byte. `sent` counts the senders that came so far.
+    """
 
     key: str
     run: str
@@ -37,9 +41,17 @@ class Effect(Frozen):
     state: EffectState = "intent"
     attempt: int = 1
     at: AwareDatetime
+    begun: AwareDatetime | None = None
+    left: AwareDatetime | None = None
+    sent: int = 0
     landed: Landed | None = None
     error: str = ""
     undone_by: str = ""
+
+    @property
+    def unsent(self) -> bool:
+        """Whether the last sender has certainly not sent it, so that it can be sent without asking anybody."""
+        return self.begun is not None and self.left is None
 
 
 class Ledger(Protocol):
@@ -50,9 +62,26 @@ class Ledger(Protocol):
         that another key has used raises NotDecided."""
         ...
 
-    async def attempt(self, key: str, after: int, approval: str | None = None, intent: Effect | None = None) -> bool:
-        """Takes the right to send from the sender number `after`; False if another has it by now. An approval of this
-        very repetition is used up; `intent` replaces what failed before."""
+    async def attempt(
+        self,
+        key: str,
+        after: int,
+        approval: str | None = None,
+        intent: Effect | None = None,
+        *,
+        unsent: bool = False,
+    ) -> bool:
+        """Takes the right to send from the sender number `after`; False if another has it by now, or, for one that is
+        `unsent`, if that one has sent it meanwhile. An approval of this very repetition is used up; `intent` replaces
+        what failed before."""
+        ...
+
+    async def leave(self, key: str, attempt: int) -> bool:
+        """Records that a request of this sender goes out now; False, and nothing may go out, if another took over."""
+        ...
+
+    async def now(self) -> datetime:
+        """The ledger's own time, one for all processes; it goes on where the workspace's clock stands still."""
         ...
 
     async def settle(

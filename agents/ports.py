@@ -243,7 +243,8 @@ class Situation:
 
 @dataclass(frozen=True)
 class StepResult:
-    """How a step ended: its nouns, the evidence ids that hold them, and the services that could not be asked."""
+    """How a step ended: its nouns, the evidence ids that hold them, and the services that could not be asked. One that
+    waits for the world is looked at again after `again` seconds, if that is known."""
 
     id: str
     state: str
@@ -252,6 +253,7 @@ class StepResult:
     unchecked: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     ms: int = 0
+    again: float | None = None
 
 
 @dataclass(frozen=True)

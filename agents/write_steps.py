@@ -55,7 +55,7 @@ class WriteSteps:
         acted = await self._desk().perform(wanted)
         if acted.receipt is None:
             state = "skipped" if acted.state == "declined" else acted.state
-            return StepResult(step.id, state, error=acted.reason or None)
+            return StepResult(step.id, state, error=acted.reason or None, again=acted.again)
         return self._kept(step, (acted.receipt,), wanted.shown)
 
     async def undo(self, step: Step, request: UndoWrite, plan: Plan, results: Mapping[str, StepResult]) -> StepResult:

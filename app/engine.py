@@ -20,6 +20,7 @@ from agents.errors import DeusError
 from agents.evidence import Citations
 from agents.graph import advance, build
 from agents.ports import Turn
+from agents.restricted import admitted
 from agents.visiting import Visits, means_for
 from app.budgeting import budget_of
 from app.segments import Segments, on_loop
@@ -288,7 +289,7 @@ class Engine:
         stored = await run_log.results()
         async with asyncio.TaskGroup() as group:
             group.create_task(budget.prepare(), name=f"draw on the budget for {run_log.run}")
-            means = means_for(self._means, self._visits, turn)
+            means = means_for(await admitted(self._means, turn), self._visits, turn)
             drive = Drive(means, run_log, turn, budget=budget, citations=citations, stored=stored, group=group)
             advanced = await advance(self._graph, drive, claim.thread, claim.seed)
         if advanced.status is not None:
@@ -314,7 +315,8 @@ class Engine:
             if not drive.log.has("notice", said):
                 await drive.log.emit("notice", id=said, text=f"Waiting: {result.error}", level="info")
         if later:
-            await self._runs.look_again(run, self._look_again)
+            soonest = min(self._look_again if result.again is None else result.again for result in later)
+            await self._runs.look_again(run, soonest)
         return "running"
 
     async def _still_mine(self, claim: Claim) -> None:

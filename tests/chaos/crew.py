@@ -20,6 +20,7 @@ from agents.executor import Company
 from agents.plan import Plan, Step
 from agents.policy import Policy, proposing
 from agents.ports import PlanHeader, Planner, Situation
+from agents.sending import Looks
 from agents.undoing import Undoing
 from agents.vocabulary import Vocabulary
 from app.engine import Engine
@@ -39,8 +40,8 @@ from tests.scenarios.engine.script import NoMemory, ScriptedToolbox, ScriptedWri
 from tools.kit.wire import Wire, open_client
 
 READS = 5
-# The world does what it is asked at once, however late it says so.
-PAUSES = (0.5, 1.0)
+# The world may do what it is asked long after it was asked; here that is seconds.
+LOOKS = Looks(least=0.5, most=1.0)
 
 
 class OnePlan:
@@ -128,7 +129,19 @@ async def company(
             company=Company(zone),
             limits=Limits(seconds=600.0),
             books=StoredSpend(database, clock, zone),
-            desk=Desk(toolbox, approvals, ledger, undoing, clock, policy or proposing(), "chaos", zone, goes, PAUSES),
+            desk=Desk(
+                toolbox,
+                approvals,
+                ledger,
+                undoing,
+                clock,
+                policy or proposing(),
+                "chaos",
+                zone,
+                goes,
+                LOOKS,
+                lambda service, verb: WorldConnector.writes()[verb].settles,
+            ),
         )
         stack.push_async_callback(engine.close)
         await engine.start(runs, means)

@@ -1,6 +1,7 @@
 """A small service on loopback, outside all databases, that remembers every write; and the connector that reads it.
 
-It answers late, twice, never, or with a 500 after it has done what was asked, each at random (seeded).
+It answers late, twice, never, or with a 500 after it has done what was asked; it does what it was asked long after its
+caller has gone, or not at all: each at random (seeded).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
@@ -26,13 +27,17 @@ from tools.writes import IssuesComment, IssuesCreate, MessagesSend
 AT = datetime(2026, 11, 18, 15, tzinfo=UTC)
 # How many seconds a caller waits for an answer, and how long a silent service keeps it waiting.
 TIMEOUT, SILENCE = 0.6, 0.9
-MOODS = {"well": 84, "late": 6, "twice": 4, "never": 3, "broken": 3}
+# Longer than that a sleepy service does nothing; only after SETTLES may one believe that it never will.
+SLEEP, SETTLES = 3.0, timedelta(seconds=4)
+MOODS = {"well": 80, "late": 6, "twice": 4, "never": 3, "broken": 3, "asleep": 2, "deaf": 2}
 
 
 class World:
     """What has been done. `writes` counts each write by what it was for: 2 means that it was done twice."""
 
-    def __init__(self, seed: int, moods: Mapping[str, int] = MOODS) -> None:
+    def __init__(self, seed: int, moods: Mapping[str, int] = MOODS, sleep: float = SLEEP) -> None:
+        self.slept = 0
+        self.sleep = sleep
         self.writes: Counter[str] = Counter()
         self.reads: Counter[str] = Counter()
         self.by_key: dict[str, dict[str, Any]] = {}
@@ -104,6 +109,14 @@ def served(world: World) -> Iterator[str]:
             mood = world.mood()
             if mood == "late":
                 world.wait(TIMEOUT / 3)
+            if mood == "deaf" or (mood == "asleep" and self.command == "GET"):
+                world.wait(SILENCE)
+                self.close_connection = True
+                return
+            if mood == "asleep":
+                world.slept += 1
+                world.wait(world.sleep)
+                mood = "never"
             said = does()
             if mood == "twice" and "items" in said:
                 said = {"items": said["items"] * 2}
@@ -143,6 +156,7 @@ def served(world: World) -> Iterator[str]:
 
 class _Sent(Action["WorldConnector", Any]):
     path: ClassVar[str]
+    settles = SETTLES
 
     async def preview(self, request: Any) -> Change:
         return Change(target=Target(service="world", kind="note", title=_what(request)), after={"what": _what(request)})

@@ -13,6 +13,8 @@ from tools.kit.tool import Write
 # What happens to a write of which nobody knows whether it came through: an idempotent one is sent again with the same
 # key, a probe asks the service what happened, a blind one waits for a person.
 Repeat = Literal["idempotent", "probe", "blind"]
+# Longer than services, and what stands before them, hold a request whose sender has gone.
+SETTLES = timedelta(minutes=10)
 W = TypeVar("W", bound=Write)
 C = TypeVar("C")
 
@@ -75,6 +77,9 @@ class Action(Generic[C, W]):
 
     verb: ClassVar[type[Write]]
     repeat: ClassVar[Repeat]
+    # How long after a write was sent its service may still do it. Only a look after that, which does not find it, lets
+    # a `probe` be sent again; None: no look is believed, and a person decides.
+    settles: ClassVar[timedelta | None] = SETTLES
 
     def __init__(self, connector: C) -> None:
         self.connector = connector

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
+from typing import Any
+
+from tools.kit.errors import Unavailable
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
+# How many seconds a leave is good for, and how often it is taken anew where the machine is too slow for that.
+FRESH, TRIES = 1.0, 5
 
-_leave: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar("wire_leave", default=None)
+_allowed: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar("wire_leave", default=None)
 
 
 @contextlib.contextmanager
@@ -18,15 +24,49 @@ def sent_only_if(allowed: Callable[[], Awaitable[None]]) -> Iterator[None]:
 
     A process may lie still for minutes between taking a write up and sending it, while another one does it.
     """
-    token = _leave.set(allowed)
+    token = _allowed.set(allowed)
     try:
         yield
     finally:
-        _leave.reset(token)
+        _allowed.reset(token)
 
 
-async def leave(method: str) -> None:
-    """Awaits the leave to send a request, if one is needed; raises what refuses it."""
-    allowed = _leave.get()
-    if allowed is not None and method not in READING:
-        await allowed()
+class Leave:
+    """The leave for one request. It is taken when the connection stands, and is good for a second: what lies still
+    after it was given must take it anew before the first byte, and does not send the last one."""
+
+    def __init__(self, allowed: Callable[[], Awaitable[None]], fresh: float = FRESH) -> None:
+        self._allowed = allowed
+        self._fresh = fresh
+        self._began = (0.0, 0.0)
+
+    async def take(self) -> None:
+        """Raises what refuses it, and Unavailable where no leave is ever fresh."""
+        for _ in range(TRIES):
+            self._began = _clocks()
+            await self._allowed()
+            if not self._stale():
+                return
+        raise Unavailable("This machine is too busy to send anything safely.")
+
+    async def at(self, event: str, info: dict[str, Any]) -> None:
+        """What the transport calls at each stage of a request, under httpx's extension `trace`."""
+        if event.endswith("send_request_headers.started"):
+            await self.take()
+        elif event.endswith("send_request_body.started") and self._stale():
+            # Without its body no service does what the headers announce.
+            raise Unavailable("This process lay still while it sent; the request was broken off.")
+
+    def _stale(self) -> bool:
+        # Both clocks: one stands still while a machine sleeps, the other one may be set.
+        return any(abs(now - began) > self._fresh for now, began in zip(_clocks(), self._began, strict=True))
+
+
+def leave_of(method: str) -> Leave | None:
+    """The leave that a request of this method needs here, if any."""
+    allowed = _allowed.get()
+    return None if allowed is None or method in READING else Leave(allowed)
+
+
+def _clocks() -> tuple[float, float]:
+    return time.monotonic(), time.time()

@@ -7,7 +7,7 @@ import contextlib
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from tools.kit.auth import Auth, NoAuth
+from tools.kit.client import Network, open_client
 from tools.kit.complaint import first_error, retry_after, said
 from tools.kit.errors import (
     BadArgument,
@@ -26,7 +27,9 @@ from tools.kit.errors import (
     TimedOut,
     Unavailable,
 )
-from tools.kit.leave import leave
+from tools.kit.leave import leave_of
+
+__all__ = ["Answer", "Asked", "Json", "Params", "Wire", "WireOptions", "open_client", "traced"]
 
 Json = Any
 Params = Mapping[str, str | int | float | bool | Sequence[str] | None]
@@ -102,14 +105,6 @@ class WireOptions:
     reset_is_delta: bool = False
     reset_in_ms: bool = False
     pool: tuple[str, str] | None = None
-
-
-@contextlib.asynccontextmanager
-async def open_client(transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    """The connection pool that all wires of a product share; `transport` replaces the network in tests."""
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
-    async with httpx.AsyncClient(transport=transport, limits=limits, follow_redirects=False) as client:
-        yield client
 
 
 class Wire:
@@ -252,7 +247,12 @@ class Wire:
         status: int | None = None
         try:
             async with self._slots, asyncio.timeout(self.options.timeout):
-                await leave(method)
+                if (leave := leave_of(method)) is not None:
+                    if isinstance(self._client, Network):
+                        # Asked when the connection stands, right before the first byte.
+                        request.extensions = {**request.extensions, "trace": leave.at}
+                    else:
+                        await leave.take()
                 response = await self._client.send(request)
             status = response.status_code
             return response
