@@ -1,0 +1,168 @@
+"""What is known of a run → its messages in Teams: the answer, each ask, each receipt. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agents.event import Event
+from app.channels.teams_cards import asking, chart, done, table, table_rows
+from app.channels.teams_post import INFORMATIVE, Element, Extra, Post, fitted, link, opens, paragraph, run, small
+from app.channels.teams_text import cut, literal, markdown, plain, streamed
+from app.channels.web_view import RunView, StepLine, fold
+
+ANSWER = "answer"
+# What a suggestion says when it is pressed, so that it is heard without a mention.
+ASK = "deus.ask"
+MOST_SOURCES, MOST_STEPS, MOST_ARTIFACTS, MOST_SUGGESTIONS = 12, 25, 5, 3
+STEPS = "steps"
+
+_MARK = {"waiting": "⚪", "running": "⏳", "awaiting": "✋", "done": "✅", "failed": "❌", "skipped": "➖"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One message to bring to what the post says; `part` names it for the run's whole life."""
+
+    part: str
+    post: Post
+
+
+class Teams:
+    """Teams as a channel. `home` is the address by which people reach Deus."""
+
+    def __init__(self, home: str) -> None:
+        self._home = home
+
+    def begin(self, run: str) -> RunView:
+        return RunView(run)
+
+    def fold(self, view: RunView, event: Event) -> RunView:
+        return fold(view, event)
+
+    def effects(self, before: RunView, after: RunView) -> Sequence[Shown]:
+        was = self.screen(before)
+        return [Shown(part, post) for part, post in self.screen(after).items() if was.get(part) != post]
+
+    def screen(self, view: RunView) -> Mapping[str, Post]:
+        """The run's messages by part, in their order."""
+        if not view.seq:
+            return {}
+        titles = {line.id: line.title or line.id for line in view.steps}
+        over = view.status != "running"
+        posts = {ANSWER: self._answer(view)}
+        for ask in view.writes.asks.values():
+            posts[f"ask/{ask['id']}"] = asking({**ask, "run": view.run}, titles, self._home, over=over)
+        for receipt in view.writes.receipts.values():
+            posts[f"receipt/{receipt['id']}"] = done(receipt, view.run)
+        return posts
+
+    def _answer(self, view: RunView) -> Post:
+        live = view.standing == "running" and not view.complete
+        said, tables = markdown(_said(view), lambda number: self._place(view, number))
+        text = f"**{literal(view.by)}:** {said}" if view.by else said
+        summary = plain(_said(view)) or "Deus is looking into it."
+        if view.by:
+            return fitted(Post(text, summary=f"{view.by}: {summary}"), [], [], self._run(view))
+        where = [opens("Open in Deus", self._run(view))]
+        if live:
+            drawn = Post(text or "Looking into it…", summary=summary, live=True, informative=_informative(view),
+                         words="" if view.drafted else streamed(view.text))  # fmt: skip
+            return fitted(drawn, _plan(view), where, self._run(view))
+        body: list[Element | Extra] = []
+        if not view.complete:
+            body += _plan(view)
+        body += [Extra(table(one), self._elsewhere(view, "A table")) for one in tables]
+        body += self._beside(view)
+        actions: list[Element] = [_asking_next(one) for one in view.suggestions[:MOST_SUGGESTIONS]]
+        if view.complete and view.steps:
+            body.append({"type": "Container", "id": STEPS, "isVisible": False, "items": _plan(view)})
+            shows = {"type": "Action.ToggleVisibility", "title": _counted(view), "targetElements": [STEPS]}
+            actions.append(shows)
+        return fitted(Post(text, summary=summary), body, [*where, *actions], self._run(view))
+
+    def _beside(self, view: RunView) -> list[Element | Extra]:
+        """What stands below the words: what was drawn, the sources, what could not be seen."""
+        found: list[Element | Extra] = []
+        drawn = [one for one in view.artifacts.values() if one.get("kind") in ("chart", "table", "file")]
+        for one in drawn[:MOST_ARTIFACTS]:
+            title = str(one.get("title") or one["kind"])
+            if one["kind"] == "chart":
+                words = " – ".join(filter(None, (title, cut(str(one.get("alt") or ""), 1000))))
+                found.append(Extra(chart(one), self._elsewhere(view, words)))
+            elif one["kind"] == "table":
+                found.append(paragraph(run(title, weight="Bolder")))
+                found.append(Extra(table(table_rows(one.get("data") or {})), self._elsewhere(view, title)))
+            else:
+                found.append(small(link(title, self._run(view))))
+        cited = sorted((int(number), evidence) for number, evidence in view.citations.items())
+        for number, evidence in cited[:MOST_SOURCES]:
+            item = view.evidence.get(evidence, {})
+            found.append(
+                small(f"[{number}] ", link(cut(str(item.get("title") or evidence), 120), self._source(view, item)))
+            )
+        if len(cited) > MOST_SOURCES:
+            found.append(small(f"and {len(cited) - MOST_SOURCES} more sources"))
+        found += [small(f"⚠️ {cut(one, 500)}") for one in view.notices[-3:] if one]
+        return found
+
+    def _elsewhere(self, view: RunView, words: str) -> Element:
+        return small(f"{words}: ", link("open in Deus", self._run(view)))
+
+    def _run(self, view: RunView) -> str:
+        return f"{self._home}/runs/{view.run}"
+
+    def _place(self, view: RunView, number: str) -> str | None:
+        evidence = view.citations.get(number)
+        return None if evidence is None else self._source(view, view.evidence.get(evidence, {}))
+
+    def _source(self, view: RunView, item: Mapping[str, Any]) -> str:
+        url = str(item.get("url") or "")
+        return url if url.startswith(("https://", "http://")) else self._run(view)
+
+
+def _said(view: RunView) -> str:
+    """The words: the answer, or what came of the run instead."""
+    if view.status == "failed":
+        return "\n\n".join(filter(None, (view.text, view.error or "This could not be answered. Please ask again.")))
+    if view.status == "stopped":
+        return "\n\n".join(filter(None, (view.text, "*Stopped before the answer was ready. Ask again to start over.*")))
+    if view.standing == "awaiting_approval" and not view.text:
+        return "This waits for a yes before anything is done."
+    if view.status == "relayed" and not view.text:
+        return "\n\n".join(view.notices[-1:])
+    return view.text
+
+
+def _plan(view: RunView) -> list[Element]:
+    lines = [paragraph(run(f"{_MARK.get(_state(view, line), '⚪')} {_title(line)}"), spacing="Small")
+             for line in view.steps[:MOST_STEPS]]  # fmt: skip
+    more = len(view.steps) - MOST_STEPS
+    return [*lines, *([small(f"and {more} more steps")] if more > 0 else [])]
+
+
+def _informative(view: RunView) -> str:
+    """A sentence on what is being done now."""
+    now = [_title(line) for line in view.steps if line.state == "running"]
+    ended = sum(line.state in ("done", "failed", "skipped") for line in view.steps)
+    far = f" ({ended} of {len(view.steps)} steps done)" if view.steps else ""
+    return cut((" · ".join(now) or "Looking into it") + "…", INFORMATIVE - len(far)) + far
+
+
+def _state(view: RunView, line: StepLine) -> str:
+    return "awaiting" if line.id in view.writes.open else line.state
+
+
+def _title(line: StepLine) -> str:
+    return cut(line.title or line.id, 200)
+
+
+def _counted(view: RunView) -> str:
+    return f"{len(view.steps)} step" + "s" * (len(view.steps) != 1)
+
+
+def _asking_next(question: str) -> Element:
+    """A question that is asked by pressing it."""
+    said = {"type": "messageBack", "text": question, "displayText": question, "value": {"deus": ASK}}
+    return {"type": "Action.Submit", "title": cut(question, 60), "data": {"deus": ASK, "msteams": said}}
