@@ -42,7 +42,9 @@ def entry_of(event: Event, actor: str) -> AuditEntry | None:
         return None
     kind, data = made
     kept = shown({**data, "seq": event.seq}, BEGINS if kind in WRITES else 0)
-    return AuditEntry(kind, event.at, _who(event.data, actor), event.run, kept)
+    # The answer's `by` is a name for people to read; its run is that person's.
+    who = actor if event.kind == "message.completed" else _who(event.data, actor)
+    return AuditEntry(kind, event.at, who, event.run, kept)
 
 
 # A model is shared by all runs; this takes what its gateway tells of each call to the run that it serves.
@@ -94,6 +96,9 @@ Made = tuple[str, dict[str, Any]] | None
 
 
 def _turn(data: Mapping[str, Any]) -> Made:
+    # What a person writes in the place of Deus is told with its text, and notes with what they tell.
+    if data.get("channel") == "inbox":
+        return None
     return "turn", {**_picked(data, "channel", "conversation"), "text": digested(str(data.get("text", "")))}
 
 
@@ -123,6 +128,8 @@ def _step(data: Mapping[str, Any]) -> Made:
 
 def _said(data: Mapping[str, Any]) -> Made:
     said = digested(str(data.get("text", "")))
+    if data.get("by"):
+        return "conversation.written", {"text": said}
     return "answer", {"text": said, "claims": len(data.get("claims") or ()), "cited": len(data.get("citations") or ())}
 
 

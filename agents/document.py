@@ -69,6 +69,7 @@ def document(run: str, question: str, events: Iterable[Event], evidence: Iterabl
         usage=usage,
         error=error,
         suggestions=tuple(said.get("suggestions", ())),
+        by=str(said.get("by") or ""),
         approvals=tuple(approvals.values()),
         receipts=tuple(receipts.values()),
         dry=dry,
@@ -77,7 +78,7 @@ def document(run: str, question: str, events: Iterable[Event], evidence: Iterabl
 
 def past(run: str, question: str, events: Sequence[Event], evidence: Sequence[Evidence]) -> Past:
     """The run as a follow-up sees it."""
-    plan, answer, waits = Plan(), None, False
+    plan, answer, waits, relayed, by = Plan(), None, False, False, ""
     for event in events:
         if event.kind == "plan.updated":
             plan = Plan(
@@ -93,7 +94,7 @@ def past(run: str, question: str, events: Sequence[Event], evidence: Sequence[Ev
                 claims=tuple(Claim.model_validate(claim) for claim in draft.get("claims", ())),
             )
         elif event.kind == "message.completed":
-            data, waits = event.data, False
+            data, waits, by = event.data, False, str(event.data.get("by") or "")
             answer = Answer(
                 text=data["text"],
                 claims=tuple(Claim.model_validate(claim) for claim in data["claims"]),
@@ -101,7 +102,9 @@ def past(run: str, question: str, events: Sequence[Event], evidence: Sequence[Ev
                 finding=Finding.model_validate(data["finding"]) if data["finding"] else None,
                 suggestions=tuple(data["suggestions"]),
             )
-    return Past(run, question, plan, answer, tuple(evidence), waits)
+        elif event.kind == "run.finished":
+            relayed = event.data["status"] == "relayed"
+    return Past(run, question, plan, answer, tuple(evidence), waits, relayed, by)
 
 
 def _step(shown: dict[str, Any]) -> Step:

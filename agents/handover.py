@@ -85,6 +85,11 @@ def writes(there: Handover, by: str) -> Handover:
     return there
 
 
+def require_deus(there: Handover) -> None:
+    """Raises HeldByAnother where a person has the conversation."""
+    _free(there, "", gone=False)
+
+
 def left(there: Handover, now: datetime) -> Handover:
     """Who had the conversation has not been seen for too long: somebody else is asked for."""
     return there if there.state != "taken" else Handover("waiting", "", there.why or "who had it has left", now)

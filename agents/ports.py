@@ -179,7 +179,10 @@ class Turn:
 
 @dataclass(frozen=True)
 class Past:
-    """An earlier run of the conversation, as far as a follow-up needs it. One that `waits` has asked for a yes."""
+    """An earlier run of the conversation, as far as a follow-up needs it. One that `waits` has asked for a yes.
+
+    In one that is `relayed` people spoke without Deus: somebody asked, or a person called `by` wrote the answer.
+    """
 
     run: str
     question: str
@@ -187,6 +190,8 @@ class Past:
     answer: Answer | None
     evidence: tuple[Evidence, ...] = ()
     waits: bool = False
+    relayed: bool = False
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -239,6 +244,11 @@ class Situation:
     components: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
     recalled: tuple[Recalled, ...] = ()
+
+    @property
+    def answered(self) -> tuple[Past, ...]:
+        """The past without what people said to each other."""
+        return tuple(run for run in self.past if not run.relayed)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,8 @@ class RunDocument(Frozen):
 
     `evidence` lists what claims cite, `plan` the steps as run, `suggestions` what can be said next or instead.
     `approvals` are those that were asked for, each with its state; `receipts` what was done. While the run waits, the
-    answer is what is known so far. Of a `dry` run nothing was written; the answer says what would have been.
+    answer is what is known so far. Of a `dry` run nothing was written; the answer says what would have been. `by` is
+    the person who wrote the answer of a relayed run.
     """
 
     run: str
@@ -122,3 +123,4 @@ class RunDocument(Frozen):
     approvals: tuple[dict[str, Any], ...] = ()
     receipts: tuple[dict[str, Any], ...] = ()
     dry: bool = False
+    by: str = ""

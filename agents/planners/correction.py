@@ -40,7 +40,7 @@ def correction(situation: Situation, said: Slots) -> FollowUp | None:
 
     The playbook `undo` where the sentence only takes back what waits.
     """
-    past = situation.past[-1] if situation.past else None
+    past = situation.answered[-1] if situation.answered else None
     if past is None or not past.waits or past.plan.playbook is None:
         return None
     text = situation.turn.text.strip()

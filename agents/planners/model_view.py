@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from agents.approval import Source
 from agents.plan import Plan
-from agents.ports import Situation, StepResult
+from agents.ports import Past, Situation, StepResult
 from agents.record import Evidence
 from tools.kit.tool import Verb
 
@@ -52,16 +52,21 @@ def company_text(situation: Situation, *, unread: bool = False) -> str:
 
 
 def past_text(situation: Situation) -> str:
-    """The conversation's earlier questions with the beginnings of their answers."""
-    return "\n".join(
-        f"Q: {run.question}\nA: {_cut(run.answer.text if run.answer else '', 1200)}" for run in situation.past[-3:]
-    )
+    """The conversation's earlier questions with the beginnings of their answers, and what people said there."""
+    lines = []
+    for run in situation.past:
+        text = _cut(run.answer.text if run.answer else "", 1200)
+        if run.relayed:
+            lines.append(f"{run.by} wrote: {text}" if run.by else f"Said to a person: {run.question}")
+        else:
+            lines.append(f"Q: {run.question}\nA: {text}")
+    return "\n".join(lines)
 
 
 def asked_text(situation: Situation) -> str:
     """The conversation's earlier questions and which records the answers cited, without a word that stands in them."""
     lines = []
-    for run in situation.past[-3:]:
+    for run in situation.answered[-3:]:
         cited = {e for claim in (run.answer.claims if run.answer else ()) for e in claim.evidence}
         refs = [
             f"{record.get('kind')} {record.get('ref')}"
@@ -77,15 +82,21 @@ def asked_text(situation: Situation) -> str:
 def texts_read(situation: Situation) -> tuple[Source, ...]:
     """The untrusted texts that `past_text` and `context_text` show: earlier answers and recalled context."""
     answers = [
-        Source(service="deus", title=f"The answer to “{run.question}”", excerpt=_cut(run.answer.text, 240))
-        for run in situation.past[-3:]
-        if run.answer and run.answer.text
+        Source(service="deus", title=_titled(run), excerpt=_cut(run.answer.text if run.answer else run.question, 240))
+        for run in situation.past
+        if run.relayed or (run.answer and run.answer.text)
     ]
     pieces = [
         Source(service=piece.source, title=piece.title, url=piece.url, excerpt=_cut(piece.text, 240))
         for piece in situation.recalled[:6]
     ]
     return (*answers, *pieces)
+
+
+def _titled(run: Past) -> str:
+    if run.relayed:
+        return f"What {run.by} wrote in this conversation" if run.by else "What was said to a person here"
+    return f"The answer to “{run.question}”"
 
 
 def context_text(situation: Situation) -> str:

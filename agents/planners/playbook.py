@@ -101,7 +101,7 @@ class PlaybookPlanner:
             read = replace(situation, turn=replace(situation.turn, text=situation.turn.quoted.text))
             values, quoted = with_quote(situation, values, said, filled(read, await self._slots(read)))
         if corrects is not None:
-            quoted = {**quoted, **kept_quotations(situation.past[-1])}
+            quoted = {**quoted, **kept_quotations(situation.answered[-1])}
         self._ask_for_missing(book, values, said, situation)
         yield PlanHeader(playbook=name, slots=values, quoted=quoted)
         if values.get("corrects"):

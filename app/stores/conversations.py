@@ -190,6 +190,14 @@ async def ruled(connection: AsyncConnection, conversation: str, now: datetime) -
     return ruling
 
 
+async def require_deus(connection: AsyncConnection, run: str) -> None:
+    """Raises HeldByAnother where a person has a run's conversation: nothing that ended there goes on then. Nobody can
+    take it over until the transaction ends."""
+    conversation = await connection.scalar(sa.select(runs.c.conversation).where(runs.c.run == run))
+    if conversation is not None:
+        handover.require_deus(await locked(connection, conversation))
+
+
 def unplanned(there: Handover) -> Added:
     """The rest of the log of a turn that a person answers."""
     told = {"text": f"{there.name or there.by} has this conversation.", "level": "info", "id": RELAYED}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.event import EPHEMERAL, Event, Kind
 from agents.ports import Clock, StepResult
@@ -182,10 +183,14 @@ class StoredRunLog:
         finally:
             self._committing = None
 
-    async def _write(self, batch: Sequence[_Change]) -> list[Event]:
+    async def _write(self, batch: list[_Change]) -> list[Event]:
         async with self._database.write() as connection:
             for table, row in (row for change in batch for row in change.rows):
                 await connection.execute(_insert(table, row))
+            if self.on_stop is not None and any(map(_answers, batch)) and await self._is_stopped(connection):
+                # Who stops a run, as by taking its conversation over, is told no answer of it after that. Whoever
+                # waits for this one to be stored is cancelled in the next moment.
+                batch[:] = [change for change in batch if not _answers(change)]
             added = [change.event for change in batch if change.event is not None]
             epoch = self._claim.epoch if self._claim else None
             made, stopped_by = await event_table.append(connection, self.run, self._clock.now(), added, epoch)
@@ -207,6 +212,15 @@ class StoredRunLog:
         if stopped_by is not None and self.on_stop is not None:
             self.on_stop(stopped_by)
         return made
+
+    async def _is_stopped(self, connection: AsyncConnection) -> bool:
+        """Whether somebody has asked the run to stop; nobody can until the transaction ends."""
+        asked = sa.select(runs.c.stopped_by).where(runs.c.run == self.run).with_for_update()
+        return await connection.scalar(asked) is not None
+
+
+def _answers(change: _Change) -> bool:
+    return change.event is not None and change.event[0] == "message.completed"
 
 
 def seen(stored: Sequence[Event]) -> set[tuple[str, str | None]]:

@@ -35,6 +35,9 @@ Dispatch = Callable[[sa.Connection, str, int, float], None]
 # Opens a run again that has ended, within a transaction; returns the number of its run.resumed.
 Reopen = Callable[[AsyncConnection, reruns.Begun], Awaitable[int]]
 
+# So much of what people said to each other in a conversation is known to a follow-up.
+MOST_HEARD = 12
+
 
 class StoredRuns:
     """The store behind `Conversations`, and the archive of what was said before.
@@ -209,19 +212,20 @@ class StoredRuns:
         return by
 
     async def past(self, conversation: str, before: str, limit: int = 3) -> Sequence[Past]:
-        """The last runs of a conversation that ended, or wait for a yes, before the run `before`, oldest first."""
+        """The last runs of a conversation that ended, or wait for a yes, before the run `before`, oldest first; between
+        them what people said there without Deus."""
         begun = sa.select(runs.c.at).where(runs.c.run == before).scalar_subquery()
-        earlier = sa.and_(
-            runs.c.conversation == conversation,
-            runs.c.run != before,
-            runs.c.at <= begun,
-            runs.c.status.in_(("answered", "abstained", "awaiting_approval")),
-        )
-        found = await self._summaries(earlier, limit)
-        return [
-            past(one.run, one.question, await self.events(one.run), await self.evidence(one.run))
-            for one in reversed(found)
+        earlier = sa.and_(runs.c.conversation == conversation, runs.c.run != before, runs.c.at <= begun)
+        planned = runs.c.status.in_(("answered", "abstained", "awaiting_approval"))
+        found = [
+            *await self._summaries(sa.and_(earlier, planned), limit),
+            *await self._summaries(sa.and_(earlier, runs.c.status == talks.RELAYED), MOST_HEARD),
         ]
+        ordered = sorted(found, key=lambda one: (one.at, one.run))
+        told = [
+            past(one.run, one.question, await self.events(one.run), await self.evidence(one.run)) for one in ordered
+        ]
+        return [one for one in told if one.question or one.answer]
 
     async def list_runs(
         self,
@@ -252,6 +256,7 @@ class StoredRuns:
     async def _reopened(self, run: str, states: Sequence[str], how: Reopen) -> int:
         await self._be_ready()
         async with self._database.write() as connection:
+            await talks.require_deus(connection, run)
             there = await reruns.begun(connection, run)
             if there.row.status not in states:
                 return 0
@@ -263,6 +268,7 @@ class StoredRuns:
         """Begins another run with what this one found before a step; None if it has not ended. Raises LookupError."""
         await self._be_ready()
         async with self._database.write() as connection:
+            await talks.require_deus(connection, run)
             there = await reruns.begun(connection, run)
             if there.row.status not in reruns.ENDED:
                 return None

@@ -73,7 +73,7 @@ async def test_the_answer_to_a_question_is_the_runs_document(tmp_path: Path) -> 
     assert (document["status"], document["answer"]) == ("answered", again.json()["answer"])
     assert set(document) == {
         "run", "status", "question", "answer", "claims", "evidence", "finding", "plan", "usage", "error", "suggestions",
-        "approvals", "receipts", "dry",
+        "approvals", "receipts", "dry", "by",
     }  # fmt: skip
     assert set(document["evidence"][0]) == {"id", "service", "verb", "ref", "url", "at", "sha256"}
     assert set(document["plan"][0]) == {"id", "verb", "args", "needs", "state", "ms"}
