@@ -17,8 +17,8 @@ from tools.analysis.windows import Days, Windows
 # What counts as near, each as much as the other, never less than a bucket; and how much the very bucket adds to that.
 _TOLERANCES = (HOUR * 6, DAY)
 _EXACT = 0.02
-# Weak prior of the change's size, as a standard deviation on the log scale.
-_SIZE_SD = 0.5
+# Prior of the change's size, as a standard deviation on the log scale: most changes asked about are under a third.
+_SIZE_SD = 0.25
 _TURNS = 3
 # No coefficient moves further in one turn.
 _STRIDE = 0.5
