@@ -89,6 +89,7 @@ def open_chat(desk: Desk) -> None:
         finally:
             if not owner:
                 beginnings.expect(session.thread_id).set()
+        viewers.listen(session.id, emitter, session.thread_id)
         await viewers.show(session.id, emitter, run, message.id)
 
     # Chainlit's own decorator adds a step of its own around each message, out of order with ours.
@@ -143,6 +144,7 @@ def open_chat(desk: Desk) -> None:
             viewers.leave(session.id)
             await emitter.resume_thread(thread_dict(thread))
         viewers.resume(session.id, emitter, thread.running)
+        viewers.listen(session.id, emitter, session.thread_id)
 
     async def stop(sid: str) -> None:
         session = WebsocketSession.get(sid)

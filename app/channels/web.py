@@ -58,6 +58,8 @@ def words(view: RunView) -> str:
         return "\n\n".join(filter(None, (text, "*Stopped before the answer was ready. Ask again to start over.*")))
     if view.standing == "awaiting_approval" and not text:
         return "This waits for a yes before anything is done."
+    if view.status == "relayed" and not text:
+        return "\n\n".join(f"*{notice}*" for notice in view.notices)
     return text
 
 
@@ -89,7 +91,7 @@ def page(view: RunView, question_id: str | None = None) -> Page:
     said = {
         **base,
         "id": answer,
-        "name": NAME,
+        "name": view.by or NAME,
         "type": "assistant_message",
         "input": "",
         "output": words(view),
@@ -97,7 +99,8 @@ def page(view: RunView, question_id: str | None = None) -> Page:
         "streaming": not over and not view.complete and not view.drafted,
         "isError": False,
     }
-    return Page((asked, said), tuple(_elements(view, answer)))
+    # What a person wrote in the place of Deus answers no question of its own.
+    return Page((asked, said) if view.question else (said,), tuple(_elements(view, answer)))
 
 
 def _elements(view: RunView, answer: str) -> list[Element]:
@@ -113,7 +116,7 @@ def _elements(view: RunView, answer: str) -> list[Element]:
             "props": {"run": view.run, **props},
         }
 
-    found = [element("Plan", "plan", _plan(view))]
+    found = [] if view.status == "relayed" else [element("Plan", "plan", _plan(view))]
     for artifact in view.artifacts.values():
         props = {name: artifact.get(name) for name in ("kind", "title", "alt")}
         if artifact.get("kind") == "chart":

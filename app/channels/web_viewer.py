@@ -97,6 +97,7 @@ class Viewers:
     def __init__(self, conversations: Conversations) -> None:
         self._conversations = conversations
         self._watches: dict[str, dict[str, tuple[Watch, asyncio.Task[None]]]] = {}
+        self._listening: dict[str, asyncio.Task[None]] = {}
 
     async def show(self, session: str, browser: Browser, run: str, question_id: str | None = None) -> None:
         """Watches a run that was just begun, and returns when it ends, when it waits or when the page leaves."""
@@ -116,6 +117,29 @@ class Viewers:
             if run not in self.watched(session):
                 await Watch(self._conversations, browser, run).elements()
 
+    def listen(self, session: str, browser: Browser, conversation: str) -> None:
+        """Shows what people write in the conversation in the place of Deus, from now on until the page leaves."""
+        name = f"listen {conversation}"
+        older = self._listening.get(session)
+        if older is not None and older.get_name() == name and not older.done():
+            return
+        if older is not None:
+            older.cancel()
+        work = self._overheard(session, browser, conversation)
+        task = asyncio.create_task(_told(work, browser.send_step, conversation), name=name)
+        self._listening[session] = task
+
+    async def _overheard(self, session: str, browser: Browser, conversation: str) -> None:
+        heard: set[str] = set()
+        while True:
+            talk = await self._conversations.runs(conversation=conversation, limit=MOST_RUNS)
+            for one in sorted(talk, key=lambda run: run.at):
+                if one.channel == INBOX and one.run not in heard:
+                    # The page may have it already; then the same is shown again in its place.
+                    self._start(session, browser, one.run)
+            heard |= {one.run for one in talk}
+            await asyncio.sleep(GLANCE)
+
     def watched(self, session: str) -> tuple[str, ...]:
         """The runs that a page is watching now."""
         return tuple(self._watches.get(session, ()))
@@ -126,6 +150,8 @@ class Viewers:
 
     def leave(self, session: str) -> None:
         """The page is gone."""
+        if (listening := self._listening.pop(session, None)) is not None:
+            listening.cancel()
         for _, task in self._watches.pop(session, {}).values():
             task.cancel()
 
@@ -150,6 +176,9 @@ class Viewers:
             await self.refresh(session, browser, tuple(one.run for one in talk if one.run != view.run))
 
 
+INBOX = "inbox"
+# Seconds between two looks for what somebody else has written.
+GLANCE = 1.0
 TAKES_BACK = "writes.undo"
 MOST_RUNS = 20
 

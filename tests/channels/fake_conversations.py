@@ -49,6 +49,17 @@ class ScriptedRuns:
         task.add_done_callback(self._tasks.discard)
         return run.run
 
+    def relay(self, conversation: str, actor: str, name: str, text: str) -> str:
+        """A person writes in the place of Deus."""
+        run = _Run(f"r{len(self._runs) + 1}", Turn("", actor, "inbox", conversation, NOW))
+        self._runs[run.run] = run
+        begun = {"actor": actor, "channel": "inbox", "conversation": conversation, "text": ""}
+        self._emit(run, "run.started", begun, NOW)
+        said = {"text": text, "by": name, "claims": [], "citations": [], "suggestions": []}
+        self._emit(run, "message.completed", said, NOW)
+        self._emit(run, "run.finished", {"status": "relayed", "error": None, "usage": {}}, NOW)
+        return run.run
+
     async def _play(self, run: _Run) -> None:
         at = NOW
         for pause, kind, data in script(run.turn):

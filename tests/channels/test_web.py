@@ -177,3 +177,24 @@ def test_a_run_without_an_answer_says_why_and_what_helps(status: str, error: str
 def test_ids_last_over_restarts_and_differ_between_runs() -> None:
     assert key("r1", "answer") == key("r1", "answer") != key("r2", "answer")
     assert page(folded(EVENTS), "browser-id").messages[0]["id"] == "browser-id"
+
+
+def relayed(question: str, *events: tuple[str, dict[str, object]]) -> Page:
+    begun = {"actor": "sarah", "conversation": CONVERSATION, "text": question}
+    log = [("run.started", begun), *events, ("run.finished", {"status": "relayed", "error": None, "usage": {}})]
+    return page(
+        folded(
+            [
+                Event.model_validate({"run": "r1", "seq": n, "at": NOW, "kind": kind, "data": data})
+                for n, (kind, data) in enumerate(log, start=1)
+            ]
+        )
+    )
+
+
+def test_what_people_say_to_each_other_stands_there_without_a_plan() -> None:
+    wrote = relayed("", ("message.completed", {"text": "I am looking.", "by": "Sarah"}))
+    assert [(one["name"], one["output"]) for one in wrote.messages] == [("Sarah", "I am looking.")]
+    turn = relayed("Hello?", ("notice", {"text": "Sarah has this conversation."}))
+    assert [one["output"] for one in turn.messages] == ["Hello?", "*Sarah has this conversation.*"]
+    assert wrote.elements == turn.elements == ()

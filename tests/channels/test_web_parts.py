@@ -173,8 +173,12 @@ class Recorder:
         self.texts: dict[str, str] = {}
         self.elements: dict[str, Any] = {}
         self.tasks: list[str] = []
+        self.names: list[str] = []
+        self.sent = asyncio.Event()
 
     async def send_step(self, step_dict: Any) -> None:
+        self.names.append(step_dict["name"])
+        self.sent.set()
         self.texts[step_dict["id"]] = step_dict["output"]
 
     async def send_token(self, id: str, token: str) -> None:
@@ -321,3 +325,22 @@ async def test_a_chat_that_cannot_be_loaded_says_so() -> None:
     assert mount.state == "failed"
     assert "could not be loaded" in answer.text
     assert 'http-equiv="refresh"' not in answer.text
+
+
+async def test_an_open_page_shows_what_a_person_writes_in_the_place_of_deus() -> None:
+    runs, page = ScriptedRuns(), Recorder()
+    conversations = scripted(runs)
+    viewers = Viewers(conversations)
+    viewers.listen("s", page, THREAD)
+    viewers.listen("s", page, THREAD)
+    runs.relay(THREAD, "sarah@acme.com", "Sarah", "I am **looking**.")
+    async with asyncio.timeout(20):
+        await page.sent.wait()
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name().startswith("viewer")))
+    assert list(page.texts.values()) == ["I am **looking**."]
+    assert page.names == ["Sarah"]
+    assert page.elements == {}
+    viewers.leave("s")
+    assert [
+        task for task in asyncio.all_tasks() if task.get_name().startswith("listen") and not task.cancelling()
+    ] == []
