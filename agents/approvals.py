@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from agents.admission import Admission
 from agents.approval import Approval, Choice, Decision
 from agents.effect import Effect, Ledger
 from agents.ports import Clock
@@ -38,12 +39,14 @@ class Approvals:
         undoing: Undoing,
         clock: Clock,
         ready: Callable[[], Awaitable[object]],
+        admission: Admission | None = None,
     ) -> None:
         self._decisions = decisions
         self._ledger = ledger
         self._undoing = undoing
         self._clock = clock
         self._ready = ready
+        self._admission = admission
 
     async def open(self, limit: int = 100) -> Sequence[Approval]:
         """What waits for a decision now, newest first."""
@@ -69,18 +72,22 @@ class Approvals:
     async def decide(
         self, approval: str, choice: Choice, *, by: str, channel: str, digest: str, note: str = ""
     ) -> Approval:
-        """Says yes or no to what was shown (`digest`); the run goes on. Raises NotDecided where that does not count."""
+        """Says yes or no to what was shown (`digest`); the run goes on. Raises NotDecided where that does not count,
+        Forbidden for one whose role decides nothing."""
+        await self._may(approval, by, channel)
         await self._ready()
         said = Decision(choice=choice, by=by, channel=channel, at=self._clock.now(), digest=digest, note=note)
         return await self._decisions.decide(approval, said)
 
     async def edit(self, approval: str, args: Mapping[str, Any], *, by: str, channel: str) -> Approval:
-        """Wants other arguments; they are shown and asked about anew. Raises NotDecided, BadArgument."""
+        """Wants other arguments; they are shown and asked about anew. Raises NotDecided, BadArgument, Forbidden."""
+        await self._may(approval, by, channel)
         await self._ready()
         return await self._decisions.edit(approval, args, by, channel)
 
     async def withdraw(self, approval: str, *, by: str, channel: str) -> Approval:
-        """Takes a proposal back; the run goes on without it. Raises NotDecided if it is settled."""
+        """Takes a proposal back; the run goes on without it. Raises NotDecided if it is settled, Forbidden."""
+        await self._may(approval, by, channel)
         await self._ready()
         return await self._decisions.withdraw(approval, by, channel)
 
@@ -89,5 +96,16 @@ class Approvals:
         return await self._ledger.of_run(run)
 
     async def undo(self, effect: str, *, by: str, channel: str) -> Receipt:
-        """Takes a write back. Raises LookupError, NotUndone, or the service's own failure."""
+        """Takes a write back. Raises LookupError, NotUndone, Forbidden, or the service's own failure."""
+        if self._admission is not None:
+            await self._admission.decider(by, channel)
         return await self._undoing.undo(effect, by, channel)
+
+    async def _may(self, approval: str, by: str, channel: str) -> None:
+        """Raises Forbidden for one whose role decides nothing, LookupError for one who may not see the run."""
+        if self._admission is None:
+            return
+        person = await self._admission.decider(by, channel)
+        run = (await self.get(approval)).proposal.run
+        if run not in await self._admission.visible(person, [run]):
+            raise LookupError(f"There is no approval {approval!r}.")

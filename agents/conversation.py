@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from agents.admission import Admission, Asker
+from agents.admitted import Admitted
 from agents.document import document
 from agents.dry_run import is_asked
 from agents.event import Event
@@ -26,6 +28,7 @@ class RunSummary:
     at: datetime
     channel: str
     actor: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Runs(Protocol):
 
     async def retry(self, run: str, by: str, step: str | None) -> int: ...
 
-    async def fork(self, run: str, by: str, step: str | None) -> str | None: ...
+    async def fork(self, run: str, by: str, step: str | None, asker: Asker) -> str | None: ...
 
     async def list_conversations(self, actor: str, limit: int) -> Sequence[ConversationSummary]: ...
 
@@ -82,18 +85,33 @@ class Runs(Protocol):
 
 
 class Conversations:
-    """What channels do with runs. A run lives on the server; whoever follows it can leave and come back."""
+    """What channels do with runs. A run lives on the server; whoever follows it can leave and come back.
 
-    def __init__(self, runs: Runs, stopping: Callable[[str], Awaitable[None]]) -> None:
+    `say` asks `admission` whether the asker may; without one, a workspace has one person. Its other methods ask nobody:
+    they are for what delivers answers. Doors that people come by go through `of`.
+    """
+
+    def __init__(
+        self, runs: Runs, stopping: Callable[[str], Awaitable[None]], admission: Admission | None = None
+    ) -> None:
         self._runs = runs
         self._stopping = stopping
+        self._admission = admission
+
+    def of(self, actor: str) -> Door:
+        """The same door as that person sees it: what they may not see is not there."""
+        return Admitted(self, self._admission, actor) if self._admission is not None else self
 
     async def say(self, turn: Turn) -> str:
         """Starts a run on the server and returns its id at once. A turn with a known message id gives its old run.
 
         One that begins with “/dry” or “dry run:” is a dry run: what it would write is shown, and nothing is sent.
+        Raises Forbidden for an asker whom nobody knows, LookupError for a conversation that is not theirs to see.
         """
-        return await self._runs.begin(replace(turn, dry=True) if is_asked(turn.text) else turn)
+        asked = replace(turn, dry=True) if is_asked(turn.text) else turn
+        if self._admission is None:
+            return await self._runs.begin(replace(asked, role=asked.role or "admin"))
+        return await self._runs.begin(await self._admission.asking(asked))
 
     async def follow(self, run: str, after: int = 0) -> AsyncIterator[Event]:
         """The stored events after `after`, then those that happen; ends after run.finished.
@@ -149,7 +167,8 @@ class Conversations:
         nobody knows what became of a write.
         """
         await self._known(run)
-        return await self._runs.fork(run, by, step)
+        asker = await self._admission.forking(by) if self._admission is not None else Asker()
+        return await self._runs.fork(run, by, step, asker)
 
     async def runs(
         self,
@@ -192,3 +211,7 @@ class Conversations:
         if summary is None:
             raise LookupError(f"There is no run {run!r}.")
         return summary
+
+
+# The same methods, unchecked or as one person may use them.
+Door = Conversations | Admitted

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from agents.acting import Acting, Desk
+from agents.admission import Admission
 from agents.answer import numbered
 from agents.approval import Proposal
 from agents.budget import Books, Budget, Limits
@@ -35,11 +36,13 @@ from agents.ports import (
 )
 from agents.proof import judge, prove
 from agents.record import Answer, Claim
+from agents.rights import Rights
 from agents.undoing import UndoWrite
 from agents.vocabulary import Vocabulary
 from tools.kit.tool import Verb, verbs
 
 MOST_REVISIONS = 3
+NO_WRITES = "You may read here, and not have anything changed."
 DRAFT = ("text", "claims", "citations")
 
 
@@ -53,7 +56,7 @@ class Archive(Protocol):
 
 @dataclass(frozen=True)
 class Means:
-    """What all runs of a workspace share."""
+    """What all runs of a workspace share; `agents.restricted.admitted` cuts it to the `rights` of one run."""
 
     toolbox: Toolbox
     planner: Planner
@@ -66,6 +69,8 @@ class Means:
     limits: Limits
     desk: Desk | None = None
     books: Books | None = None
+    admission: Admission | None = None
+    rights: Rights | None = None
 
 
 class Drive:
@@ -103,6 +108,7 @@ class Drive:
             stored=stored,
             group=group,
             acting=self.acting,
+            no_writes=NO_WRITES if means.rights is not None and not means.rights.writes else "",
         )
 
     async def recall(self) -> list[dict[str, Any]]:
@@ -246,7 +252,8 @@ class Drive:
 
     async def _situate(self, recalled: Sequence[Mapping[str, Any]]) -> Situation:
         if self._situation is None:
-            words = await self._means.vocabulary.current()
+            rights = self._means.rights
+            words = await self._means.vocabulary.current(rights.reads if rights is not None else None)
             past = await self._means.archive.past(self.turn.conversation, self.log.run)
             self._situation = Situation(
                 turn=self.turn,

@@ -62,6 +62,7 @@ class Execution:
         stored: Mapping[str, StepResult],
         group: asyncio.TaskGroup,
         acting: Acting | None = None,
+        no_writes: str = "",
     ) -> None:
         self.results: dict[str, StepResult] = {}
         self._log = run_log
@@ -74,7 +75,7 @@ class Execution:
         self._question = question
         self._stored = stored
         self._group = group
-        self.writes = WriteSteps(acting, toolbox, citations, run_log)
+        self.writes = WriteSteps(acting, toolbox, citations, run_log, no_writes)
         self._known: dict[str, type[Verb]] = {**verbs(Verb), **toolbox.verbs()}
         self._steps: dict[str, Step] = {}
         self._keys: dict[str, str] = {}

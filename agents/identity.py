@@ -38,10 +38,14 @@ class Person(Frozen):
         """The actors that are this person: the id, and those they had before."""
         return frozenset({self.id, *(one.ident for one in self.identities if one.service == FORMER)})
 
+    def at(self, service: str) -> str | None:
+        """Who the person is to a service; None if that is not known."""
+        return next((one.ident for one in self.identities if one.service == service), None)
+
     @property
     def email(self) -> str | None:
         """The person's first e-mail address, if one is known."""
-        return next((one.ident for one in self.identities if one.service == "email"), None)
+        return self.at("email")
 
 
 class People(Protocol):

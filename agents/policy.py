@@ -11,6 +11,7 @@ from agents.approval import ANYONE, Level, Risk
 from agents.ask import Ask, ask_of
 from agents.hours import Hours
 from agents.record import Frozen
+from agents.rights import Reading
 from agents.risk import assess, exceeds
 from agents.rules import Rule, Then, When, kind_of, one_of, people_of, reaches
 
@@ -69,12 +70,13 @@ class Spend(Frozen):
 
 class Policy(Frozen):
     """The rules of a workspace, in order; without any nothing may be written. `threshold` is the highest risk at which
-    something is done by itself."""
+    something is done by itself; `reading` says which sources each role may read."""
 
     rules: tuple[Rule, ...] = ()
     threshold: Level = "medium"
     hours: Hours = Hours()
     spend: Spend = Spend()
+    reading: Reading = Reading()
 
 
 def judge(ask: Ask, policy: Policy) -> Verdict:

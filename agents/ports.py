@@ -196,7 +196,8 @@ class Past:
 
 @dataclass(frozen=True)
 class Recalled:
-    """A piece of context that may bear on the question, with the reason why it was found."""
+    """A piece of context that may bear on the question, with the reason why it was found. `run` is the past run whose
+    answer it is."""
 
     source: str
     title: str
@@ -204,6 +205,7 @@ class Recalled:
     url: str | None
     score: float
     why: str
+    run: str | None = None
 
 
 class Memory(Protocol):

@@ -71,8 +71,8 @@ class Vocabulary:
         self._known: dict[tuple[str, str], tuple[float, Sequence[Noun]]] = {}
         self._asking = asyncio.Lock()
 
-    async def current(self) -> Words:
-        """The names as they are now known."""
+    async def current(self, reads: Callable[[str], bool] | None = None) -> Words:
+        """The names as they are now known; only those that services tell which may be read, where `reads` says so."""
         async with self._asking:
             due = [
                 (service, request)
@@ -84,7 +84,8 @@ class Vocabulary:
                 async with asyncio.TaskGroup() as group:
                     for service, request in due:
                         group.create_task(self._learn(service, request))
-        return gather(noun for _, nouns in self._known.values() for noun in nouns)
+        told = [nouns for (service, _), (_, nouns) in self._known.items() if reads is None or reads(service)]
+        return gather(noun for nouns in told for noun in nouns)
 
     async def _learn(self, service: str, request: Verb) -> None:
         try:

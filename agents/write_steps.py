@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from agents.acting import Acting
+from agents.admission import ASK_ADMIN
 from agents.errors import DeusError, PersonMustDecide, StepFailed
 from agents.evidence import Citations
 from agents.plan import Plan, Step
@@ -21,10 +22,13 @@ OPEN = frozenset({"awaiting", "later", "waiting"})
 
 
 class WriteSteps:
-    """Performs the write steps of one run; without `acting` nothing can be changed."""
+    """Performs the write steps of one run; without `acting` nothing can be changed, and `closed` says why."""
 
-    def __init__(self, acting: Acting | None, toolbox: Toolbox, citations: Citations, run_log: RunLog) -> None:
+    def __init__(
+        self, acting: Acting | None, toolbox: Toolbox, citations: Citations, run_log: RunLog, closed: str = ""
+    ) -> None:
         self._acting = acting
+        self._closed = closed
         self._toolbox = toolbox
         self._citations = citations
         self._log = run_log
@@ -95,6 +99,8 @@ class WriteSteps:
         return StepResult(step.id, "done", receipts, (item.id,))
 
     def _desk(self) -> Acting:
+        if self._acting is None and self._closed:
+            raise StepFailed(self._closed, remedy=ASK_ADMIN)
         if self._acting is None:
             raise StepFailed("Nothing can be changed from here.", remedy="Ask in a running Deus.")
         return self._acting

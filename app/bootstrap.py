@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from agents.acting import Desk
+from agents.admission import Admission
 from agents.approvals import Approvals
 from agents.conversation import Conversations
 from agents.destinations import Destinations
@@ -130,8 +131,11 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         toolbox = ConnectedToolbox(connect(services, client, clock.now), turns)
         runs = StoredRuns(database, live, clock, workshop.dispatch, ready=workshop.ready)
         stored, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database, clock.now)
+        owner = owner_of(settings.data_dir, settings.user)
+        people = StoredPeople(database, clock, role=settings.people_role, owner=owner)
+        admission = Admission(people, runs, policy.reading)
         undoing = Undoing(toolbox, ledger, stored, clock, policy)
-        approvals = Approvals(stored, ledger, undoing, clock, workshop.ready)
+        approvals = Approvals(stored, ledger, undoing, clock, workshop.ready, admission)
         workspace, zone = await ContextText(database).workspace(), ZoneInfo(settings.timezone)
         destinations = Destinations(toolbox, StoredPreferences(database), clock, settings.destinations())
         desk = Desk(toolbox, stored, ledger, undoing, clock, policy, workspace, zone, destinations)
@@ -141,11 +145,10 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         handovers = StoredHandovers(database, live, clock, away=settings.inbox_away_seconds)
         sweeps = (stored.expire_due, handovers.release)
         workshop.load(
-            lambda: _load(settings, workshop, database, runs, toolbox, desk, sweeps, clock, stack), at_once=at_once
+            lambda: _load(settings, workshop, database, runs, toolbox, desk, sweeps, clock, admission, stack),
+            at_once=at_once,
         )
-        owner = owner_of(settings.data_dir, settings.user)
-        people = StoredPeople(database, clock, role=settings.people_role, owner=owner)
-        conversations = Conversations(runs, workshop.stop)
+        conversations = Conversations(runs, workshop.stop, admission)
         shown = StoredDeliveries(database, clock)
         inbox = Inbox(handovers, conversations, clock, workshop.stop, people)
         audit = AuditLog(database)
@@ -172,6 +175,7 @@ async def _load(
     desk: Desk,
     sweeps: Sequence[Callable[[], Awaitable[object]]],
     clock: Clock,
+    admission: Admission,
     stack: contextlib.AsyncExitStack,
 ) -> None:
     from agents.vocabulary import Vocabulary
@@ -191,6 +195,7 @@ async def _load(
     means = _means(
         settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock, desk, database
     )
+    means = replace(means, admission=admission)
     visits = await _visits(settings, workshop.context, clock)
     await engine.start(runs, means, sweeps, toolbox.turns.shared_by, visits)
 

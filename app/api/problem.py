@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from agents.errors import Forbidden
 from tools.kit.errors import DeusError, ModelMayRetry, NotFound, PersonMustDecide, UserMustMend
 
 log = logging.getLogger(__name__)
@@ -26,11 +27,14 @@ NOWHERE = "nothing here"
 class Problem(Exception):
     """An error to answer with: HTTP status, what happened, and what would mend it."""
 
-    def __init__(self, status: int, detail: str, *, remedy: str | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, *, remedy: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.remedy = remedy
+        self.headers = dict(headers or {})
 
 
 def install(server: FastAPI) -> None:
@@ -88,7 +92,7 @@ def document(
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    headers = {**({"WWW-Authenticate": "Bearer"} if error.status == 401 else {}), **error.headers}
     return document(request, error.status, error.detail, headers, remedy=error.remedy)
 
 
@@ -115,10 +119,13 @@ async def _absent(request: Request, error: Exception) -> JSONResponse:
 
 async def _expected(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DeusError)
-    return document(request, _status(error), error.message, remedy=error.remedy, drift=getattr(error, "drift", None))
+    return document(request, status_of(error), error.message, remedy=error.remedy, drift=getattr(error, "drift", None))
 
 
-def _status(error: DeusError) -> int:
+def status_of(error: DeusError) -> int:
+    """The HTTP status of an error that was expected."""
+    if isinstance(error, Forbidden):
+        return 403
     if isinstance(error, PersonMustDecide):
         return 409
     if isinstance(error, NotFound):

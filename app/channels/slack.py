@@ -66,7 +66,7 @@ async def open_channel(product: Product, settings: Settings) -> AsyncIterator[Se
             deliverer,
             product.clock,
             client,
-            People(client),
+            People(client, product.people, settings.people_role),
             settings.slack_bot_channels,
         )
         await stack.enter_async_context(deliverer.working())

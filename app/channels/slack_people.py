@@ -1,18 +1,28 @@
-"""Who somebody in Slack is, and what a channel is called, as Slack says."""
+"""Who somebody in Slack is, what a channel is called, and who reads along there, as Slack says."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from agents.identity import Identity, Role, least
 from tools.kit.errors import DeusError
 
 if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
 
+    from agents.identity import People as Directory
+
 FRESH = 600.0  # seconds
+# A private channel of more people than this is taken for one of the least that anybody of the company may do.
+MOST_MEMBERS = 300
+# Above this many Slack is not asked about each of those whom Deus has never met.
+MOST_STRANGERS = 40
+# Where people of other companies read along: they may read what everybody may.
+OUTSIDE: Role = "visitor"
+GUEST: Role = "viewer"
 
 
 class Unknown(DeusError):
@@ -21,12 +31,15 @@ class Unknown(DeusError):
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody of the workspace: `actor` is their e-mail address if Slack vouches for one. Guests of other
-    workspaces, apps and people who have left are not `ours`."""
+    """Somebody of the workspace: `email` is the address if Slack vouches for one. People of other workspaces, apps and
+    people who have left are not `ours`; a `guest` is, for some channels."""
 
     actor: str
     name: str
     ours: bool
+    email: str | None = None
+    guest: bool = False
+    app: bool = False
 
 
 def person(user: Mapping[str, Any], team: str) -> Person:
@@ -34,21 +47,100 @@ def person(user: Mapping[str, Any], team: str) -> Person:
     profile = user.get("profile") or {}
     ours = user.get("team_id") == team and not any(user.get(flag) for flag in ("deleted", "is_bot", "is_stranger"))
     email = str(profile.get("email") or "").strip().casefold()
-    vouched = ours and email and user.get("is_email_confirmed", True)
+    vouched = email if ours and email and user.get("is_email_confirmed", True) else None
+    guest = bool(user.get("is_restricted") or user.get("is_ultra_restricted"))
+    app = bool(user.get("is_bot")) or user.get("id") == "USLACKBOT"
     name = str(profile.get("real_name") or user.get("real_name") or user.get("name") or user["id"])
-    return Person(email if vouched else f"slack:{user['id']}", name, ours)
+    return Person(vouched or f"slack:{user['id']}", name, ours, vouched, guest, app)
 
 
 class People:
-    """Asks Slack and remembers for some minutes. Where Slack is silent nobody is guessed: one person keeps one name."""
+    """Asks Slack and remembers for some minutes. Where Slack is silent nobody is guessed: one person keeps one name.
 
-    def __init__(self, client: AsyncWebClient) -> None:
+    `known` are the people of the workspace, who are recognised by what Slack vouches for; `usual` is the role of those
+    who were not seen yet.
+    """
+
+    def __init__(self, client: AsyncWebClient, known: Directory | None = None, usual: Role = "agent") -> None:
         self._client = client
+        self._known = known
+        self._usual: Role = usual
+        self._readers: dict[str, tuple[float, frozenset[str] | None]] = {}
         self._people: dict[str, tuple[float, Person]] = {}
         self._channels: dict[str, tuple[float, str]] = {}
 
     async def person(self, user: str, team: str) -> Person:
-        """Who a user is. Raises Unknown."""
+        """Who a user is, by the actor that runs and approvals have for them. Raises Unknown."""
+        found = await self._described(user, team)
+        if self._known is None or not found.ours:
+            return found
+        one = await self._known.recognise(
+            Identity(service="slack", ident=user),
+            name=found.name,
+            email=found.email,
+            role=GUEST if found.guest else None,
+        )
+        return replace(found, actor=one.id, name=one.name)
+
+    async def audience(self, channel: str, team: str) -> Role | None:
+        """The least role among those who may read along in a channel; None where that is the asker alone.
+
+        A public channel everybody of the workspace can open. Where Slack does not list the members, or there are more
+        than Deus looks at, the least counts that somebody of the company may have; where others share the channel, a
+        visitor's. Raises Unknown where Slack tells nothing of the channel.
+        """
+        if channel.startswith("D"):
+            return None
+        if self._known is None:
+            return self._usual
+        told = await self._asked(
+            self._client.conversations_info(channel=channel), "who reads here", "channel_not_found"
+        )
+        there: Mapping[str, Any] = told["channel"] if told else {"is_ext_shared": True}
+        if any(there.get(sign) for sign in ("is_ext_shared", "is_pending_ext_shared", "is_org_shared")):
+            return OUTSIDE
+        if not (there.get("is_private") or there.get("is_mpim")):
+            everybody = [one.role for one in await self._known.listed() if one.at("slack")]
+            return least((*everybody, self._usual))
+        members = await self._members(channel)
+        return GUEST if members is None else await self._least(members, team)
+
+    async def _least(self, members: frozenset[str], team: str) -> Role:
+        """The least role of some members, apps left out."""
+        assert self._known is not None
+        found = [(user, await self._known.find(Identity(service="slack", ident=user))) for user in sorted(members)]
+        roles: list[Role | None] = [one.role for _, one in found if one is not None]
+        strangers = [user for user, one in found if one is None]
+        if len(strangers) > MOST_STRANGERS:
+            return GUEST
+        for user in strangers:
+            told = await self._described(user, team)
+            same = await self._known.find(Identity(service="email", ident=told.email)) if told.email else None
+            ours = same.role if same else GUEST if told.guest else self._usual
+            roles.append(None if told.app else ours if told.ours else OUTSIDE)
+        return least(roles) or GUEST
+
+    async def _members(self, channel: str) -> frozenset[str] | None:
+        """Who is in a channel; None where that cannot be told, or they are too many."""
+        from slack_sdk.errors import SlackApiError
+
+        known = self._readers.get(channel)
+        if known is not None and known[0] > monotonic() - FRESH:
+            return known[1]
+        found: set[str] = set()
+        cursor: str | None = None
+        while cursor != "" and len(found) <= MOST_MEMBERS:
+            try:
+                page = await self._client.conversations_members(channel=channel, limit=200, cursor=cursor)
+            except SlackApiError:
+                return None
+            found.update(page["members"])
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+        members = frozenset(found) if found and len(found) <= MOST_MEMBERS else None
+        self._readers[channel] = monotonic(), members
+        return members
+
+    async def _described(self, user: str, team: str) -> Person:
         known = self._people.get(user)
         if known is None or known[0] < monotonic() - FRESH:
             said = await self._asked(self._client.users_info(user=user), "who you are", "user_not_found")

@@ -87,7 +87,7 @@ class Context:
     async def recall(self, text: str, limit: int = 8) -> Sequence[Recalled]:
         """What may bear on the text, best first. Where the index of meanings cannot be used, words alone decide."""
         return tuple(
-            Recalled(piece.source, piece.title, piece.text, piece.url, round(found.score, 4), found.why)
+            Recalled(piece.source, piece.title, piece.text, piece.url, round(found.score, 4), found.why, piece.run)
             for found, piece in await self._found(text, limit, public=False)
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from agents.admission import Asker
 from agents.approval import Approval
 from agents.effect import Effect, effect_key
 from agents.errors import UserMustMend
@@ -100,7 +101,7 @@ async def retry(connection: AsyncConnection, clock: Clock, there: Begun, by: str
 
 
 async def fork(
-    connection: AsyncConnection, clock: Clock, there: Begun, by: str, step: str | None
+    connection: AsyncConnection, clock: Clock, there: Begun, by: str, step: str | None, asker: Asker
 ) -> tuple[str, list[tuple[Kind, Mapping[str, Any]]]]:
     """Makes another run of the same question and plan, with what was found before a step (or all that was found).
 
@@ -121,6 +122,7 @@ async def fork(
     row = {c.name: getattr(there.row, c.name) for c in runs.columns}
     begins = {"epoch": 0, "ended": 0, "segment": 1, "stuck": 0, "last_seq": 0, "generation": 1, "stopped_by": None}
     seed = thread_of(old, there.row.generation)
+    row |= {"role": asker.role, "name": asker.name, "channel": asker.channel or row["channel"]}
     row |= {**begins, "run": new, "actor": by, "message_id": None, "status": "running", "at": clock.now(), "seed": seed}
     await connection.execute(runs.insert().values(**row | {"forked_from": old}))
     kept = sa.select(results).where(results.c.run == old, results.c.step.not_in(dropped))
@@ -138,6 +140,7 @@ async def fork(
     told = {
         "actor": by, "channel": row["channel"], "conversation": row["conversation"], "text": row["question"],
         "forked_from": old, "from": step, **({"dry": True} if row["dry"] else {}),
+        **{name: row[name] for name in ("name", "role", "audience") if row[name]},
     }  # fmt: skip
     return new, [("run.started", told), *shown]
 

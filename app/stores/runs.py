@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from agents.admission import Asker
 from agents.audit import AuditEntry
 from agents.conversation import ConversationSummary, RunSummary
 from agents.document import past
@@ -20,6 +21,7 @@ from agents.event import Event
 from agents.ports import Clock, Past, Turn
 from agents.quote import Quote
 from agents.record import Evidence
+from agents.rights import Trace
 from app.stores import audit, reruns
 from app.stores import conversations as talks
 from app.stores import events as event_table
@@ -27,6 +29,7 @@ from app.stores.context_text import forget_runs
 from app.stores.database import Database
 from app.stores.following import UNDER_WAY, Following
 from app.stores.live import Live
+from app.stores.read_sources import sources_of
 from app.stores.run_log import Claim, StoredRunLog
 from app.stores.schema import approvals, conversations, effects, events, evidence, results, runs
 
@@ -264,7 +267,7 @@ class StoredRuns:
             await self.continue_run(connection, run)
         return number
 
-    async def fork(self, run: str, by: str, step: str | None) -> str | None:
+    async def fork(self, run: str, by: str, step: str | None, asker: Asker | None = None) -> str | None:
         """Begins another run with what this one found before a step; None if it has not ended. Raises LookupError."""
         await self._be_ready()
         async with self._database.write() as connection:
@@ -272,10 +275,38 @@ class StoredRuns:
             there = await reruns.begun(connection, run)
             if there.row.status not in reruns.ENDED:
                 return None
-            new, first = await reruns.fork(connection, self._clock, there, by, step)
+            new, first = await reruns.fork(connection, self._clock, there, by, step, asker or Asker())
             await event_table.append(connection, new, self._clock.now(), first)
             await connection.run_sync(lambda sync: self._dispatch(sync, new, 1, 0.0))
         return new
+
+    async def traces(self, wanted: Collection[str]) -> Mapping[str, Trace]:
+        """What decides who may see each of some runs: who asked and read along, and the services that were looked at."""
+        one = runs.c.run.in_(list(wanted))
+        columns = (runs.c.run, runs.c.conversation, runs.c.actor, runs.c.role, runs.c.audience, runs.c.status)
+        async with self._database.read() as connection:
+            sources = await sources_of(connection, wanted)
+            return {
+                row.run: Trace(
+                    row.run, row.conversation, row.actor, row.role, row.audience, sources.get(row.run, frozenset()),
+                    row.status == "relayed",
+                )
+                for row in await connection.execute(sa.select(*columns).where(one))
+            }  # fmt: skip
+
+    async def speakers(self, conversation: str) -> frozenset[str]:
+        """Who has spoken in a conversation, and who began it."""
+        spoke = sa.select(runs.c.actor).where(runs.c.conversation == conversation).distinct()
+        owner = await self.owner(conversation)
+        async with self._database.read() as connection:
+            return frozenset(await connection.scalars(spoke)) | (frozenset({owner}) if owner else frozenset())
+
+    async def owner(self, conversation: str) -> str | None:
+        """Who began a conversation; None where there is none of that id."""
+        wanted = sa.select(conversations.c.actor).where(conversations.c.id == conversation)
+        async with self._database.read() as connection:
+            found: str | None = await connection.scalar(wanted)
+        return found
 
     async def list_conversations(self, actor: str, limit: int) -> Sequence[ConversationSummary]:
         """An actor's conversations, the one that was used last first."""
@@ -319,7 +350,7 @@ class StoredRuns:
 
     async def _summaries(self, wanted: sa.ColumnElement[bool], limit: int) -> list[RunSummary]:
         columns = (runs.c.run, runs.c.conversation, runs.c.question, runs.c.status, runs.c.at)
-        query = sa.select(*columns, runs.c.channel, runs.c.actor).where(wanted)
+        query = sa.select(*columns, runs.c.channel, runs.c.actor, runs.c.name).where(wanted)
         async with self._database.read() as connection:
             found = await connection.execute(query.order_by(runs.c.at.desc(), runs.c.run.desc()).limit(limit))
             rows: list[Any] = list(found.mappings())

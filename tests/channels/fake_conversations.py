@@ -136,7 +136,7 @@ class ScriptedRuns:
     async def retry(self, run: str, by: str, step: str | None) -> int:
         raise LookupError("A script is played once.")
 
-    async def fork(self, run: str, by: str, step: str | None) -> str | None:
+    async def fork(self, run: str, by: str, step: str | None, asker: object = None) -> str | None:
         raise LookupError("A script is played once.")
 
     async def list_conversations(self, actor: str, limit: int) -> Sequence[ConversationSummary]:

@@ -117,7 +117,12 @@ def product() -> Any:
     runs = ScriptedRuns(pace=0.0)
     approvals = SimpleNamespace()
     return SimpleNamespace(
-        conversations=scripted(runs), approvals=approvals, clock=FrozenClock(), deliveries=Kept(), runs=runs
+        conversations=scripted(runs),
+        approvals=approvals,
+        clock=FrozenClock(),
+        deliveries=Kept(),
+        runs=runs,
+        people=None,
     )
 
 
