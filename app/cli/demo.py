@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,7 @@ def demo(
 ) -> None:
     """Start Deus on a demo company, with no key and no network."""
     from app.demo.company import open_company
-    from app.demo.place import built_in, company_settings
+    from app.demo.place import built_in, company_settings, slack_settings
     from app.demo.world import BadWorld, read_world
     from tools.kit.errors import UserMustMend
 
@@ -40,7 +41,12 @@ def demo(
         return
     from app.cli.up import serve
     from app.demo.process import running
+    from app.demo.vendors.slack_doorbell import Doorbell
 
     directory = data_dir or Path(".deus") / f"demo-{company.facts.name.lower()}"
-    with running(world or built_in(), demo_port, kept=directory) as base:
-        serve(company_settings(company, base, directory, port))
+    # A secret of this start alone, which only the demo's Slack and Deus know.
+    doorbell = Doorbell(f"http://127.0.0.1:{port}", secrets.token_hex(32))
+    with running(world or built_in(), demo_port, kept=directory, doorbell=doorbell) as base:
+        print(f"\n  The company's own Slack, with Deus in it: {base}/slack/posted", flush=True)
+        settings = company_settings(company, base, directory, port)
+        serve({**settings, **slack_settings(company, base, doorbell.secret)})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.demo.company import Company
 from app.demo.server import demo_environment
+from app.demo.vendors.slack import BOT_TOKEN
 
 
 def built_in() -> Path:
@@ -22,4 +23,15 @@ def company_settings(company: Company, base: str, data_dir: Path, port: int = 80
         "DEUS_PORT": str(port),
         "DEUS_CLOCK": f"frozen:{company.now.isoformat()}",
         "DEUS_TIMEZONE": str(company.facts.timezone),
+    }
+
+
+def slack_settings(company: Company, base: str, secret: str) -> dict[str, str]:
+    """The environment of a product that answers in the demo company's Slack, wherever it is spoken to."""
+    channels = sorted({str(message["channel"]) for message in company.of_kind("message")})
+    return {
+        "DEUS_SLACK_BOT_TOKEN": BOT_TOKEN,
+        "DEUS_SLACK_BOT_SIGNING_SECRET": secret,
+        "DEUS_SLACK_BOT_URL": f"{base}/slack/api/",
+        "DEUS_SLACK_BOT_CHANNELS": ",".join(channels),
     }

@@ -15,17 +15,24 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from app.demo.vendors.slack_doorbell import Doorbell
 from tools.kit.errors import UserMustMend
 
 PATIENCE = 60.0
 
 
 @contextlib.contextmanager
-def running(world: Path, port: int = 0, public_url: str | None = None, kept: Path | None = None) -> Iterator[str]:
+def running(
+    world: Path,
+    port: int = 0,
+    public_url: str | None = None,
+    kept: Path | None = None,
+    doorbell: Doorbell | None = None,
+) -> Iterator[str]:
     """Serves a world on loopback while the block runs; gives its base URL.
 
     Port 0 takes the one of `public_url` (what the records' URLs begin with) if it is free, else any. What is changed at
-    the tools is kept in the folder `kept`, or forgotten.
+    the tools is kept in the folder `kept`, or forgotten. By the `doorbell` its Slack tells Deus what is said there.
     """
     with _listener(port, urlsplit(public_url or "").port) as listener, tempfile.TemporaryFile("w+") as said:
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -33,7 +40,14 @@ def running(world: Path, port: int = 0, public_url: str | None = None, kept: Pat
         command = [sys.executable, "-m", "app.demo.server", "--world", str(world), "--fd", str(listener.fileno())]
         command += ["--public-url", public_url or base]
         command += ["--kept", str(kept)] if kept else []
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, pass_fds=[listener.fileno()])
+        command += ["--deus", doorbell.deus] if doorbell else []
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, pass_fds=[listener.fileno()]
+        )
+        assert process.stdin is not None, "it was asked for"
+        with process.stdin:
+            # Not on the command line, where everybody on the machine can read it.
+            process.stdin.write(f"{doorbell.secret if doorbell else ''}\n".encode())
         try:
             _await(process, base, said)
             yield base

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import pkgutil
 import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
@@ -23,6 +24,7 @@ from app.demo.history import History
 from app.demo.journal import Journal
 from app.demo.outage import behind, outage_of
 from app.demo.vendors.page import index
+from app.demo.vendors.slack_doorbell import Doorbell
 from app.demo.vendors.vendor import Demo, Handler, VendorModule
 from app.demo.world import read_world
 from tools.catalog import connectors
@@ -42,9 +44,12 @@ def vendors() -> dict[str, VendorModule]:
     return found
 
 
-def build(company: Company, history: History) -> Starlette:
-    """The application that serves a company's tools. An outage of the world stands in front of its vendor."""
-    demo = Demo(company, history)
+def build(company: Company, history: History, doorbell: Doorbell | None = None) -> Starlette:
+    """The application that serves a company's tools. An outage of the world stands in front of its vendor.
+
+    Its Slack tells Deus by the `doorbell`, if there is one.
+    """
+    demo = Demo(company, history, doorbell)
     routes: list[BaseRoute] = [Route("/", _index(company))]
     for service, vendor in vendors().items():
         inner = Starlette(routes=list(vendor.routes(demo)))
@@ -86,6 +91,7 @@ def serve(
     public_url: str | None = None,
     fd: int | None = None,
     kept: Path | None = None,
+    doorbell: Doorbell | None = None,
 ) -> None:
     """Serves a world until it is stopped; records' URLs begin with `public_url`, the served address unless given.
 
@@ -100,7 +106,7 @@ def serve(
         raise ValueError(f"The demo company listens on loopback only, not on {host}.")
     world = read_world(world_path)
     company = open_company(world, public_url or f"http://{host}:{port}")
-    application: ASGIApp = build(company, generate(world))
+    application: ASGIApp = build(company, generate(world), doorbell)
     if kept is not None:
         journal = Journal(application, kept / f"changes-{world.name}-{world.seed}.jsonl")
         journal.replay()
@@ -133,13 +139,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--public-url", help="what the records' URLs begin with, if not the served address")
     parser.add_argument("--fd", type=int, help="a listening socket that this process was handed")
     parser.add_argument("--kept", type=Path, help="a folder in which what is changed is kept")
+    parser.add_argument("--deus", help="where Deus listens to this Slack; its signing secret is read from the input")
     given: Mapping[str, object] = vars(parser.parse_args(arguments))
+    deus = cast(str | None, given["deus"])
     serve(
         cast(Path, given["world"]),
         port=cast(int, given["port"]),
         public_url=cast(str | None, given["public_url"]),
         fd=cast(int | None, given["fd"]),
         kept=cast(Path | None, given["kept"]),
+        doorbell=Doorbell(deus, sys.stdin.readline().strip()) if deus else None,
     )
 
 

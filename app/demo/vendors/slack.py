@@ -15,7 +15,10 @@ from app.demo.company import Company
 from app.demo.refs import slug, user_id
 from app.demo.vendors.page import page
 from app.demo.vendors.slack_board import Board
+from app.demo.vendors.slack_files import ADDRESS, Files
 from app.demo.vendors.slack_messages import Messages, Said, Unposted
+from app.demo.vendors.slack_page import SlackPage
+from app.demo.vendors.slack_views import Views
 from app.demo.vendors.vendor import Demo, Handler
 from app.demo.world import Member
 
@@ -29,7 +32,8 @@ LARGEST = 999
 def routes(demo: Demo) -> Sequence[BaseRoute]:
     """The methods of the Web API that reading and writing messages need, and the pages that permalinks open."""
     vendor = _Slack(demo.company)
-    board = Board(vendor.messages)
+    board, files, views = Board(vendor.messages), Files(vendor.messages), Views()
+    shown = SlackPage(demo.company, vendor.messages, board, views, demo.doorbell)
     methods = {
         "auth.test": vendor.auth_test,
         "conversations.list": vendor.channels,
@@ -45,12 +49,13 @@ def routes(demo: Demo) -> Sequence[BaseRoute]:
         "chat.postMessage": vendor.post_message,
         "chat.delete": vendor.delete,
         "conversations.open": vendor.open,
-        **{name: _answering(method) for name, method in board.methods().items()},
+        **{name: _answering(method) for part in (board, files, views) for name, method in part.methods().items()},
     }
     return [
         *(Route(f"/api/{name}", vendor.api(method), methods=["GET", "POST"]) for name, method in methods.items()),
         *(Route(f"/api/{name}", _sending(vendor, method), methods=["POST"]) for name, method in writes.items()),
-        *board.pages(),
+        *shown.routes(),
+        *files.pages(),
         Route("/api/{method}", vendor.api(lambda _: _failed("unknown_method"))),
         Route("/archives/{channel}/{message}", vendor.message_page),
         Route("/archives/{channel}", vendor.channel_page),
@@ -306,6 +311,8 @@ def _sending(vendor: _Slack, method: Callable[[Mapping[str, Any]], Response]) ->
                 return _failed("json_not_object")
         else:
             sent = dict(parse_qsl((await request.body()).decode()))
-        return vendor.api(lambda _: method(sent))(request)
+        # What the library calls parameters comes in the address, even of a POST.
+        told = {**request.query_params, **sent, ADDRESS: str(request.base_url)}
+        return vendor.api(lambda _: method(told))(request)
 
     return answer

@@ -1,19 +1,16 @@
-"""What an app does with its messages in the demo company's Slack once they are posted, and the page that shows them."""
+"""What an app does with its messages in the demo company's Slack: updates, streams, what is for one person alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import unescape
+from time import monotonic
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from app.demo.vendors.slack_messages import Messages, Unposted, blocks_of, metadata_of
 
-from app.demo.vendors.page import page
-from app.demo.vendors.slack_messages import Messages, Said, Unposted, blocks_of
-
+LIFETIME = 300.0  # seconds, after which Slack ends a stream by itself
 Method = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
@@ -24,15 +21,25 @@ class Stream:
     text: str = ""
     title: str = ""
     tasks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    began: float = field(default_factory=monotonic)
+
+    @property
+    def blocks(self) -> tuple[Mapping[str, Any], ...]:
+        """The stream as Slack keeps it: its plan, and its text."""
+        plan = {"type": "plan", "title": self.title, "tasks": [_card(task) for task in self.tasks.values()]}
+        said = {"type": "markdown", "text": self.text}
+        return (*([plan] if self.tasks or self.title else []), *([said] if self.text else []))
 
 
 class Board:
-    """Updates, streams and messages to one person alone. `told` are the last: (channel, user, text)."""
+    """Updates, streams and messages to one person alone. `told` are the last: (channel, user, text); `alone` are they
+    whole, as they were sent."""
 
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
         self._streams: dict[tuple[str, str], Stream] = {}
         self.told: list[tuple[str, str, str]] = []
+        self.alone: list[Mapping[str, Any]] = []
 
     def methods(self) -> Mapping[str, Method]:
         """By name, as the Web API has them. They raise Unposted with Slack's error."""
@@ -44,16 +51,15 @@ class Board:
             "chat.stopStream": self.stop,
         }
 
-    def pages(self) -> Sequence[BaseRoute]:
-        """What was posted, for people; and the way for one of the company to say something."""
-        return [Route("/posted", self.posted), Route("/say", self.say, methods=["POST"])]
-
     def update(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
         channel, ts = _place(sent)
         if (channel, ts) in self._streams:
             raise Unposted("streaming_state_conflict")
         text, blocks = str(sent.get("text") or ""), blocks_of(sent)
-        message = self._messages.change(channel, ts, text=text, words=unescape(text), blocks=blocks, edited=True)
+        changes: dict[str, Any] = {"text": text, "words": unescape(text), "blocks": blocks, "edited": True}
+        if sent.get("metadata") is not None:
+            changes["metadata"] = metadata_of(sent["metadata"])
+        message = self._messages.change(channel, ts, **changes)
         return {"channel": channel, "ts": ts, "text": message.text, "message": self._messages.shown(channel, message)}
 
     def tell(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -63,6 +69,7 @@ class Board:
         if not user or not text:
             raise Unposted("no_text" if user else "user_not_in_channel")
         self.told.append((channel, user, unescape(text)))
+        self.alone.append({**sent, "blocks": list(blocks_of(sent)), "after": self._messages.count})
         return {"message_ts": f"{len(self.told)}.000000"}
 
     def start(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -90,35 +97,10 @@ class Board:
         del self._streams[channel, ts]
         return {"channel": channel, "ts": ts}
 
-    def posted(self, request: Request) -> Response:
-        """What apps have posted, the last first, and what was told to one person alone."""
-        found = [(channel, one) for channel, said in self._messages.by_channel.items() for one in said if one.posted]
-        found.sort(key=lambda pair: pair[1].ts, reverse=True)
-        told = [f"To {user} alone, in {self._name(channel)}: {text}" for channel, user, text in self.told]
-        if request.query_params.get("as") == "json":
-            shown = [{"channel": channel, **self._messages.shown(channel, one)} for channel, one in found]
-            return JSONResponse({"messages": shown, "told": self.told})
-        drawn = [f"{self._name(channel)}, {one.at:%d %B %H:%M} UTC\n{_drawn(one)}" for channel, one in found]
-        body = "\n\n———\n\n".join([*drawn, *told]) or "Nothing has been posted yet."
-        return page("What Deus posted", "Slack", [("Messages", str(len(found)))], body)
-
-    async def say(self, request: Request) -> Response:
-        """Somebody says something: {channel, user, text, thread_ts}. A direct channel opens by itself."""
-        sent = await request.json()
-        channel = str(sent.get("channel") or "")
-        if channel.startswith("D"):
-            self._messages.by_channel.setdefault(channel, [])
-        if channel not in self._messages.by_channel:
-            return JSONResponse({"ok": False, "error": "channel_not_found"}, 404)
-        try:
-            said = self._messages.speak(channel, str(sent["user"]), str(sent["text"]), sent.get("thread_ts"))
-        except Unposted as refusal:
-            return JSONResponse({"ok": False, "error": str(refusal)}, 400)
-        return JSONResponse({"ok": True, "channel": channel, "ts": said.ts})
-
     def _taken(self, channel: str, ts: str, sent: Mapping[str, Any]) -> None:
         stream = self._streams.get((channel, ts))
-        if stream is None:
+        if stream is None or monotonic() - stream.began > LIFETIME:
+            self._streams.pop((channel, ts), None)
             raise Unposted("message_not_in_streaming_state")
         stream.text += str(sent.get("markdown_text") or "")
         for chunk in sent.get("chunks") or ():
@@ -134,25 +116,13 @@ class Board:
                 raise Unposted("invalid_chunks")
         tasks = [f"[{task['status']}] {task['title']}" for task in stream.tasks.values()]
         words = "\n".join(filter(None, [stream.title, *tasks, stream.text])) or "…"
-        self._messages.change(channel, ts, text=words, words=unescape(words))
-
-    def _name(self, channel: str) -> str:
-        named = self._messages.names.get(channel)
-        return f"#{named}" if named else f"Direct message {channel}"
+        self._messages.change(channel, ts, text=words, words=unescape(words), blocks=stream.blocks)
 
 
 def _place(sent: Mapping[str, Any]) -> tuple[str, str]:
     return str(sent.get("channel") or ""), str(sent.get("ts") or "")
 
 
-def _drawn(message: Said) -> str:
-    """A message's blocks as lines; buttons in brackets."""
-    lines: list[str] = []
-    for block in message.blocks:
-        text = block.get("text")
-        if text:
-            lines.append(str(text["text"] if isinstance(text, Mapping) else text))
-        for one in block.get("elements") or ():
-            words = one.get("text")
-            lines.append(f"[{words['text']}]" if isinstance(words, Mapping) else str(words))
-    return unescape("\n".join(lines)) or message.words
+def _card(task: Mapping[str, Any]) -> dict[str, Any]:
+    said = {name: task[name] for name in ("title", "status", "details", "output", "sources") if task.get(name)}
+    return {"type": "task_card", "task_id": str(task["id"]), **said}

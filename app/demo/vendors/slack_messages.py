@@ -18,6 +18,7 @@ from tools.nouns import utc
 BOT = {"user": "U0DEUS000", "bot_id": "B0DEUS000", "app_id": "A0DEUS000"}
 # https://docs.slack.dev/reference/block-kit/blocks
 LONGEST_TEXTS = {"section": 3000, "header": 150, "markdown": 12_000}
+MOST_ROWS, MOST_COLUMNS, LONGEST_VALUE, MOST_BUTTONS = 100, 20, 2000, 25
 LONGEST = 40_000  # characters, from which Slack cuts a message short
 _EVENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ADDRESS = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|([^>]*))?>")
@@ -41,6 +42,7 @@ class Said:
     metadata: Mapping[str, Any] | None = field(default=None)
     blocks: tuple[Mapping[str, Any], ...] = ()
     edited: bool = False
+    files: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def at(self) -> datetime:
@@ -59,10 +61,15 @@ class Messages:
             self.by_channel.setdefault(channel_id(str(message["channel"])), []).append(self._said(message))
         self._posted = 0
 
-    def post(self, channel: str, sent: Mapping[str, Any]) -> Said:
+    @property
+    def count(self) -> int:
+        """How many messages were posted or said since the demo began."""
+        return self._posted
+
+    def post(self, channel: str, sent: Mapping[str, Any], files: tuple[Mapping[str, Any], ...] = ()) -> Said:
         """Takes a message as chat.postMessage does; it stands in the channel at once. Raises Unposted."""
         text, thread, said = str(sent.get("text") or ""), sent.get("thread_ts"), self.by_channel[channel]
-        if not text.strip():
+        if not text.strip() and not files:
             raise Unposted("no_text")
         if len(text) > LONGEST:
             raise Unposted("msg_too_long")
@@ -79,8 +86,9 @@ class Messages:
             by={**BOT, "username": "deus"},
             thread=str(thread) if thread is not None else None,
             posted=True,
-            metadata=_metadata(sent.get("metadata")),
+            metadata=metadata_of(sent.get("metadata")),
             blocks=blocks_of(sent),
+            files=files,
         )
         said.append(message)
         return message
@@ -121,6 +129,8 @@ class Messages:
             record["thread_ts"] = message.thread
         if message.blocks:
             record["blocks"] = list(message.blocks)
+        if message.files:
+            record["files"] = list(message.files)
         if message.edited:
             record["edited"] = {"user": message.by.get("user", ""), "ts": message.ts}
         if all_metadata and message.metadata is not None:
@@ -148,17 +158,37 @@ def blocks_of(sent: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         blocks = json.loads(given) if isinstance(given, str) else given
     except ValueError:
         raise Unposted("invalid_blocks_format") from None
-    if not isinstance(blocks, list | tuple) or len(blocks) > 50:
+    if not isinstance(blocks, list | tuple) or len(blocks) > 50 or not all(isinstance(one, dict) for one in blocks):
         raise Unposted("invalid_blocks")
-    for block in blocks:
-        text = block.get("text") if isinstance(block, dict) else None
-        words = text.get("text", "") if isinstance(text, dict) else text or ""
-        if not isinstance(block, dict) or len(words) > LONGEST_TEXTS.get(str(block.get("type")), LONGEST):
-            raise Unposted("invalid_blocks")
+    texts = [(str(block.get("type")), _words(block.get("text"))) for block in blocks]
+    if any(len(words) > LONGEST_TEXTS.get(kind, LONGEST) for kind, words in texts):
+        raise Unposted("invalid_blocks")
+    if sum(len(words) for kind, words in texts if kind == "markdown") > LONGEST_TEXTS["markdown"]:
+        raise Unposted("msg_blocks_too_long")
+    tables = [block for block in blocks if block.get("type") == "table"]
+    if len(tables) > 1 or not all(_is_table(block) for block in tables):
+        raise Unposted("invalid_blocks")
+    elements = [one for block in blocks if block.get("type") == "actions" for one in block.get("elements") or ()]
+    if len(elements) > MOST_BUTTONS or any(len(str(one.get("value") or "")) > LONGEST_VALUE for one in elements):
+        raise Unposted("invalid_blocks")
     return tuple(blocks)
 
 
-def _metadata(given: Any) -> Mapping[str, Any] | None:
+def _words(text: Any) -> str:
+    return str(text.get("text") or "") if isinstance(text, dict) else str(text or "")
+
+
+def _is_table(block: Mapping[str, Any]) -> bool:
+    rows = block.get("rows")
+    if not isinstance(rows, list) or not 0 < len(rows) <= MOST_ROWS:
+        return False
+    cells = [cell for row in rows for cell in row]
+    kinds = {cell.get("type") for cell in cells}
+    filled = all(cell.get("text") for cell in cells if cell.get("type") == "raw_text")
+    return filled and kinds <= {"raw_text", "rich_text"} and max(len(row) for row in rows) <= MOST_COLUMNS
+
+
+def metadata_of(given: Any) -> Mapping[str, Any] | None:
     """A message's metadata, which a form sends as JSON: an event's type and its payload."""
     if given is None:
         return None

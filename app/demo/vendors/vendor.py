@@ -12,16 +12,21 @@ from starlette.routing import BaseRoute
 
 from app.demo.company import Company
 from app.demo.history import History
+from app.demo.vendors.slack_doorbell import Doorbell
 
 Handler = Callable[[Request], Response]
 
 
 @dataclass(frozen=True)
 class Demo:
-    """One demo company: its artefacts and its numbers. Nothing in here knows effects or truth."""
+    """One demo company: its artefacts and its numbers. Nothing in here knows effects or truth.
+
+    `doorbell` is how its Slack tells Deus what is said there, where Deus listens.
+    """
 
     company: Company
     history: History
+    doorbell: Doorbell | None = None
 
 
 class VendorModule(Protocol):
