@@ -34,8 +34,8 @@ FEW_WORDS = 4
 SINCE = timedelta(days=7)
 _TROUBLE = re.compile(
     r"\b(?:can(?:not|['’]?t)|couldn['’]?t|won['’]?t|doesn['’]?t|does not|unable|not working|fail\w*|broken?|errors?|"
-    r"stuck|crash\w*|down|wrong|missing|lost|since (?:this|yesterday|today|last)|geht nicht|kaputt|funktioniert nicht|fehler|"
-    r"no puedo|no funciona)\b",
+    r"stuck|crash\w*|down|wrong|missing|lost|since (?:this|yesterday|today|last)|geht nicht|kaputt|"
+    r"funktioniert nicht|fehler|no puedo|no funciona)\b",
     re.IGNORECASE,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -24,13 +24,17 @@ _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' 
 
 class Guard:
     """ASGI middleware. `hosts` are the names by which the server may be called; empty for any (behind a proxy).
+    `others` are the origins whose pages may send to what lies below a path; what is there checks them itself, too.
 
     A page of another site cannot open the socket or send a form, for its Origin is not ours; a name that another site
     points at loopback cannot be used to read from here, for it is not among the hosts.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Sequence[str] = LOOPBACK) -> None:
+    def __init__(
+        self, app: ASGIApp, hosts: Sequence[str] = LOOPBACK, others: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self._app = app
+        self._others = dict(others or {})
         self._hosts = frozenset(host.casefold() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +57,10 @@ class Guard:
             return "This server is not known by that name. Open it by the address that it printed at its start."
         origin = headers.get("origin")
         needs_origin = scope["type"] == "websocket" or scope["method"] not in _SAFE or "/ws/" in scope["path"]
+        if scope["type"] == "http" and any(
+            scope["path"].startswith(below) and origin in origins for below, origins in self._others.items()
+        ):
+            return None
         if needs_origin and origin is not None and urlsplit(origin).netloc.casefold() != host:
             return "This request came from a page of another site."
         return None

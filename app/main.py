@@ -93,7 +93,7 @@ def create_app(settings: Settings | None = None, open_product: Open | None = Non
         if hasattr(found, "router"):
             server.include_router(found.router)
     problem.install(server)
-    server.add_middleware(Guard, hosts=_hosts(chosen))
+    server.add_middleware(Guard, hosts=_hosts(chosen), others={"/widget/": chosen.widget_origins})
     return server
 
 

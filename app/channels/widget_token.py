@@ -1,0 +1,146 @@
+"""Who a visitor is: the token that the server signs, and the host page's word for somebody who is signed in there.
+
+Pure but for the secret's file. Nothing here falls back: what cannot be read as it must be raises Unproven.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+_FILE = "widget-secret"
+ISSUER = "widget"
+LASTS = timedelta(days=30)
+# The fields of the host page's word, in the order of its canonical form.
+FIELDS = ("at", "email", "id", "name")
+LONGEST = {"email": 254, "id": 128, "name": 200, "hmac": 64}
+# A host's clock may be this much ahead of ours.
+AHEAD = timedelta(minutes=1)
+_HMAC = re.compile(r"[0-9a-f]{64}")
+
+
+class Unproven(Exception):
+    """A token or a host page's word that is not to be believed; the message is for the developer of the page."""
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A visitor as a token names them: the identity's `ident`, the one conversation that is theirs, the page's origin.
+    `name` and `email` are the host page's word; an anonymous visitor has neither."""
+
+    ident: str
+    conversation: str
+    origin: str
+    name: str = ""
+    email: str = ""
+
+
+def kept_secret(data: Path) -> str:
+    """The secret that signs tokens, made on the first start and readable by its owner alone."""
+    path = data / _FILE
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        data.mkdir(parents=True, exist_ok=True)
+        made = secrets.token_urlsafe(48)
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                file.write(made + "\n")
+        except FileExistsError:
+            return path.read_text(encoding="utf-8").strip()
+        return made
+
+
+def anonymous(origin: str) -> Visitor:
+    """Somebody new, of whom nothing is known."""
+    ident = f"anonymous:{secrets.token_hex(16)}"
+    return Visitor(ident, conversation_of(ident, origin), origin)
+
+
+def conversation_of(ident: str, origin: str) -> str:
+    """The one conversation of a visitor: where a signed-in one comes back from another device it is the same."""
+    return "widget-" + hashlib.sha256(f"{origin}\0{ident}".encode()).hexdigest()[:32]
+
+
+def token_of(visitor: Visitor, secret: str, now: datetime) -> str:
+    """A signed token for a visitor, bound to the origin of the page; it lasts a month."""
+    import jwt
+
+    claims = {
+        "iss": ISSUER,
+        "aud": visitor.origin,
+        "sub": visitor.ident,
+        "cid": visitor.conversation,
+        "name": visitor.name,
+        "email": visitor.email,
+        "iat": int(now.timestamp()),
+        "exp": int((now + LASTS).timestamp()),
+    }
+    return jwt.encode(claims, secret, algorithm="HS256")
+
+
+def visitor_of(token: str, secret: str, origin: str, now: datetime) -> Visitor:
+    """Whose token it is. Raises Unproven if it is not ours, was altered, has expired, or is another origin's."""
+    import jwt
+
+    required = ["iss", "aud", "sub", "cid", "iat", "exp"]
+    try:
+        # Whoever asks says what time it is.
+        options: Any = {"require": required, "verify_exp": False, "verify_iat": False}
+        claims = jwt.decode(token, secret, algorithms=["HS256"], audience=origin, issuer=ISSUER, options=options)
+    except (jwt.InvalidTokenError, ValueError) as error:
+        raise Unproven("The token is not one that this server gave to this page.") from error
+    ident, conversation, until = claims["sub"], claims["cid"], claims["exp"]
+    if not isinstance(until, int) or until <= now.timestamp():
+        raise Unproven("The token has expired.")
+    if not isinstance(ident, str) or conversation != conversation_of(ident, origin):
+        raise Unproven("The token names no conversation of its visitor.")
+    return Visitor(ident, conversation, origin, str(claims.get("name", "")), str(claims.get("email", "")))
+
+
+def canonical(fields: dict[str, Any]) -> bytes:
+    """What the host page signs: JSON of at, email, id and name, in this order, without spaces, as UTF-8."""
+    wanted = {name: fields[name] for name in FIELDS}
+    return json.dumps(wanted, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+
+
+def signed(fields: dict[str, Any], secret: str) -> str:
+    """The HMAC-SHA256 of the canonical form, in hexadecimal; the host page makes the same."""
+    return hmac.new(secret.encode(), canonical(fields), hashlib.sha256).hexdigest()
+
+
+def vouched(given: object, secret: str | None, origin: str, now: datetime, fresh: timedelta) -> Visitor:
+    """The visitor for whom a host page vouches: {at, email, id, name, hmac}, `at` in seconds since 1970.
+
+    Raises Unproven for anything else than the exact fields, a wrong or missing signature, or a word older than
+    `fresh`.
+    """
+    if secret is None:
+        raise Unproven("This server takes no signed-in visitors: DEUS_WIDGET_SECRET is not set.")
+    if not isinstance(given, dict) or set(given) != {*FIELDS, "hmac"}:
+        raise Unproven("The signed-in visitor needs exactly id, email, name, at and hmac.")
+    for name, most in LONGEST.items():
+        if not isinstance(given[name], str) or len(given[name]) > most:
+            raise Unproven(f"The signed-in visitor's {name} is no text, or too long.")
+    at = given["at"]
+    if isinstance(at, bool) or not isinstance(at, int) or not given["id"] or not _HMAC.fullmatch(given["hmac"]):
+        raise Unproven("The signed-in visitor needs an id, a time in whole seconds, and an HMAC in hexadecimal.")
+    try:
+        right = hmac.compare_digest(signed(given, secret), given["hmac"])
+    except UnicodeEncodeError as error:
+        raise Unproven("The signed-in visitor's fields are not Unicode text.") from error
+    if not right:
+        raise Unproven("The signature of the signed-in visitor is wrong.")
+    age = now.timestamp() - at
+    if not -AHEAD.total_seconds() <= age <= fresh.total_seconds():
+        raise Unproven("The signed-in visitor was signed too long ago: sign anew for each page.")
+    ident = f"user:{given['id']}"
+    return Visitor(ident, conversation_of(ident, origin), origin, given["name"], given["email"])
