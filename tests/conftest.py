@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from app.demo.server import demo_settings
 from app.demo.vendors.vendor import Demo
 from tests.companies import BASE, at_once, connector_over, demo_of, vendor_app
-from tests.planted import MARK, leaky_files
+from tests.planted import OUTSIDE, WITNESS
 from tools.kit.connector import Connector
 from tools.kit.wire import open_client
 
@@ -29,11 +32,53 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("each_world", [pytest.param(p, id=p.stem) for p in found] or [absent])
 
 
+CACHE = Path(os.environ.get("DEUS_CACHE_DIR", "~/.cache/deus")).expanduser()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_secret_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Whatever the session's tests wrote below their folders holds none of the secrets that they planted."""
+    """Nothing that the session wrote holds a secret that its tests planted.
+
+    Looked at are: the tests' folders, all temporary files of this process and its children (those that are deleted
+    earlier, before they are), the logs and outputs that were captured, the caches that were written to, and what went
+    to scripted models and to the demo's vendors.
+    """
+    began = time.time()
+    base = tmp_path_factory.getbasetemp()
+    # The name is short: sockets below it have paths of a hundred characters at most.
+    folder = base / "t"
+    folder.mkdir(exist_ok=True)
+    before, tempfile.tempdir = os.environ.get("TMPDIR"), str(folder)
+    os.environ["TMPDIR"] = str(folder)
+    sys.addaudithook(_before_deletion)
     yield
-    assert leaky_files(tmp_path_factory.getbasetemp(), [MARK]) == {}, "a planted secret was written"
+    tempfile.tempdir = None
+    os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
+    WITNESS.search(base)
+    for path in CACHE.glob("*.npz"):
+        if path.stat().st_mtime >= began:
+            WITNESS.look(str(path), path.read_bytes())
+    assert not WITNESS.found, f"A planted secret was written.\n{WITNESS.told()}"
+
+
+def _before_deletion(event: str, args: tuple[Any, ...]) -> None:
+    """Looks at what is about to be deleted, whoever deletes it."""
+    if event not in ("shutil.rmtree", "os.remove") or not isinstance(args[0], str | os.PathLike):
+        return
+    path = Path(args[0])
+    # What is named relative to a folder is a part of a tree that was looked at as a whole.
+    if not path.is_absolute() or path.is_symlink() or not str(path).startswith(str(Path(OUTSIDE).resolve())):
+        return
+    if event == "shutil.rmtree":
+        WITNESS.search(path)
+    elif path.is_file():
+        WITNESS.look(str(path), path.read_bytes())
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Looks at what a test printed and logged."""
+    for name, text in report.sections:
+        WITNESS.look(f"{report.nodeid}, {name}", text.encode())
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.planted import OUTSIDE
+
 
 @contextmanager
 def server() -> Iterator[str]:
@@ -69,7 +71,7 @@ def own_server() -> Iterator[Server]:
     if initdb is None or postgres is None:
         pytest.skip("There are no Postgres binaries, and DEUS_TEST_DATABASE_URL is not set.")
     user = _user()
-    with tempfile.TemporaryDirectory(prefix="deus-pg-") as folder, socket.socket() as probe:
+    with tempfile.TemporaryDirectory(prefix="deus-pg-", dir=OUTSIDE) as folder, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         probe.close()

@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tests.planted import WITNESS
+
 
 @dataclass(frozen=True)
 class Say:
@@ -37,6 +39,7 @@ class ScriptedModel:
     url: str = ""
 
     async def answer(self, request: Request) -> Response:
+        WITNESS.look("a prompt", await request.body())
         self.asked.append(await request.json())
         say = self.next()
         if say.silent:

@@ -26,7 +26,10 @@ from app.demo.place import company_settings
 from app.demo.server import build
 from app.demo.world import World, read_world
 from app.settings import load_settings
+from tests.planted import Overheard, planted
 
+# Every company's own secrets are planted, so that the search at the end of a session means all of its tests.
+OWN = ("api_token", "password")
 PATIENCE = 60.0
 
 
@@ -95,7 +98,8 @@ def company_of(path: Path, environment: Mapping[str, str] | None = None, **chang
     """
     world = replace(read_world(path), **changes)
     with contextlib.ExitStack() as stack:
-        base = stack.enter_context(_served(build(open_company(world, PUBLIC_URL), generate(world))))
+        vendors = Overheard("the demo's vendors", build(open_company(world, PUBLIC_URL), generate(world)))
+        base = stack.enter_context(_served(vendors))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         nothing_more = folder / "deus.toml"
         nothing_more.touch()
@@ -103,6 +107,7 @@ def company_of(path: Path, environment: Mapping[str, str] | None = None, **chang
             {
                 **company_settings(open_company(world, base), base, folder),
                 "DEUS_CONFIG": str(nothing_more),
+                **{f"DEUS_{name}".upper(): planted(f"everyones-{name}") for name in OWN},
                 **(environment or {}),
             }
         )

@@ -27,10 +27,11 @@ from app.demo.server import build
 from app.demo.vendors.slack import BOT_TOKEN
 from app.demo.world import World, read_world
 from app.settings import Settings, load_settings
+from tests.planted import Overheard, planted
 from tests.scenarios.playbooks.company import PATIENCE, _served
 from tests.scenarios.writes.office import until
 
-SECRET = "not-a-secret-of-anybody"
+SECRET = planted("slack-signing")
 TEAM = "T0DEMO000"
 
 
@@ -162,7 +163,9 @@ def workspace_of(path: Path, **environment: str) -> Iterator[Workspace]:
     """Serves a world's company and the product that listens in its Slack."""
     world = read_world(path)
     with contextlib.ExitStack() as stack:
-        base = stack.enter_context(_served(build(open_company(world, PUBLIC_URL), generate(world))))
+        base = stack.enter_context(
+            _served(Overheard("Slack and the other vendors", build(open_company(world, PUBLIC_URL), generate(world))))
+        )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         nothing_more = folder / "deus.toml"
         nothing_more.touch()
