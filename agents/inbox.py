@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -13,10 +14,12 @@ from agents.errors import Forbidden
 from agents.handover import Handover, State
 from agents.identity import People, rank
 from agents.ports import Clock
+from agents.rights import administers
 
 # Who gave a sign of life within so many seconds counts as being there.
 THERE = 120.0
 MOST_RUNS = 200
+LOOKED_THROUGH = 8
 
 # How a conversation comes to stand, of how it stands and whether who has it is gone. Raises HeldByAnother.
 Change = Callable[[Handover, bool], Handover]
@@ -46,6 +49,7 @@ class Talk:
     status: str
     last: str
     last_by: str
+    last_run: str
     approvals: int = 0
     gone: bool = False
     unread: bool = False
@@ -78,7 +82,14 @@ class Handovers(Protocol):
     async def write(self, conversation: str, by: str, name: str, text: str) -> str: ...
 
     async def listed(
-        self, *, reader: str, channel: str | None, state: str | None, person: str | None, limit: int
+        self,
+        *,
+        reader: str,
+        channel: str | None = None,
+        state: str | None = None,
+        person: str | None = None,
+        conversation: str | None = None,
+        limit: int,
     ) -> Sequence[Talk]: ...
 
     async def beat(self, actor: str) -> None: ...
@@ -92,7 +103,10 @@ class Handovers(Protocol):
 
 class Inbox:
     """What people do with conversations. Where `people` are known, only agents and admins among them may; without them
-    (`local`) whoever sits at the server's own terminal may."""
+    (`local`) whoever sits at the server's own terminal may.
+
+    `stirred` waits until anything happens in any conversation, or for so many seconds.
+    """
 
     def __init__(
         self,
@@ -101,12 +115,14 @@ class Inbox:
         clock: Clock,
         stopping: Callable[[str], Awaitable[None]],
         people: People | None = None,
+        stirred: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._handovers = handovers
         self._conversations = conversations
         self._clock = clock
         self._stopping = stopping
         self._people = people
+        self.stirred = stirred
 
     @property
     def local(self) -> Inbox:
@@ -167,19 +183,33 @@ class Inbox:
         *,
         reader: str = "",
     ) -> Sequence[Talk]:
-        """The conversations of every channel, the one that was used last first; `person` began it, or has it."""
-        return await self._handovers.listed(reader=reader, channel=channel, state=state, person=person, limit=limit)
+        """The conversations of every channel, the one that was used last first; `person` began it, or has it.
 
-    async def transcript(self, conversation: str) -> Sequence[Said]:
-        """All that was said in a conversation, oldest first. Raises LookupError for an unknown one."""
-        runs = await self._conversations.runs(conversation=conversation, limit=MOST_RUNS)
+        Given a `reader`, those that they may see, with the words that they may see.
+        """
+        found = await self._handovers.listed(reader=reader, channel=channel, state=state, person=person, limit=limit)
+        return [one for talk in found if (one := await self._as_seen(talk, reader)) is not None]
+
+    async def one(self, conversation: str, *, reader: str = "") -> Talk:
+        """One conversation as the list shows it. Raises LookupError for one that is not there, or not to be seen."""
+        found = await self._handovers.listed(reader=reader, conversation=conversation, limit=1)
+        talk = await self._as_seen(found[0], reader) if found else None
+        if talk is None:
+            raise LookupError(f"There is no conversation {conversation!r}.")
+        return talk
+
+    async def transcript(self, conversation: str, *, reader: str = "") -> Sequence[Said]:
+        """All that was said in a conversation, oldest first, as far as a `reader` may see it. Raises LookupError for an
+        unknown one."""
+        door = self._conversations.of(reader) if reader else self._conversations
+        runs = await door.runs(conversation=conversation, limit=MOST_RUNS)
         if not runs:
             raise LookupError(f"There is no conversation {conversation!r}.")
         found: list[Said] = []
         for run in sorted(runs, key=lambda one: one.at):
             if run.question:
-                found.append(Said(run.run, run.at, "turn", run.actor, run.question))
-            for event in await self._conversations.events(run.run):
+                found.append(Said(run.run, run.at, "turn", run.name or run.actor, run.question))
+            for event in await door.events(run.run):
                 text = str(event.data.get("text") or "")
                 if event.kind == "message.completed" and text:
                     by = str(event.data.get("by") or "")
@@ -205,6 +235,20 @@ class Inbox:
     async def release(self) -> Sequence[str]:
         """Asks anew for a person where the one who had a conversation has gone; returns those conversations."""
         return await self._handovers.release()
+
+    async def _as_seen(self, talk: Talk, reader: str) -> Talk | None:
+        """The conversation as far as a reader may see it; None if not at all."""
+        if not reader or self._people is None:
+            return talk
+        person = await self._people.get(reader)
+        if person is None:
+            return None
+        if administers(person.role):
+            return talk
+        seen = await self._conversations.of(reader).runs(conversation=talk.conversation, limit=LOOKED_THROUGH)
+        if not seen:
+            return None
+        return talk if talk.last_run in {one.run for one in seen} else replace(talk, last="", last_by="")
 
     async def _agent(self, actor: str) -> str:
         """What somebody is called who may take conversations over. Raises Forbidden."""

@@ -150,7 +150,7 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         )
         conversations = Conversations(runs, workshop.stop, admission)
         shown = StoredDeliveries(database, clock)
-        inbox = Inbox(handovers, conversations, clock, workshop.stop, people)
+        inbox = Inbox(handovers, conversations, clock, workshop.stop, people, live.stirred)
         audit = AuditLog(database)
         yield Product(settings, clock, conversations, approvals, toolbox, workshop, audit, shown, people, inbox)
 

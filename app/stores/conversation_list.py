@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,15 +17,24 @@ INBOX = "inbox"
 LOOKED_THROUGH = 6
 LONGEST_WORDS = 200
 
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which conversations: of a channel, in a state, of a person, one; None for any."""
+
+    channel: str | None = None
+    state: str | None = None
+    person: str | None = None
+    conversation: str | None = None
+
+
 Tables = tuple[sa.Table, sa.Table, sa.Table]
 
 
 async def list_talks(
     connection: AsyncConnection,
     reader: str,
-    channel: str | None,
-    state: str | None,
-    person: str | None,
+    wanted: Wanted,
     limit: int,
     tables: Tables,
     gone: sa.ColumnElement[bool],
@@ -57,12 +67,14 @@ async def list_talks(
         sa.and_(standing == "taken", gone).label("gone"),
         sa.or_(looks.c.at.is_(None), looks.c.at < conversations.c.updated_at).label("unread"),
     ).select_from(joined)
-    if channel is not None:
-        query = query.where(began == channel)
-    if state is not None:
-        query = query.where(standing == state)
-    if person is not None:
-        query = query.where(sa.or_(conversations.c.actor == person, states.c.actor == person))
+    if wanted.channel is not None:
+        query = query.where(began == wanted.channel)
+    if wanted.state is not None:
+        query = query.where(standing == wanted.state)
+    if wanted.person is not None:
+        query = query.where(sa.or_(conversations.c.actor == wanted.person, states.c.actor == wanted.person))
+    if wanted.conversation is not None:
+        query = query.where(conversations.c.id == wanted.conversation)
     query = query.order_by(conversations.c.updated_at.desc(), conversations.c.id).limit(limit)
     rows = [dict(row) for row in (await connection.execute(query)).mappings()]
     last = await _last_words(connection, [row["conversation"] for row in rows])
@@ -74,7 +86,9 @@ async def list_talks(
 
 async def _last_words(connection: AsyncConnection, listed: Sequence[str]) -> dict[str, dict[str, Any]]:
     """By conversation: its last run with that run's status, and what was said last, by whom."""
-    found: dict[str, dict[str, Any]] = {one: {"run": "", "status": "", "last": "", "last_by": ""} for one in listed}
+    found: dict[str, dict[str, Any]] = {
+        one: {"run": "", "status": "", "last": "", "last_by": "", "last_run": ""} for one in listed
+    }
     recent = sa.select(
         runs.c.run,
         runs.c.conversation,
@@ -100,5 +114,5 @@ async def _last_words(connection: AsyncConnection, listed: Sequence[str]) -> dic
         text = str(answer.get("text") or one.question)
         if text and not there["last"]:
             by = str(answer.get("by") or "") if answer else one.actor
-            there |= {"last": " ".join(text.split())[:LONGEST_WORDS], "last_by": by}
+            there |= {"last": " ".join(text.split())[:LONGEST_WORDS], "last_by": by, "last_run": one.run}
     return found

@@ -20,7 +20,7 @@ from agents.ports import Clock
 from agents.record import Usage
 from app.stores import audit
 from app.stores import events as event_table
-from app.stores.conversation_list import list_talks
+from app.stores.conversation_list import Wanted, list_talks
 from app.stores.database import Database, Seconds
 from app.stores.deliveries import deliveries
 from app.stores.live import Live
@@ -117,12 +117,20 @@ class StoredHandovers:
         return run
 
     async def listed(
-        self, *, reader: str, channel: str | None, state: str | None, person: str | None, limit: int
+        self,
+        *,
+        reader: str,
+        channel: str | None = None,
+        state: str | None = None,
+        person: str | None = None,
+        conversation: str | None = None,
+        limit: int,
     ) -> Sequence[Talk]:
         """The conversations as `reader` finds them, the one that was used last first."""
         async with self._database.read() as connection:
             gone = sa.func.coalesce(presence.c.beat, 0.0) < Seconds() - self._away
-            return await list_talks(connection, reader, channel, state, person, limit, (states, presence, looks), gone)
+            wanted = Wanted(channel, state, person, conversation)
+            return await list_talks(connection, reader, wanted, limit, (states, presence, looks), gone)
 
     async def beat(self, actor: str) -> None:
         """A sign of life."""

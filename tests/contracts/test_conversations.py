@@ -120,9 +120,9 @@ async def test_the_transcript_tells_who_said_what(house: House) -> None:
     await house.inbox.write("c1", "sam", "I am looking.")
     said = [(one.kind, one.by, one.text) for one in await house.inbox.transcript("c1")]
     assert said == [
-        ("turn", "ann", "Why are exports slow?"),
+        ("turn", "Ann", "Why are exports slow?"),
         ("note", "", "Sam has taken over this conversation."),
-        ("turn", "ann", "Hello?"),
+        ("turn", "Ann", "Hello?"),
         ("note", "", "Sam has this conversation."),
         ("person", "Sam", "I am looking."),
     ]
