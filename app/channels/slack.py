@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -23,14 +21,12 @@ if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
 
     from app.bootstrap import Product
-    from app.channels.slack_bot import SlackBot
     from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
 PATH = "/slack/events"
 TIMEOUT = 10  # seconds
-WATCH = 30.0  # seconds between two looks at the socket
 
 
 @contextlib.asynccontextmanager
@@ -48,32 +44,38 @@ async def open_channel(product: Product, settings: Settings) -> AsyncIterator[Se
     assert deliveries is not None, "a product with channels keeps what it shows in them"
     import aiohttp
 
+    from app.channels.slack_asking import Asking, Tasks
+    from app.channels.slack_assistant import Pane, Showing
     from app.channels.slack_bot import SlackBot
+    from app.channels.slack_entries import Entries
+    from app.channels.slack_homes import Homes, Services
+    from app.channels.slack_listeners import bolt_of
     from app.channels.slack_people import People
     from app.channels.slack_poster import Poster
+    from app.channels.slack_socket import Socket, Watch
 
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT), trust_env=True)
         )
         client = _client(settings.slack_bot_token.get_secret_value(), settings.slack_bot_url, session)
-        poster = Poster(client, settings.address)
-        deliverer = Deliverer(product.conversations, deliveries, poster, pace=settings.slack_bot_pace)
-        bot = SlackBot(
-            product.conversations,
-            product.approvals,
-            deliveries,
-            deliverer,
-            product.clock,
-            client,
-            People(client, product.people, settings.people_role),
-            settings.slack_bot_channels,
+        conversations, toolbox, home = product.conversations, product.toolbox, settings.address
+        people = People(client, product.people, settings.people_role)
+        showing = Showing(Poster(client, home), client, toolbox.title)
+        deliverer = Deliverer(conversations, deliveries, showing, pace=settings.slack_bot_pace)
+        asking = Asking(
+            conversations, deliverer, product.clock, client, people, settings.slack_bot_channels, product.people
         )
+        homes = Homes(asking, conversations, product.approvals, Services(toolbox.connected), client, home)
+        pane, tasks = Pane(client, people, lambda: toolbox.connected), Tasks()
+        bot = SlackBot(asking, product.approvals, deliveries, client, pane, homes, tasks)
         await stack.enter_async_context(deliverer.working())
-        stack.push_async_callback(bot.close)
-        bolt = _bolt(client, bot)
+        await stack.enter_async_context(homes.working())
+        stack.push_async_callback(tasks.close)
+        bolt = bolt_of(client, bot, Entries(asking, conversations, client, home), tasks)
         if settings.slack_bot_app_token is not None:
-            await stack.enter_async_context(_socket(bolt, settings.slack_bot_app_token.get_secret_value()))
+            socket = Socket(bolt, settings.slack_bot_app_token.get_secret_value(), Watch())
+            await stack.enter_async_context(socket.working())
         routes: list[BaseRoute] = []
         if settings.slack_bot_signing_secret is not None:
             secrets = settings.slack_bot_signing_secret.get_secret_value().split(",")
@@ -135,57 +137,3 @@ def _client(token: str, url: str, session: Any) -> AsyncWebClient:
     client = PacedClient(token=token, base_url=url, session=session, timeout=TIMEOUT)
     client.retry_handlers = [AsyncConnectionErrorRetryHandler()]
     return client
-
-
-def _bolt(client: AsyncWebClient, bot: SlackBot) -> AsyncApp:
-    """Bolt with our listeners. It answers Slack when they are done; what takes longer they do in the background."""
-    from slack_bolt.async_app import AsyncApp
-
-    # The door has verified what comes over HTTP; what comes over a socket is Slack's.
-    bolt = AsyncApp(
-        name="deus", client=client, signing_secret="", request_verification_enabled=False, process_before_response=True
-    )
-
-    async def heard(body: dict[str, Any], context: Any) -> None:
-        await bot.hear(body, str(context.bot_user_id or ""), _team(context))
-
-    async def pressed(ack: Callable[[], Awaitable[Any]], body: dict[str, Any], context: Any) -> None:
-        await ack()
-        await bot.press(body, _team(context))
-
-    bolt.event("app_mention")(heard)
-    bolt.event("message")(heard)
-    # Those that lead to a page only have to be answered.
-    bolt.action(re.compile("^deus_"))(pressed)
-    return bolt
-
-
-def _team(context: Any) -> str:
-    """The workspace that Deus belongs to; who speaks in a shared channel may belong to another."""
-    return str(context.authorize_result.team_id or "")
-
-
-@contextlib.asynccontextmanager
-async def _socket(bolt: AsyncApp, token: str) -> AsyncIterator[None]:
-    """Socket Mode while the block runs. A socket that no longer answers is noticed and opened anew."""
-    from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-
-    handler = AsyncSocketModeHandler(bolt, token)
-
-    async def watched() -> None:
-        while True:
-            try:
-                if not await handler.client.is_connected():
-                    await handler.client.connect_to_new_endpoint()
-            except Exception:  # a background task's top
-                log.exception("The socket to Slack could not be opened; it is tried again.")
-            await asyncio.sleep(WATCH)
-
-    watching = asyncio.create_task(watched(), name="Slack's socket")
-    try:
-        yield
-    finally:
-        watching.cancel()
-        await asyncio.wait([watching])
-        closing: Any = handler.client
-        await closing.close()

@@ -68,6 +68,12 @@ class SlackBot:
         if done:
             task.result()
 
+    def is_new(self, key: str) -> bool:
+        """Whether something is heard of for the first time, and counts."""
+        new = key not in self._seen
+        self._seen.add(key)
+        return new
+
     async def opened(self, body: Mapping[str, Any], team: str) -> None:
         """Somebody opened the app: its Home, or the conversation with it. Returns at once."""
         event = body.get("event") or {}
@@ -173,16 +179,21 @@ class SlackBot:
             raise LookupError("This button belongs to another conversation.")
 
     async def _tell(self, said: str, user: str, body: Mapping[str, Any]) -> None:
-        """To one person alone: beside the message, or in a small window where there is none."""
-        channel = _channel(body)
-        if channel:
-            thread = (body.get("message") or {}).get("thread_ts")
-            more = {"thread_ts": thread} if thread else {}
-            await self._client.chat_postEphemeral(channel=channel, user=user, text=escape(said), **more)
-        elif body.get("trigger_id"):
-            await self._client.views_open(trigger_id=str(body["trigger_id"]), view=notice("That was not done", said))
-        else:
-            await self._asking.post(await self._asking.direct(user), escape(said))
+        """To one person alone: beside the message, in a small window where there is none, else directly."""
+        from slack_sdk.errors import SlackApiError
+
+        channel, thread = _channel(body), (body.get("message") or {}).get("thread_ts")
+        more = {"thread_ts": thread} if thread else {}
+        try:
+            if channel:
+                await self._client.chat_postEphemeral(channel=channel, user=user, text=escape(said), **more)
+                return
+            if body.get("trigger_id"):
+                await self._client.views_open(trigger_id=str(body["trigger_id"]), view=notice("Not done", said))
+                return
+        except SlackApiError as error:
+            log.info("Slack does not let Deus tell %s there: %s", user, error.response.get("error"))
+        await self._asking.post(await self._asking.direct(user), escape(said))
 
 
 def _channel(body: Mapping[str, Any]) -> str:

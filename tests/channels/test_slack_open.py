@@ -123,6 +123,7 @@ def product() -> Any:
         deliveries=Kept(),
         runs=runs,
         people=None,
+        toolbox=SimpleNamespace(connected={}, title=str.capitalize),
     )
 
 

@@ -57,7 +57,7 @@ def test_a_write_is_shown_approved_by_button_done_and_taken_back(workspace: Work
     until(lambda: "Taken back by" in shown(workspace, receipt))
     assert '"Undo"' not in shown(workspace, receipt)
     posted = [one["ts"] for one in workspace.posted(thread)]
-    assert len(posted) == 3, "the answer, the ask and the receipt, each changed where it stands"
+    assert len(posted) == 4, "the answer, the ask, the receipt and what came of it, each changed where it stands"
 
 
 def test_a_no_in_slack_does_nothing(workspace: Workspace) -> None:
