@@ -93,8 +93,8 @@ async def place(slack: Slack, url: str) -> AsyncIterator[Place]:
 
 
 def live(words: str = "", **states: str) -> Post:
-    tasks = tuple(Task(name, f"Read {name}", state) for name, state in states.items())
-    return Post("Looking", (context("…"),), live=True, tasks=tasks, words=words)
+    tasks = tuple(Task(f"r1/{name}", f"Read {name}", state) for name, state in states.items())
+    return Post("Looking", (context("…"),), live=True, title="Looking into it", tasks=tasks, words=words)
 
 
 async def test_a_run_is_streamed_as_it_grows_and_ends_as_one_whole_message(place: Place) -> None:
