@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from agents.admission import Admission
+from agents.admitted_approvals import AdmittedApprovals
 from agents.approval import Approval, Choice, Decision
 from agents.effect import Effect, Ledger
 from agents.ports import Clock
@@ -47,6 +48,10 @@ class Approvals:
         self._clock = clock
         self._ready = ready
         self._admission = admission
+
+    def of(self, actor: str) -> Desk:
+        """The same door as that person sees it: only what belongs to runs that they may see."""
+        return AdmittedApprovals(self, self._admission, actor) if self._admission is not None else self
 
     async def open(self, limit: int = 100) -> Sequence[Approval]:
         """What waits for a decision now, newest first."""
@@ -98,7 +103,9 @@ class Approvals:
     async def undo(self, effect: str, *, by: str, channel: str) -> Receipt:
         """Takes a write back. Raises LookupError, NotUndone, Forbidden, or the service's own failure."""
         if self._admission is not None:
-            await self._admission.decider(by, channel)
+            person, there = await self._admission.decider(by, channel), await self._ledger.get(effect)
+            if there is not None and there.run not in await self._admission.visible(person, [there.run]):
+                raise LookupError(f"There is no change {effect!r}.")
         return await self._undoing.undo(effect, by, channel)
 
     async def _may(self, approval: str, by: str, channel: str) -> None:
@@ -109,3 +116,7 @@ class Approvals:
         run = (await self.get(approval)).proposal.run
         if run not in await self._admission.visible(person, [run]):
             raise LookupError(f"There is no approval {approval!r}.")
+
+
+# The same methods, for all or as one person may use them.
+Desk = Approvals | AdmittedApprovals

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import hmac
+import contextlib
 import logging
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import chainlit as cl
+import chainlit.server
 from chainlit.config import config
 from chainlit.context import init_ws_context
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
 
+from agents.errors import Forbidden
 from agents.ports import Turn
 from app.channels.web_card import CardActions
 from app.channels.web_evidence import evidence_page
 from app.channels.web_history import HistoryLayer, thread_dict
-from app.channels.web_threads import Beginnings, History, is_thread_id
+from app.channels.web_threads import Beginnings, History, Thread, is_thread_id
 from app.channels.web_viewer import Viewers, notice
 from tools.kit.errors import DeusError
 
@@ -33,16 +35,19 @@ def open_chat(desk: Desk) -> None:
     viewers = Viewers(desk.conversations)
     card = CardActions(desk.approvals)
     beginnings = Beginnings()
+    kept = HistoryLayer(history, desk.conversations, desk.approvals, beginnings)
 
     @cl.data_layer  # type: ignore[untyped-decorator]
     def layer() -> HistoryLayer:
-        return HistoryLayer(history, desk.conversations, desk.approvals, beginnings)
+        return kept
+
+    # Chainlit lets nobody but who began a thread see it; here the engine says who may.
+    chainlit.server.is_thread_author = kept.may_open
 
     @cl.password_auth_callback  # type: ignore[untyped-decorator]
     async def sign_in(user: str, password: str) -> cl.User | None:
-        known = hmac.compare_digest(user.strip().casefold().encode(), desk.sign_in.user.casefold().encode())
-        right = hmac.compare_digest(password.encode(), desk.sign_in.password.encode())
-        return cl.User(identifier=desk.sign_in.user, display_name=desk.sign_in.user) if known and right else None
+        known = await desk.signed_in(user, password)
+        return cl.User(identifier=known[0], display_name=known[1]) if known else None
 
     @cl.set_starters  # type: ignore[untyped-decorator]
     async def starters(user: Any, language: str) -> list[cl.Starter]:
@@ -54,15 +59,10 @@ def open_chat(desk: Desk) -> None:
         if not text or not is_thread_id(session.thread_id):
             return
         emitter = cl.context.emitter
-        owner = ""
+        begun = False
         await emitter.send_window_message({"deus": "thread", "id": session.thread_id})
         try:
-            owner = await history.owner(session.thread_id)
-            if owner and owner != session.user.identifier:
-                await emitter.send_step(
-                    notice("This conversation belongs to somebody else. Start a new one.", message.id + "/no")
-                )
-                return
+            begun = await history.begun(session.thread_id)
             turn = Turn(
                 text=text,
                 actor=session.user.identifier,
@@ -71,7 +71,11 @@ def open_chat(desk: Desk) -> None:
                 at=desk.clock.now(),
                 message_id=message.id,
             )
-            run = await desk.conversations.say(turn)
+            run = await desk.conversations.of(turn.actor).say(turn)
+        except LookupError:
+            said = "This conversation belongs to somebody else. Start a new one."
+            await emitter.send_step(notice(said, message.id + "/no"))
+            return
         except DeusError as error:
             await emitter.send_step(notice(str(error), str(uuid.uuid4())))
             return
@@ -87,7 +91,7 @@ def open_chat(desk: Desk) -> None:
             )
             return
         finally:
-            if not owner:
+            if not begun:
                 beginnings.expect(session.thread_id).set()
         viewers.listen(session.id, emitter, session.thread_id)
         await viewers.show(session.id, emitter, run, message.id)
@@ -104,12 +108,13 @@ def open_chat(desk: Desk) -> None:
         asked = action.payload
         run, which = str(asked.get("run")), str(asked.get("evidence"))
         session = cl.context.session
-        if await history.owner(session.thread_id) != session.user.identifier:
+        door = desk.conversations.of(session.user.identifier)
+        if not await history.opens(session.thread_id, session.user.identifier):
             return {"error": "This evidence belongs to somebody else's conversation."}
-        if run not in {one.run for one in await desk.conversations.runs(conversation=session.thread_id)}:
+        if run not in {one.run for one in await door.runs(conversation=session.thread_id)}:
             return {"error": "This evidence belongs to another conversation. Open that one from the list at the left."}
         try:
-            found = await desk.conversations.evidence(run, which)
+            found = await door.evidence(run, which)
         except LookupError:
             return {"error": "This evidence is no longer stored. Ask the question again to gather it anew."}
         offset = asked.get("offset")
@@ -136,8 +141,8 @@ def open_chat(desk: Desk) -> None:
         session = WebsocketSession.get(sid)
         if session is None or session.user is None or not session.has_first_interaction:
             return
-        thread = await history.thread(session.thread_id)
-        if thread is None or thread.owner != session.user.identifier:
+        thread = await _seen(history, session)
+        if thread is None:
             return
         emitter = init_ws_context(session).emitter
         if session.restored:
@@ -151,7 +156,8 @@ def open_chat(desk: Desk) -> None:
         if session is None or session.user is None:
             return
         for run in viewers.working(session.id):
-            await desk.conversations.stop(run, session.user.identifier)
+            with contextlib.suppress(Forbidden, LookupError):
+                await desk.conversations.of(session.user.identifier).stop(run, session.user.identifier)
 
     async def left(sid: str) -> None:
         session = WebsocketSession.get(sid)
@@ -165,3 +171,9 @@ def open_chat(desk: Desk) -> None:
     handlers["disconnect"] = left
     # Chainlit's own stop writes a message that no log knows of, and leaves the run going.
     handlers["stop"] = stop
+
+
+async def _seen(history: History, session: WebsocketSession) -> Thread | None:
+    """The page's conversation, if whoever sits there may see it."""
+    viewer = session.user.identifier
+    return await history.thread(session.thread_id, viewer) if await history.opens(session.thread_id, viewer) else None

@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None, open_product: Open | None = Non
                 clock=product.clock,
                 sign_in=sign_in(Path(chosen.data_dir), chosen.user, chosen.password),
                 starters=getattr(product, "starters", None) or STARTERS,
+                people=getattr(product, "people", None),
             )
             chat = ChatMount(lambda: load_chat(desk, Path(chosen.data_dir) / "web"))
             server.state.chat = chat

@@ -14,7 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from agents.approval import ANYONE, Level
 from agents.hours import DAYS, Day, Hours
+from agents.identity import Role
 from agents.policy import Mode, Outcome, Policy, Spend
+from agents.rights import Reading, Sources
 from agents.rules import Rule, When, listed
 from app.policy_text import REMEDY, Text, where
 from app.settings import Settings
@@ -89,6 +91,24 @@ class SourceRules(Part):
     mode: Mode
 
 
+class ReadingRules(Part):
+    """Which sources roles may read; an admin reads all, a visitor none. What is closed to agents is so to viewers."""
+
+    agent: Lists | None = None
+    viewer: Lists | None = None
+
+    def reading(self) -> Reading:
+        """The same as the engine asks it. An empty `allow` that was written down opens nothing."""
+        given: dict[Role, Lists | None] = {"agent": self.agent, "viewer": self.viewer}
+        return Reading(
+            roles={
+                role: Sources(allow=one.allow if "allow" in one.model_fields_set else ("*",), deny=one.deny)
+                for role, one in given.items()
+                if one is not None
+            }
+        )
+
+
 class WorkingHours(Part):
     """When people are at work; the holidays are those of DEUS_COUNTRIES."""
 
@@ -119,6 +139,7 @@ class PolicyFile(Part):
     sources: dict[str, SourceRules] = {}
     rules: tuple[FileRule, ...] = ()
     spend: Spend = Spend()
+    reading: ReadingRules = ReadingRules()
 
 
 def read_policy(
@@ -142,7 +163,7 @@ def read_policy(
         first = error.errors()[0]
         raise _refused(parsed, first, {"Hours": ("hours",), "Rule": ("rules",)}.get(error.title, ())) from None
     _check(file, parsed, sorted(connectors), sorted(verbs))
-    return Policy(rules=rules, threshold=file.threshold, hours=hours, spend=file.spend)
+    return Policy(rules=rules, threshold=file.threshold, hours=hours, spend=file.spend, reading=file.reading.reading())
 
 
 def policy_of(settings: Settings, file: Path | None = None) -> Policy:
@@ -215,6 +236,10 @@ def _check(file: PolicyFile, parsed: Text, connectors: list[str], verbs: list[st
         for part in ("allow", "deny"):
             for n, glob in enumerate(getattr(one.actions, part)):
                 _known(parsed, ("connectors", name, "actions", part, n), glob, verbs, "action")
+    for role, lists in (("agent", file.reading.agent), ("viewer", file.reading.viewer)):
+        for part in ("allow", "deny") if lists is not None else ():
+            for n, glob in enumerate(getattr(lists, part)):
+                _known(parsed, ("reading", role, part, n), glob, connectors, "connector")
     for name in file.sources:
         _known(parsed, ("sources", name), name, sorted(SOURCES), "source")
     for n, rule in enumerate(file.rules):

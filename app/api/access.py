@@ -16,6 +16,9 @@ from fastapi.security.http import HTTPAuthorizationCredentials
 from starlette.datastructures import Headers
 
 from agents.approval import folded
+from agents.errors import Forbidden
+from agents.identity import Identity
+from agents.rights import administers
 from app.api.problem import Problem
 from app.bootstrap import Product
 from app.channels.sign_in import sign_in
@@ -69,6 +72,22 @@ REMEDY = "Send `Authorization: Bearer …` with DEUS_API_TOKEN, or with the cont
 
 Actor = Annotated[str, Depends(actor)]
 Opened = Annotated[Product, Depends(product)]
+
+
+async def spoken_for(opened: Product, caller: str, named: str | None) -> str:
+    """On whose behalf something is done: a person who is signed in speaks for themselves, the token for anybody; whom
+    it names and nobody knows yet is taken in as one of the company's own."""
+    if named is None or caller != PROGRAM or opened.people is None or await opened.people.get(named) is not None:
+        return (named or caller) if caller == PROGRAM else caller
+    service = "email" if "@" in named else PROGRAM
+    return (await opened.people.recognise(Identity(service=service, ident=named), name=named)).id
+
+
+async def admin_only(opened: Product, caller: str) -> None:
+    """Raises Forbidden for everybody but admins."""
+    person = await opened.people.get(caller) if opened.people is not None else None
+    if opened.people is not None and (person is None or not administers(person.role)):
+        raise Forbidden("Only an admin of this workspace may see this.")
 
 
 def _session(cookies: dict[str, str], settings: Settings) -> str | None:

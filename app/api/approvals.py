@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.approval import Choice, State
 from agents.effect import Effect
-from app.api.access import Actor, Opened
+from app.api.access import Actor, Opened, spoken_for
 from app.api.problem import RESPONSES
 from app.channels.approval_view import ApprovalView, view
 from app.channels.web_threads import waiting_conversations
@@ -62,13 +62,13 @@ async def list_approvals(
 ) -> list[ApprovalView]:
     """The last approvals, newest first."""
     now = product.clock.now()
-    return [view(one, now) for one in await product.approvals.listed(state, limit)]
+    return [view(one, now) for one in await product.approvals.of(caller).listed(state, limit)]
 
 
 @router.get("/approvals/open")
 async def count_open(product: Opened, caller: Actor) -> Open:
     """How many decisions are waited for, and by which conversations."""
-    waiting = await waiting_conversations(product.approvals, product.conversations)
+    waiting = await waiting_conversations(product.approvals.of(caller), product.conversations.of(caller))
     counted = {conversation: len(titles) for conversation, titles in waiting.items()}
     return Open(open=sum(counted.values()), conversations=counted)
 
@@ -76,13 +76,13 @@ async def count_open(product: Opened, caller: Actor) -> Open:
 @router.get("/approvals/{approval}")
 async def get_approval(approval: str, product: Opened, caller: Actor) -> ApprovalView:
     """One approval with what it would change, why it is asked, and who decided."""
-    return view(await product.approvals.get(approval), product.clock.now())
+    return view(await product.approvals.of(caller).get(approval), product.clock.now())
 
 
 @router.post("/approvals/{approval}/decision")
 async def decide(approval: str, said: Say, product: Opened, caller: Actor) -> ApprovalView:
     """Says yes or no. The first decision wins; a later one is answered with 409 and how it was settled."""
-    by = _who(caller, said.actor)
+    by = await spoken_for(product, caller, said.actor)
     after = await product.approvals.decide(
         approval, said.choice, by=by, channel="api", digest=said.digest, note=said.note
     )
@@ -92,30 +92,31 @@ async def decide(approval: str, said: Say, product: Opened, caller: Actor) -> Ap
 @router.post("/approvals/{approval}/edit")
 async def edit(approval: str, change: Change, product: Opened, caller: Actor) -> ApprovalView:
     """Withdraws the proposal in favour of other arguments, which are proposed anew."""
-    after = await product.approvals.edit(approval, change.args, by=_who(caller, change.actor), channel="api")
+    after = await product.approvals.edit(
+        approval, change.args, by=await spoken_for(product, caller, change.actor), channel="api"
+    )
     return view(after, product.clock.now())
 
 
 @router.post("/approvals/{approval}/withdraw")
 async def withdraw(approval: str, product: Opened, caller: Actor, who: By | None = None) -> ApprovalView:
     """Takes the proposal back; nothing is done."""
-    by = _who(caller, who.actor if who else None)
+    by = await spoken_for(product, caller, who.actor if who else None)
     return view(await product.approvals.withdraw(approval, by=by, channel="api"), product.clock.now())
 
 
 @router.get("/runs/{run}/receipts")
 async def receipts(run: str, product: Opened, caller: Actor) -> list[Effect]:
     """What a run has changed, or tried to, with the service's own answer."""
-    await product.conversations.summary(run)
-    return list(await product.approvals.receipts(run))
+    await product.conversations.of(caller).summary(run)
+    return list(await product.approvals.of(caller).receipts(run))
 
 
 @router.post("/receipts/{effect}/undo")
 async def undo(effect: str, product: Opened, caller: Actor, who: By | None = None) -> Mapping[str, Any]:
     """Takes a write back; 409 with the drift where its target has moved on."""
-    return dump(await product.approvals.undo(effect, by=_who(caller, who.actor if who else None), channel="api"))
-
-
-def _who(caller: str, named: str | None) -> str:
-    """A person who is signed in decides as that person; only the token may speak for others."""
-    return (named or caller) if caller == "api" else caller
+    return dump(
+        await product.approvals.undo(
+            effect, by=await spoken_for(product, caller, who.actor if who else None), channel="api"
+        )
+    )

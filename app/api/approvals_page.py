@@ -55,7 +55,7 @@ async def edit(approval: str, request: Request, product: Opened, by: Actor, stat
         filled = {name.removeprefix("arg."): str(form[name]) for name in form if name.startswith("arg.")}
 
     async def work() -> None:
-        there = await product.approvals.get(approval)
+        there = await product.approvals.of(by).get(approval)
         args = arguments(there.proposal.verb, filled)
         await product.approvals.edit(approval, args, by=by, channel="web")
 
@@ -81,10 +81,10 @@ async def _page(
     product: Product, state: Which, by: str, *, trouble: str = "", coming: bool = False, status: int = 200
 ) -> Response:
     if state == "open":
-        found = await product.approvals.open(MOST)
+        found = await product.approvals.of(by).open(MOST)
     else:
-        found = await product.approvals.listed(None if state == "all" else state, MOST)
+        found = await product.approvals.of(by).listed(None if state == "all" else state, MOST)
     runs = dict.fromkeys(one.proposal.run for one in found if one.state == "approved")
-    effects = [effect for run in runs for effect in await product.approvals.receipts(run)]
+    effects = [effect for run in runs for effect in await product.approvals.of(by).receipts(run)]
     html = approvals_page(found, effects, state=state, actor=by, trouble=trouble, coming=coming)
     return HTMLResponse(html, status, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request, Security
 from fastapi.responses import RedirectResponse
+from fastapi.security.http import HTTPAuthorizationCredentials
 
-from app.api.access import Opened
+from app.api.access import Opened, actor, bearer
 from app.api.health import may_know
 from app.channels.web_threads import is_thread_id
 
@@ -15,11 +16,17 @@ router = APIRouter(prefix="/runs", tags=["runs"])
 
 
 @router.get("/{run}", include_in_schema=False)
-async def run_link(run: str, product: Opened, known: Annotated[bool, Depends(may_know)]) -> RedirectResponse:
+async def run_link(
+    run: str,
+    request: Request,
+    product: Opened,
+    known: Annotated[bool, Depends(may_know)],
+    given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+) -> RedirectResponse:
     """To its conversation in the web chat, or to its document where it has none. Strangers sign in first."""
     if not known:
         return RedirectResponse("/login", 303)
-    summary = await product.conversations.summary(run)
+    summary = await product.conversations.of(actor(request, product, given)).summary(run)
     if is_thread_id(summary.conversation):
         return RedirectResponse(f"/thread/{summary.conversation}", 303)
     return RedirectResponse(f"/api/runs/{summary.run}", 303)

@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from agents.event import EPHEMERAL, Event, pauses
 from agents.ports import Turn
 from agents.record import Evidence, RunDocument, Status
-from app.api.access import Actor, Opened
+from app.api.access import Actor, Opened, spoken_for
 from app.api.problem import RESPONSES, Problem
 
 router = APIRouter(prefix="/api/runs", tags=["runs"], responses=RESPONSES)
@@ -73,16 +73,16 @@ async def ask(question: Question, product: Opened, caller: Actor) -> Response:
         raise Problem(422, "The question is empty.")
     conversation = question.conversation or f"api-{secrets.token_hex(8)}"
     # A person who is signed in asks as that person; only the token may speak for others.
-    who = (question.actor or caller) if caller == "api" else caller
+    who = await spoken_for(product, caller, question.actor)
     turn = Turn(question.question, who, "api", conversation, product.clock.now(), dry=question.dry_run)
-    run = await product.conversations.say(turn)
+    run = await product.conversations.of(caller).say(turn)
     place = {"Location": f"/api/runs/{run}"}
     if not question.wait:
         return JSONResponse({"run": run, "conversation": conversation}, 202, place)
-    async for event in product.conversations.follow(run):
+    async for event in product.conversations.of(caller).follow(run):
         if pauses(event):
             break
-    document = await product.conversations.document(run)
+    document = await product.conversations.of(caller).document(run)
     return JSONResponse(document.model_dump(mode="json"), headers=place)
 
 
@@ -97,16 +97,15 @@ async def list_runs(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> list[Listed]:
     """The last runs, newest first."""
-    found = await product.conversations.runs(
-        conversation=conversation, actor=actor, status=status, since=since, limit=limit
-    )
+    door = product.conversations.of(caller)
+    found = await door.runs(conversation=conversation, actor=actor, status=status, since=since, limit=limit)
     return [Listed.model_validate(vars(one)) for one in found]
 
 
 @router.get("/{run}")
 async def get_run(run: str, product: Opened, caller: Actor) -> RunDocument:
     """The run's document, so far as it has come."""
-    return await product.conversations.document(run)
+    return await product.conversations.of(caller).document(run)
 
 
 @router.get(
@@ -131,32 +130,32 @@ async def follow_run(
         if not last_event_id.isdecimal():
             raise Problem(422, "Last-Event-ID is not a number.")
         after = int(last_event_id)
-    await product.conversations.summary(run)
+    await product.conversations.of(caller).summary(run)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    events = product.conversations.follow(run, after)
+    events = product.conversations.of(caller).follow(run, after)
     return StreamingResponse(_lines(events), media_type="text/event-stream", headers=headers)
 
 
 @router.get("/{run}/evidence/{evidence}")
 async def get_evidence(run: str, evidence: str, product: Opened, caller: Actor) -> Evidence:
     """One piece of evidence, whole: what was asked, what came back, when, from where."""
-    return await product.conversations.evidence(run, evidence)
+    return await product.conversations.of(caller).evidence(run, evidence)
 
 
 @router.post("/{run}/stop", status_code=202)
 async def stop_run(run: str, product: Opened, caller: Actor) -> Listed:
     """Asks a run to stop. 409 if it has ended already."""
-    if not await product.conversations.stop(run, caller):
+    if not await product.conversations.of(caller).stop(run, caller):
         raise Problem(409, "This run has ended already.")
-    return Listed.model_validate(vars(await product.conversations.summary(run)))
+    return Listed.model_validate(vars(await product.conversations.of(caller).summary(run)))
 
 
 @router.post("/{run}/resume", status_code=202)
 async def resume_run(run: str, product: Opened, caller: Actor) -> Listed:
     """Lets a run go on that failed or was stopped; what it found stays. 409 for another."""
-    if not await product.conversations.resume(run, caller):
+    if not await product.conversations.of(caller).resume(run, caller):
         raise Problem(409, "This run did not fail and was not stopped.", remedy="Retry it, or fork it.")
-    return Listed.model_validate(vars(await product.conversations.summary(run)))
+    return Listed.model_validate(vars(await product.conversations.of(caller).summary(run)))
 
 
 @router.post("/{run}/retry", status_code=202)
@@ -165,9 +164,9 @@ async def retry_run(run: str, product: Opened, caller: Actor, begin: From | None
 
     What was done at a service is not done again; what failed there or was turned down is asked about anew.
     """
-    if not await product.conversations.retry(run, caller, begin.step if begin else None):
+    if not await product.conversations.of(caller).retry(run, caller, begin.step if begin else None):
         raise Problem(409, "This run has not ended yet.", remedy="Stop it first, or wait.")
-    return Listed.model_validate(vars(await product.conversations.summary(run)))
+    return Listed.model_validate(vars(await product.conversations.of(caller).summary(run)))
 
 
 @router.post("/{run}/fork", status_code=202)
@@ -176,11 +175,11 @@ async def fork_run(run: str, product: Opened, caller: Actor, response: Response,
 
     What this one did at a service counts as done in the new one, too.
     """
-    new = await product.conversations.fork(run, caller, begin.step if begin else None)
+    new = await product.conversations.of(caller).fork(run, caller, begin.step if begin else None)
     if new is None:
         raise Problem(409, "This run has not ended yet.", remedy="Stop it first, or wait.")
     response.headers["Location"] = f"/api/runs/{new}"
-    return Listed.model_validate(vars(await product.conversations.summary(new)))
+    return Listed.model_validate(vars(await product.conversations.of(caller).summary(new)))
 
 
 async def _lines(events: AsyncIterator[Event]) -> AsyncIterator[str]:

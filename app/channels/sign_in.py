@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -10,6 +13,9 @@ from pathlib import Path
 
 _FILE = "sign-in.json"
 OWNER = "founder"
+# scrypt's n (as a power of two), r and p.
+_COST = (15, 8, 1)
+_NONE = "scrypt$15$8$1$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 # No letters that look alike: the password is read from a terminal.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -39,6 +45,27 @@ def owner_of(data: Path, user: str | None = None) -> str:
     """The name under which the owner of this server signs in, whether or not a password was made yet."""
     kept = _read(data / _FILE)
     return user or (kept.user if kept else OWNER)
+
+
+def hashed(password: str) -> str:
+    """A password as it is kept: scrypt with a salt of its own. Takes some 50 ms; call it in a thread."""
+    salt = secrets.token_bytes(16)
+    return "$".join(("scrypt", *map(str, _COST), _text(salt), _text(_scrypt(password, salt, *_COST))))
+
+
+def matches(password: str, kept: str | None) -> bool:
+    """Whether a password is the one that was hashed. It takes as long where there is none. Call it in a thread."""
+    kind, n, r, p, salt, digest = (kept or _NONE).split("$")
+    made = _scrypt(password, base64.b64decode(salt), int(n), int(r), int(p))
+    return kind == "scrypt" and hmac.compare_digest(made, base64.b64decode(digest)) and kept is not None
+
+
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=2**n, r=r, p=p, maxmem=2 ** (n + 4) * r, dklen=32)
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
 
 
 def _password() -> str:

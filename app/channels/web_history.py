@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from chainlit.data.base import BaseDataLayer
 from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
+from starlette.exceptions import HTTPException
 
+from agents.errors import Forbidden
 from app.channels.web_threads import Beginnings, History, Thread, is_thread_id, waiting_conversations
 
 if TYPE_CHECKING:
     from agents.approvals import Approvals
     from agents.conversation import Conversations, ConversationSummary
 
+# Who asked, within one of Chainlit's requests.
+viewing: ContextVar[str] = ContextVar("viewing", default="")
 _EPOCH = "2020-01-01T00:00:00Z"
 _MOST_THREADS = 500
 
@@ -36,11 +41,18 @@ class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
     async def create_user(self, user: Any) -> PersistedUser:
         return await self.get_user(user.identifier)
 
+    async def may_open(self, identifier: str, thread_id: str) -> bool:
+        """Takes the place of Chainlit's own check, which lets in nobody but who began a thread. Raises its 404."""
+        viewing.set(identifier)
+        if not await self._history.opens(thread_id, identifier):
+            raise HTTPException(404, "There is no such conversation.")
+        return True
+
     async def list_threads(self, pagination: Any, filters: Any) -> PaginatedResponse[Any]:
-        wanted = (filters.search or "").casefold()
+        wanted, door = (filters.search or "").casefold(), self._conversations.of(filters.userId)
         found = [
             one
-            for one in await self._conversations.conversations(filters.userId, limit=_MOST_THREADS)
+            for one in await door.conversations(filters.userId, limit=_MOST_THREADS)
             if is_thread_id(one.id) and wanted in one.title.casefold()
         ]
         found.sort(key=lambda one: one.updated_at, reverse=True)
@@ -51,20 +63,20 @@ class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
             startCursor=shown[0].id if shown else None,
             endCursor=shown[-1].id if shown else None,
         )
-        waiting = await waiting_conversations(self._approvals, self._conversations)
+        waiting = await waiting_conversations(self._approvals.of(filters.userId), door)
         data = [_listed(one, filters.userId, waiting.get(one.id, ())) for one in shown]
         return PaginatedResponse(pageInfo=info, data=data)
 
     async def get_thread(self, thread_id: str) -> dict[str, Any] | None:
-        thread = await self._history.thread(thread_id)
+        thread = await self._history.thread(thread_id, viewer())
         return thread_dict(thread) if thread else None
 
     async def get_thread_author(self, thread_id: str) -> str:
-        return await self._history.owner(thread_id)
+        return viewer() if await self._history.opens(thread_id, viewer()) else ""
 
     async def delete_thread(self, thread_id: str) -> None:
         if is_thread_id(thread_id):
-            await self._conversations.delete(thread_id)
+            await _allowed(self._conversations.of(viewer()).delete(thread_id))
 
     async def update_thread(
         self,
@@ -77,13 +89,13 @@ class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
         if not name or metadata is not None or not is_thread_id(thread_id):
             return
         if user_id is None:
-            await self._conversations.rename(thread_id, name.strip()[:200])
+            await _allowed(self._conversations.of(viewer()).rename(thread_id, name.strip()[:200]))
         else:
             # Chainlit's call for a new conversation; when it returns, the page fetches the list anew.
             await self._beginnings.wait(thread_id)
 
     async def get_element(self, thread_id: str, element_id: str) -> Any:
-        thread = await self._history.thread(thread_id)
+        thread = await self._history.thread(thread_id, viewer())
         return next((one for one in thread.elements if one["id"] == element_id), None) if thread else None
 
     async def get_favorite_steps(self, user_id: str) -> list[Any]:
@@ -115,6 +127,26 @@ class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
 
     async def delete_feedback(self, feedback_id: str) -> bool:
         return False
+
+
+def viewer() -> str:
+    """Who is signed in where this is asked from: a request to Chainlit, or a page's socket. "" if nobody is."""
+    from chainlit.context import ChainlitContextException, context
+
+    if asked := viewing.get():
+        return asked
+    try:
+        user = context.session.user
+    except ChainlitContextException:
+        return ""
+    return str(user.identifier) if user is not None else ""
+
+
+async def _allowed(work: Awaitable[object]) -> None:
+    try:
+        await work
+    except Forbidden as error:
+        raise HTTPException(403, str(error)) from error
 
 
 def thread_dict(thread: Thread) -> dict[str, Any]:

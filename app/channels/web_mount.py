@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import hmac
 import importlib.util
 import json
 import logging
@@ -13,14 +14,17 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.channels.sign_in import matches
+
 if TYPE_CHECKING:
     from agents.approvals import Approvals
     from agents.conversation import Conversations
+    from agents.identity import Person
     from agents.ports import Clock
     from app.channels.sign_in import SignIn
 
@@ -29,6 +33,12 @@ log = logging.getLogger(__name__)
 _PUBLIC = Path(__file__).parents[1] / "public"
 _FOREIGN = re.compile(r'\s*<(?:link|meta)\b[^>]*"https?://[^>]*>')
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+
+class Accounts(Protocol):
+    """Those who sign in with a password of their own."""
+
+    async def password(self, login: str) -> tuple[Person, str] | None: ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,17 @@ class Desk:
     clock: Clock
     sign_in: SignIn
     starters: tuple[str, ...]
+    people: Accounts | None = None
+
+    async def signed_in(self, login: str, password: str) -> tuple[str, str] | None:
+        """Id and name of whoever signs in so; None if nobody does."""
+        known = hmac.compare_digest(login.strip().casefold().encode(), self.sign_in.user.casefold().encode())
+        right = hmac.compare_digest(password.encode(), self.sign_in.password.encode())
+        if known or self.people is None:
+            return (self.sign_in.user, self.sign_in.user) if known and right else None
+        person, kept = await self.people.password(login.strip()) or (None, None)
+        fits = await asyncio.to_thread(matches, password, kept)
+        return (person.id, person.name) if person is not None and fits else None
 
 
 def furnish(root: Path) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agents.errors import Forbidden
 from app.channels.web import Element, Message, page
 from app.channels.web_view import RunView, fold
 
 if TYPE_CHECKING:
-    from agents.approvals import Approvals
-    from agents.conversation import Conversations, RunSummary
+    from agents.approvals import Desk
+    from agents.conversation import Conversations, Door, RunSummary
 
 _MOST_RUNS = 200
 _MOST_OPEN = 200
@@ -23,7 +24,10 @@ UNDER_WAY = ("running", "awaiting_approval")
 
 @dataclass(frozen=True)
 class Thread:
-    """A conversation as the page shows it, with the runs that are still going or wait for somebody."""
+    """A conversation as the page shows it, with the runs that are still going or wait for somebody.
+
+    `owner` began it, or is the one who looks at it, where that is another who may.
+    """
 
     id: str
     owner: str
@@ -42,7 +46,7 @@ def is_thread_id(raw: str | None) -> bool:
         return False
 
 
-async def waiting_conversations(approvals: Approvals, conversations: Conversations) -> dict[str, tuple[str, ...]]:
+async def waiting_conversations(approvals: Desk, conversations: Door) -> dict[str, tuple[str, ...]]:
     """The conversations that wait for a decision, with the titles of the writes that they wait for."""
     found: dict[str, tuple[str, ...]] = {}
     talks: dict[str, str] = {}
@@ -79,16 +83,16 @@ class History:
     def __init__(self, conversations: Conversations) -> None:
         self._conversations = conversations
 
-    async def thread(self, thread_id: str) -> Thread | None:
-        """The whole thread as of now; None where the id is no conversation's."""
-        runs = await self._runs(thread_id)
+    async def thread(self, thread_id: str, viewer: str = "") -> Thread | None:
+        """The whole thread as of now, as somebody sees it; None where the id is no conversation's, to them."""
+        runs = await self._runs(thread_id, viewer)
         if not runs:
             return None
         pages = [page(await self._view(run)) for run in runs]
         first = runs[0]
         return Thread(
             id=thread_id,
-            owner=first.actor,
+            owner=viewer or first.actor,
             title=first.question,
             at=first.at.isoformat(),
             messages=tuple(message for one in pages for message in one.messages),
@@ -96,10 +100,16 @@ class History:
             running=tuple(run.run for run in runs if run.status in UNDER_WAY),
         )
 
-    async def owner(self, thread_id: str) -> str:
-        """Who began the conversation; empty where there is none."""
-        runs = await self._runs(thread_id)
-        return runs[0].actor if runs else ""
+    async def begun(self, thread_id: str) -> bool:
+        """Whether anything was ever said in the conversation, by anybody."""
+        return is_thread_id(thread_id) and bool(await self._conversations.runs(conversation=thread_id, limit=1))
+
+    async def opens(self, thread_id: str, viewer: str) -> bool:
+        """Whether there is such a conversation, and somebody may see any of it."""
+        try:
+            return bool(await self._runs(thread_id, viewer))
+        except Forbidden:
+            return False
 
     async def _view(self, run: RunSummary) -> RunView:
         """The run folded from its stored events; of a running one only the question, for its viewer sends the rest."""
@@ -112,8 +122,8 @@ class History:
             view = fold(view, event)
         return view
 
-    async def _runs(self, thread_id: str) -> Sequence[RunSummary]:
+    async def _runs(self, thread_id: str, viewer: str) -> Sequence[RunSummary]:
         if not is_thread_id(thread_id):
             return ()
-        runs = await self._conversations.runs(conversation=thread_id, limit=_MOST_RUNS)
+        runs = await self._conversations.of(viewer).runs(conversation=thread_id, limit=_MOST_RUNS)
         return sorted(runs, key=lambda run: run.at)

@@ -290,7 +290,7 @@ class StoredPeople:
 
 def _id(identity: Identity) -> str:
     """The actor that somebody new becomes: their e-mail address, or who they are to a service."""
-    if identity.service == "email":
+    if identity.service in ("email", PROGRAM):
         return identity.ident
     return f"{'visitor' if identity.service == WIDGET else identity.service}:{identity.ident}"
 

@@ -109,6 +109,9 @@ class _Talks:
     def __init__(self, database: SQLite) -> None:
         self._runs = store(database)
 
+    def of(self, actor: str) -> _Talks:
+        return self
+
     async def summary(self, run: str) -> Any:
         found = await self._runs.summary(run)
         if found is None:
