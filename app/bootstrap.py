@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -139,6 +140,7 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         workspace, zone = await ContextText(database).workspace(), ZoneInfo(settings.timezone)
         destinations = Destinations(toolbox, StoredPreferences(database), clock, settings.destinations())
         desk = Desk(toolbox, stored, ledger, undoing, clock, policy, workspace, zone, destinations)
+        desk = replace(desk, settles=settles_of(toolbox))
         if keepers := _anchor_keepers(settings, client):
             await stack.enter_async_context(anchoring(keepers, AuditLog(database), live))
         stack.push_async_callback(workshop.close)
@@ -153,6 +155,11 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         inbox = Inbox(handovers, conversations, clock, workshop.stop, people, live.stirred)
         audit = AuditLog(database)
         yield Product(settings, clock, conversations, approvals, toolbox, workshop, audit, shown, people, inbox)
+
+
+def settles_of(toolbox: ConnectedToolbox) -> Callable[[str, str], timedelta | None]:
+    """How long after it was sent each service may still do a write, as its actions state it."""
+    return lambda service, verb: toolbox.connected[service].writes()[verb].settles
 
 
 @contextlib.asynccontextmanager

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import random
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -35,7 +38,7 @@ from app.stores.runs import StoredRuns
 from app.stores.spend import StoredSpend
 from app.stores.sqlite import SQLite
 from app.toolbox import ConnectedToolbox
-from tests.chaos.world import AT, WorldConnector, settings
+from tests.chaos.world import AT, SETTLES, WorldConnector, settings
 from tests.scenarios.engine.script import NoMemory, ScriptedToolbox, ScriptedWriter, StillClock
 from tools.kit.wire import Wire, open_client
 
@@ -71,21 +74,36 @@ def opened(url: str) -> Database:
     return Postgres(url) if url.startswith("postgres") else SQLite(Path(url))
 
 
-def work(url: str, world: str, takeover: float) -> None:
-    """Works until it is killed, or told to end."""
+class SleepyLedger(StoredLedger):
+    """Lies still, as under SIGSTOP, right after it has given the leave to send: the worst moment there is."""
+
+    def __init__(self, database: Database, sleepy: float) -> None:
+        super().__init__(database)
+        self._sleepy = sleepy
+        self._random = random.Random()
+
+    async def leave(self, key: str, attempt: int) -> bool:
+        given = await super().leave(key, attempt)
+        if self._random.random() < self._sleepy:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return given
+
+
+def work(url: str, world: str, takeover: float, sleepy: float = 0.0) -> None:
+    """Works until it is killed, or told to end; of `sleepy` leaves (0 to 1) it lies still after one until woken."""
     logging.disable(logging.CRITICAL)
     try:
-        asyncio.run(_work(url, world, takeover))
+        asyncio.run(_work(url, world, takeover, sleepy))
     except Exception as error:
         # Whoever starts while the database does not run ends, and is started again.
         if not is_outage(error):
             raise
 
 
-async def _work(url: str, world: str, takeover: float) -> None:
+async def _work(url: str, world: str, takeover: float, sleepy: float) -> None:
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
-    async with company(url, world, takeover=takeover):
+    async with company(url, world, takeover=takeover, sleepy=sleepy):
         await over.wait()
 
 
@@ -101,7 +119,14 @@ class Crew:
 
 @contextlib.asynccontextmanager
 async def company(
-    url: str, world: str, *, takeover: float = 15.0, planner: Planner | None = None, policy: Policy | None = None
+    url: str,
+    world: str,
+    *,
+    takeover: float = 15.0,
+    planner: Planner | None = None,
+    policy: Policy | None = None,
+    sleepy: float = 0.0,
+    settles: timedelta | None = SETTLES,
 ) -> AsyncIterator[Crew]:
     """The engine over the world's connector, closed as an orderly shutdown does it."""
     async with contextlib.AsyncExitStack() as stack:
@@ -115,7 +140,7 @@ async def company(
         engine = Engine(database, polling=0.05, takeover=takeover, silence=20.0, look_again=0.5)
         live, clock = Live(), StillClock(AT)
         runs = StoredRuns(database, live, clock, engine.dispatch, glance=0.2)
-        approvals, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database)
+        approvals, ledger = StoredApprovals(database, live, clock, runs.continue_run), SleepyLedger(database, sleepy)
         zone, goes = ZoneInfo("Europe/Berlin"), Destinations(toolbox, StoredPreferences(database), clock, {})
         undoing = Undoing(toolbox, ledger, approvals, clock)
         means = Means(
@@ -140,7 +165,7 @@ async def company(
                 zone,
                 goes,
                 LOOKS,
-                lambda service, verb: WorldConnector.writes()[verb].settles,
+                lambda service, verb: settles,
             ),
         )
         stack.push_async_callback(engine.close)

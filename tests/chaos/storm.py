@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,7 +38,8 @@ FORKS.set_forkserver_preload(["tests.chaos.crew"])
 
 @dataclass(frozen=True)
 class Plan:
-    """What the storm does. Times are in seconds; `seed` decides every random choice but the machine's own."""
+    """What the storm does. Times are in seconds; `seed` decides every random choice but the machine's own. `sleepy` is
+    the share of sendings before which a worker lies still, its leave in hand."""
 
     runs: int
     workers: int
@@ -49,6 +51,7 @@ class Plan:
     at_once: int = 12
     most: float = 120.0
     seed: int = 1
+    sleepy: float = 0.02
 
 
 @dataclass
@@ -66,7 +69,9 @@ class Figures:
     unasked: list[str] = field(default_factory=list)
     kills: int = 0
     freezes: int = 0
+    dozed: int = 0
     restarts: int = 0
+    moods: Counter[str] = field(default_factory=Counter)
     takeovers: int = 0
     repeated_reads: int = 0
     audit: str = ""
@@ -77,8 +82,12 @@ class Figures:
         settled = ", ".join(f"{state} {n}" for state, n in sorted(self.effects.items()))
         return (
             f"{self.runs} runs in {self.seconds:.0f} s: {ended}\n"
-            f"  kill -9 {self.kills}, frozen {self.freezes}, database restarts {self.restarts}, "
+            f"  kill -9 {self.kills}, frozen {self.freezes}, frozen with the leave to send in hand {self.dozed}, "
+            f"database restarts {self.restarts}, "
             f"resumed {self.takeovers}, repeated reads {self.repeated_reads}\n"
+            f"  asked to write, the service did it after its caller had gone {self.moods['POST asleep']}, "
+            f"did it and did not say so {self.moods['POST never'] + self.moods['POST broken']}, "
+            f"never did {self.moods['POST deaf']}\n"
             f"  writes {self.writes} ({settled}), done twice {len(self.twice)}, to a person as unknown {self.unknown}, "
             f"left open unasked {len(self.unasked)}, done and reported otherwise {len(self.unspoken)}\n"
             f"  lost approvals {len(self.lost_approvals)}, audit chain {self.audit}"
@@ -97,6 +106,7 @@ class Storm:
         self._server = server
         self._random = random.Random(plan.seed)
         self._crew: list[BaseProcess] = []
+        self._frozen: set[int] = set()
         self._resent: set[str] = set()
 
     async def rage(self) -> Figures:
@@ -169,9 +179,12 @@ class Storm:
                 await asyncio.sleep(0.2)
 
     def _hire(self) -> None:
-        worker = FORKS.Process(target=work, args=(self._url, self._address, self.plan.takeover), daemon=True)
+        worker = FORKS.Process(target=work, args=self._terms(), daemon=True)
         worker.start()
         self._crew.append(worker)
+
+    def _terms(self) -> tuple[str, str, float, float]:
+        return self._url, self._address, self.plan.takeover, self.plan.sleepy
 
     async def _destroy(self) -> None:
         """Does what the plan says, in random order with random pauses, and hires whoever is missing, as a service
@@ -185,6 +198,10 @@ class Storm:
             self._crew = [one for one in self._crew if one.is_alive()]
             while len(self._crew) < plan.workers:
                 self._hire()
+            for one in self._crew:
+                if one.pid and one.pid not in self._frozen and lies_still(one.pid):
+                    self.figures.dozed += 1
+                    freezing.add(asyncio.create_task(self._wake(one)))
             if not deeds:
                 continue
             match deeds.pop():
@@ -206,11 +223,18 @@ class Storm:
         """Stops a worker for longer than its absence is borne, then lets it go on where it was."""
         self.figures.freezes += 1
         os.kill(victim.pid or 0, signal.SIGSTOP)
+        await self._wake(victim)
+
+    async def _wake(self, sleeper: BaseProcess) -> None:
+        """Wakes it when it has been taken over, and at times only after what it was about to send counts as settled."""
+        pid = sleeper.pid or 0
+        self._frozen.add(pid)
         try:
-            await asyncio.sleep(self.plan.takeover * self._random.uniform(1.5, 2.5))
+            await asyncio.sleep(self.plan.takeover * self._random.uniform(1.5, 4.0))
         finally:
-            if victim.is_alive():
-                os.kill(victim.pid or 0, signal.SIGCONT)
+            self._frozen.discard(pid)
+            if sleeper.is_alive():
+                os.kill(pid, signal.SIGCONT)
 
     async def _send_home(self) -> None:
         for one in self._crew:
@@ -234,6 +258,7 @@ class Storm:
         name = {row.run: row.question for row in found}
         figures.ended = Counter(row.status for row in found)
         figures.writes = len(world.writes)
+        figures.moods = world.felt
         figures.twice = [what for what, times in world.writes.items() if times > 1]
         figures.unknown = len(self._resent)
         figures.effects = Counter(row.state for row in ledger)
@@ -250,6 +275,14 @@ class Storm:
         figures.repeated_reads = sum(times - 1 for times in world.reads.values())
         rows, fault = await AuditLog(self._database).verify()
         figures.audit = f"of {rows} rows verifies" if fault is None else f"IS BROKEN: {fault}"
+
+
+def lies_still(pid: int) -> bool:
+    """Whether a process is stopped, as Linux tells it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
 
 
 async def storm(plan: Plan, url: str, server: Server | None = None) -> Figures:

@@ -28,27 +28,38 @@ AT = datetime(2026, 11, 18, 15, tzinfo=UTC)
 # How many seconds a caller waits for an answer, and how long a silent service keeps it waiting.
 TIMEOUT, SILENCE = 0.6, 0.9
 # Longer than that a sleepy service does nothing; only after SETTLES may one believe that it never will.
-SLEEP, SETTLES = 3.0, timedelta(seconds=4)
+SLEEP, SETTLES = 2.0, timedelta(seconds=3)
 MOODS = {"well": 80, "late": 6, "twice": 4, "never": 3, "broken": 3, "asleep": 2, "deaf": 2}
 
 
 class World:
     """What has been done. `writes` counts each write by what it was for: 2 means that it was done twice."""
 
-    def __init__(self, seed: int, moods: Mapping[str, int] = MOODS, sleep: float = SLEEP) -> None:
-        self.slept = 0
+    def __init__(
+        self,
+        seed: int,
+        moods: Mapping[str, int] = MOODS,
+        *,
+        posted: Mapping[str, int] | None = None,
+        sleep: float = SLEEP,
+    ) -> None:
+        self.moods = {"GET": moods, "POST": posted or moods}
+        self.felt: Counter[str] = Counter()
         self.sleep = sleep
         self.writes: Counter[str] = Counter()
         self.reads: Counter[str] = Counter()
         self.by_key: dict[str, dict[str, Any]] = {}
         self._random = random.Random(seed)
-        self._moods = moods
         self._lock = threading.Lock()
         self._over = threading.Event()
 
-    def mood(self) -> str:
+    def mood(self, method: str) -> str:
+        """How it feels about a request; `posted` are the moods for writes, where they differ."""
+        moods = self.moods[method]
         with self._lock:
-            return self._random.choices([*self._moods], [*self._moods.values()])[0]
+            mood = self._random.choices([*moods], [*moods.values()])[0]
+            self.felt[f"{method} {mood}"] += 1
+        return mood
 
     def wait(self, seconds: float) -> None:
         self._over.wait(seconds)
@@ -106,7 +117,7 @@ def served(world: World) -> Iterator[str]:
             self._answered(lambda: does(**body))
 
         def _answered(self, does: Any) -> None:
-            mood = world.mood()
+            mood = world.mood(self.command)
             if mood == "late":
                 world.wait(TIMEOUT / 3)
             if mood == "deaf" or (mood == "asleep" and self.command == "GET"):
@@ -114,7 +125,6 @@ def served(world: World) -> Iterator[str]:
                 self.close_connection = True
                 return
             if mood == "asleep":
-                world.slept += 1
                 world.wait(world.sleep)
                 mood = "never"
             said = does()
