@@ -183,7 +183,7 @@ class _Answer(AsyncClientResponse):  # type: ignore[misc]
     """The wire's answer as the SDK reads one."""
 
     def __init__(self, asked: Any, answer: Answer) -> None:
-        super().__init__(asked, None)
+        super().__init__(asked, answer)
         self.status_code = answer.status
         self.headers = {"content-type": "application/json"}
         self.reason = ""
@@ -215,5 +215,5 @@ def _id(said: Any) -> str:
 
 def _raw(said: Any) -> Mapping[str, Any]:
     """The answer itself: the SDK's models would drop what Teams adds to them."""
-    data = json.loads(said.response.text() or "{}")
+    data = said.response.data
     return data if isinstance(data, dict) else {}
