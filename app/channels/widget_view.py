@@ -65,7 +65,9 @@ def citations(view: RunView) -> list[dict[str, Any]]:
         item = view.evidence.get(evidence_id, {})
         url = str(item.get("url") or "")
         if item.get("service") == SERVICE and url.startswith(("https://", "http://")):
-            found.append({"number": int(number), "title": str(item.get("title") or url), "url": url})
+            # What was found is told by its own title; the evidence's may say what was asked.
+            title = str(item.get("excerpt") or item.get("title") or url)
+            found.append({"number": int(number), "title": title, "url": url})
     return found
 
 

@@ -23,6 +23,7 @@ def demo(
 ) -> None:
     """Start Deus on a demo company, with no key and no network."""
     from app.demo.company import open_company
+    from app.demo.customer_site import widget_settings
     from app.demo.place import built_in, company_settings, slack_settings
     from app.demo.world import BadWorld, read_world
     from tools.kit.errors import UserMustMend
@@ -48,5 +49,7 @@ def demo(
     doorbell = Doorbell(f"http://127.0.0.1:{port}", secrets.token_hex(32))
     with running(world or built_in(), demo_port, kept=directory, doorbell=doorbell) as base:
         print(f"\n  The company's own Slack, with Deus in it: {base}/slack/posted", flush=True)
+        print(f"  The company's page for its customers, with the widget: {base}/site", flush=True)
         settings = company_settings(company, base, directory, port)
-        serve({**settings, **slack_settings(company, base, doorbell.secret)})
+        widget = widget_settings(base, doorbell.secret)
+        serve({**settings, **slack_settings(company, base, doorbell.secret), **widget})

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 import app.demo.vendors
+from app.demo import customer_site
 from app.demo.company import Company, open_company
 from app.demo.history import History
 from app.demo.journal import Journal
@@ -54,6 +55,9 @@ def build(company: Company, history: History, doorbell: Doorbell | None = None) 
     for service, vendor in vendors().items():
         inner = Starlette(routes=list(vendor.routes(demo)))
         routes.append(Mount(f"/{service}", app=behind(inner, outage_of(service, company.outages, company.now))))
+    if doorbell is not None:
+        # Its customers' page shows the widget of the Deus that its Slack tells.
+        routes += customer_site.routes(company, doorbell.deus, doorbell.secret)
     return Starlette(routes=routes)
 
 

@@ -18,6 +18,8 @@ LEAST_COVERAGE = 0.5
 LEAST_LIKENESS = 0.42
 LONGEST_PASSAGE = 900
 _HEADING = re.compile(r"^#+\s+")
+_MARKUP = re.compile(r"(\*\*|__|`)(.+?)\1")
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 # “Exports (exports.md)”: people are shown the title alone.
 _PLACE = re.compile(r"\s+\([^()]*\.\w{1,8}\)$")
 
@@ -65,8 +67,9 @@ def answers(words: Sequence[str], found: Found) -> bool:
 
 
 def passage(text: str) -> str:
-    """A piece's own words without its headings, cut at the end of a line or sentence. Pure."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip() and not _HEADING.match(line)]
+    """A piece's own words without headings and markup, cut at the end of a line or sentence. Pure."""
+    bare = _LINK.sub(r"\1", _MARKUP.sub(r"\2", text))
+    lines = [line.rstrip() for line in bare.splitlines() if line.strip() and not _HEADING.match(line)]
     kept = "\n".join(lines)
     if len(kept) <= LONGEST_PASSAGE:
         return kept
