@@ -24,11 +24,6 @@ ALT = 1000  # characters of a picture's description
 # These do not pass by themselves; that the token is wrong does, as soon as somebody mends it.
 CLOSED = ("channel_not_found", "not_in_channel", "is_archived", "restricted_action", "cannot_reply_to_message")
 UNFIT = ("invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "markdown_text_conflict")
-# Slack takes no picture from Deus here, now or later.
-NO_PICTURES = (
-    "missing_scope", "not_allowed_token_type", "access_denied", "file_uploads_disabled", "file_upload_size_restricted",
-    "storage_limit_reached", "file_type_restricted", "unknown_method", "team_access_not_granted", "no_permission",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,8 +92,9 @@ class Poster:
         return {"ts": ts}
 
     async def _upload(self, delivery: Delivery, part: str, post: Post, picture: Picture) -> Message:
-        """Uploads a picture into the thread; where Slack takes none, its words are posted."""
-        from slack_sdk.errors import SlackApiError
+        """Uploads a picture into the thread; where that fails, its words are posted, so that nothing waits for it."""
+        import aiohttp
+        from slack_sdk.errors import SlackClientError
 
         place = delivery.place
         try:
@@ -110,10 +106,8 @@ class Poster:
                 channel=place["channel"],
                 thread_ts=place["thread"],
             )
-        except SlackApiError as error:
-            if error.response.get("error") not in NO_PICTURES:
-                raise
-            log.warning("Slack takes no picture (%s); its words are posted.", error.response.get("error"))
+        except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+            log.warning("Slack took no picture, so its words are posted: %s", error)
             return {"ts": await self._post(delivery, part, post)}
         return {"file": str(done["files"][0]["id"])}
 

@@ -286,6 +286,11 @@ def _truthy(value: str | None) -> bool:
     return value in ("1", "true")
 
 
+def _address(request: Request) -> str:
+    """By what address this vendor was asked: its own, below that of the demo."""
+    return f"{str(request.base_url).rstrip('/')}{request.scope.get('root_path', '')}/"
+
+
 def _answering(method: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Callable[[Mapping[str, Any]], Response]:
     """A method of the board as one of the API."""
 
@@ -312,7 +317,7 @@ def _sending(vendor: _Slack, method: Callable[[Mapping[str, Any]], Response]) ->
         else:
             sent = dict(parse_qsl((await request.body()).decode()))
         # What the library calls parameters comes in the address, even of a POST.
-        told = {**request.query_params, **sent, ADDRESS: str(request.base_url)}
+        told = {**request.query_params, **sent, ADDRESS: _address(request)}
         return vendor.api(lambda _: method(told))(request)
 
     return answer
