@@ -32,7 +32,7 @@ LARGEST = 999
 def routes(demo: Demo) -> Sequence[BaseRoute]:
     """The methods of the Web API that reading and writing messages need, and the pages that permalinks open."""
     vendor = _Slack(demo.company)
-    board, files, views = Board(vendor.messages), Files(vendor.messages), Views()
+    board, files, views = Board(vendor.messages), Files(vendor.messages), Views(vendor.messages)
     shown = SlackPage(demo.company, vendor.messages, board, views, demo.doorbell)
     methods = {
         "auth.test": vendor.auth_test,

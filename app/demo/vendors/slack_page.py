@@ -227,7 +227,7 @@ class SlackPage:
             "root": _message(root),
             "replies": [_message(one) for one in said if one.thread == root.ts],
             "alone": self._alone(channel, user, root.ts),
-            "status": self._views.statuses.get(root.ts, ""),
+            "status": self._views.status(root.ts),
         }
 
     def _alone(self, channel: str, user: str, thread: str | None) -> list[Markup]:

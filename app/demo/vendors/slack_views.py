@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from app.demo.vendors.slack_messages import Unposted
+from app.demo.vendors.slack_messages import Messages, Unposted
 
 LONGEST = {"title": 24, "submit": 24, "close": 24}
 MOST_BLOCKS = 100
@@ -14,12 +14,16 @@ LONGEST_METADATA = 3000
 
 
 class Views:
-    """Views by where they stand. `modals` by the trigger that opened them, `homes` by user; ids are counted."""
+    """Views by where they stand: `modals` by the trigger that opened them, `homes` by user. Their ids are counted.
 
-    def __init__(self) -> None:
+    `statuses` are by thread: (words, how many messages there were).
+    """
+
+    def __init__(self, messages: Messages) -> None:
+        self._messages = messages
         self.modals: dict[str, Mapping[str, Any]] = {}
         self.homes: dict[str, Mapping[str, Any]] = {}
-        self.statuses: dict[str, str] = {}
+        self.statuses: dict[str, tuple[str, int]] = {}
         self.prompts: dict[str, Mapping[str, Any]] = {}
         self._made = 0
 
@@ -56,8 +60,16 @@ class Views:
         return {"view": self.homes[user]}
 
     def set_status(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
-        self.statuses[str(sent.get("thread_ts") or "")] = str(sent.get("status") or "")
+        said = str(sent.get("status") or "")
+        self.statuses[str(sent.get("thread_ts") or "")] = said, self._messages.count
         return {}
+
+    def status(self, thread: str) -> str:
+        """What the app says that it does in a thread; nothing once it has answered there."""
+        said, since = self.statuses.get(thread, ("", 0))
+        replies = [one for told in self._messages.by_channel.values() for one in told if one.thread == thread]
+        answered = any(one.posted and int(one.ts.partition(".")[2]) > since for one in replies)
+        return "" if answered else said
 
     def set_prompts(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
         given = sent.get("prompts") or ()
