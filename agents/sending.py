@@ -95,7 +95,7 @@ class Sender:
         left, settles = effect.left or effect.at, self._settles(effect.service, effect.verb)
         if repeat == "blind":
             return Open(await self._unknown(effect, StepFailed("It cannot be looked up.")), None)
-        until = left + (settles or SETTLES)
+        until = left + (settles or timedelta())
         try:
             found = await self._workbench.find(effect.service, request, effect.change, effect.key)
         except DeusError as error:
