@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
+from dataclasses import replace
+from typing import Any
 
-from agents.approval import ANYONE, Approval, NotDecided, Proposal, own, permits, proposal_id, settled
-from agents.destinations import Destinations
-from agents.effect import Effect, Ledger, effect_key, receipt_of
+from agents.approval import Approval, NotDecided, Proposal, permits, settled
+from agents.asking import Acted, Asking, Desk, dumped, title_of, under
+from agents.effect import Effect, effect_key, receipt_of
 from agents.errors import DeusError, StepFailed
 from agents.evidence import digest
-from agents.policy import Policy, Verdict, ask_of, judge
-from agents.ports import Clock, Queue, RunLog, Turn, Workbench
-from agents.sending import ASKED_FOR, Looks, Open, Sender
-from agents.undoing import Undoing
+from agents.ports import RunLog, Turn
+from agents.sending import ASKED_FOR, Open, Sender
 from agents.wanted import Wanted
-from tools.kit.action import SETTLES, Change, worse
+from tools.kit.action import Change, worse
 from tools.kit.errors import RateLimited, TimedOut, Unavailable
-from tools.kit.tool import Write
 from tools.nouns import Receipt
+
+__all__ = ["Acted", "Acting", "Desk"]
 
 AGAIN = "It may have happened already. Look there first: a yes sends it again."
 CHANGED = "What is there has changed since this was shown."
@@ -32,47 +29,21 @@ AWAY = (RateLimited, TimedOut, Unavailable)
 STRICTER = "The rules have become stricter since this was approved."
 EDITED = "The arguments were changed by hand."
 
-State = Literal["done", "awaiting", "later", "declined", "failed"]
-
-
-@dataclass(frozen=True)
-class Acted:
-    """How a write step stands. `awaiting` waits for a person, `later` for the world; both are looked at again, the
-    latter after `again` seconds if that is known."""
-
-    state: State
-    receipt: Receipt | None = None
-    service: str = ""
-    reason: str = ""
-    again: float | None = None
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What all writes of a workspace share. `looks` and `settles` are the Sender's."""
-
-    workbench: Workbench
-    queue: Queue
-    ledger: Ledger
-    undoing: Undoing
-    clock: Clock
-    policy: Policy
-    workspace: str
-    timezone: ZoneInfo
-    destinations: Destinations
-    looks: Looks | None = None
-    settles: Callable[[str, str], timedelta | None] = lambda service, verb: SETTLES
-
 
 class Acting:
-    """Brings each write of a run as far as it may go now. `proposals` are those that people are asked about next."""
+    """Brings each write of a run as far as it may go now."""
 
     def __init__(self, desk: Desk, run_log: RunLog, turn: Turn) -> None:
-        self.proposals: list[Proposal] = []
+        self._asking = Asking(desk, run_log.run, turn)
         self._desk = desk
         self._log = run_log
         self._turn = turn
         self._sender = Sender(desk.workbench, desk.ledger, desk.looks, desk.settles)
+
+    @property
+    def proposals(self) -> list[Proposal]:
+        """What people are asked about next."""
+        return self._asking.proposals
 
     async def perform(self, wanted: Wanted) -> Acted:
         """Takes a write up where it stands: in the ledger, in the queue, or nowhere yet. Raises the typed errors."""
@@ -118,7 +89,7 @@ class Acting:
         """Nobody can find out whether it happened: a person looks, and says whether it is sent again, and how."""
         asked = last if last is not None and last.id != effect.approval else None
         if asked is None:
-            return self._propose(wanted, effect.service, effect.args, _warned(effect.change), last, (AGAIN,))
+            return self._asking.propose(wanted, effect.service, effect.args, _warned(effect.change), last, (AGAIN,))
         if asked.state == "requested":
             return Acted("awaiting", service=effect.service)
         if asked.edited is not None:
@@ -127,7 +98,7 @@ class Acting:
                 change = await self._desk.workbench.preview(effect.service, request)
             except DeusError as error:
                 return self._unseen(asked, error)
-            return self._propose(wanted, effect.service, _dumped(request), _warned(change), last, (EDITED, AGAIN))
+            return self._asking.propose(wanted, effect.service, dumped(request), _warned(change), last, (EDITED, AGAIN))
         proposal, allowed = asked.proposal, permits(asked, asked.proposal, self._desk.clock.now())
         other: Effect | None = None
         if proposal.args != effect.args:
@@ -167,18 +138,18 @@ class Acting:
         same = proposal.model_copy(update={"change": change})
         if last.edited is not None:
             await self._desk.destinations.corrected(proposal, wanted.shown, last.edited, self._turn.actor)
-            return self._propose(wanted, proposal.service, _dumped(request), change, last, (EDITED,))
+            return self._asking.propose(wanted, proposal.service, dumped(request), change, last, (EDITED,))
         if same.digest != proposal.digest or worse(proposal.change, change):
-            return self._propose(wanted, proposal.service, args, change, last, (CHANGED,))
+            return self._asking.propose(wanted, proposal.service, args, change, last, (CHANGED,))
         if last.state == "requested":
             return Acted("awaiting", service=proposal.service)
-        if (verdict := self._judged(wanted, proposal.service, args, change)).decision in ("deny", "shadow"):
+        if (verdict := self._asking.judged(wanted, proposal.service, args, change)).decision in ("deny", "shadow"):
             # The rules may have become stricter while it waited.
             return Acted("declined", service=proposal.service, reason=" ".join(verdict.why))
         if not permits(last, same, now):
             return Acted("declined", service=proposal.service, reason="Nothing was done: the approval had expired.")
-        if verdict.decision == "ask" and not permits(last, _under(verdict, same), now):
-            return self._propose(wanted, proposal.service, args, change, last, (STRICTER,), verdict)
+        if verdict.decision == "ask" and not permits(last, under(verdict, same), now):
+            return self._asking.propose(wanted, proposal.service, args, change, last, (STRICTER,), verdict)
         return await self._do(wanted, proposal.service, args, change, last, effect)
 
     async def _new(self, wanted: Wanted, last: Approval | None, effect: Effect | None) -> Acted:
@@ -186,16 +157,16 @@ class Acting:
         goes = await self._desk.destinations.settle(wanted, self._turn)
         wanted = replace(wanted, taint=goes.tainting(wanted.taint))
         service, request = goes.service, wanted.verb.model_validate(goes.args)
-        args = _dumped(request)
+        args = dumped(request)
         change = await self._desk.workbench.preview(service, request)
-        verdict = self._judged(wanted, service, args, change)
+        verdict = self._asking.judged(wanted, service, args, change)
         if verdict.decision != "deny" and (self._turn.dry or verdict.decision == "shadow"):
             if wanted.lost:
                 return Acted("declined", service=service, reason=wanted.lost)
-            return Acted("done", self._shadow(wanted, service, change, verdict), service)
+            return Acted("done", self._asking.shadow(wanted, service, change, verdict), service)
         if verdict.decision == "allow":
             return await self._do(wanted, service, args, change, None, effect)
-        return self._propose(wanted, service, args, change, last, goes.why, verdict)
+        return self._asking.propose(wanted, service, args, change, last, goes.why, verdict)
 
     async def _do(
         self,
@@ -219,9 +190,9 @@ class Acting:
             step=wanted.step.id,
             service=service,
             verb=wanted.verb.name,
-            title=_title(wanted),
+            title=title_of(wanted),
             digest=approval.proposal.digest if approval else digest([dict(args)]),
-            args=_dumped(request),
+            args=dumped(request),
             change=change,
             approval=approval.id if approval else None,
             by=tuple(one.by for one in approval.decisions if one.choice == "approve") if approval else (),
@@ -260,97 +231,10 @@ class Acting:
             )
         return Acted("done", receipt, effect.service)
 
-    def _judged(self, wanted: Wanted, service: str, args: Mapping[str, Any], change: Change) -> Verdict:
-        asked = ask_of(
-            wanted.verb,
-            service=service,
-            args=dict(args),
-            change=change,
-            taint=wanted.taint,
-            requester=self._turn.actor,
-            channel=self._turn.channel,
-            workspace=self._desk.workspace,
-            at=self._desk.clock.now().astimezone(self._desk.timezone),
-            explicit=not wanted.taint.existence,
-        )
-        return judge(asked, self._desk.policy)
-
-    def _propose(
-        self,
-        wanted: Wanted,
-        service: str,
-        args: Mapping[str, Any],
-        change: Change,
-        last: Approval | None,
-        why: tuple[str, ...] = (),
-        verdict: Verdict | None = None,
-    ) -> Acted:
-        """Asks people, unless the rules forbid it outright."""
-        verdict = verdict or self._judged(wanted, service, args, change)
-        if verdict.decision == "deny":
-            return Acted("declined", service=service, reason=" ".join(verdict.why))
-        now, revision = self._desk.clock.now(), last.proposal.revision + 1 if last else 1
-        self.proposals.append(
-            Proposal(
-                id=proposal_id(self._log.run, wanted.step.id, revision),
-                workspace=self._desk.workspace,
-                run=self._log.run,
-                step=wanted.step.id,
-                revision=revision,
-                title=_title(wanted),
-                service=service,
-                verb=wanted.verb.name,
-                args=dict(args),
-                change=change,
-                risk=verdict.risk,
-                why=(*why, *verdict.why),
-                sources=(*wanted.taint.decisive, *wanted.taint.content),
-                requester=self._turn.actor,
-                deciders=verdict.deciders,
-                barred=tuple(dict.fromkeys((*verdict.barred, *(own(last) if last else ())))),
-                needed=verdict.needed,
-                at=now,
-                expires_at=now + verdict.expires_in,
-            )
-        )
-        return Acted("awaiting", service=service)
-
-    def _shadow(self, wanted: Wanted, service: str, change: Change, verdict: Verdict) -> Receipt:
-        target = change.target
-        whom = " and ".join(verdict.deciders) if ANYONE not in verdict.deciders else "somebody"
-        then = f" It would have waited for a yes of {whom}." if verdict.decision == "ask" else ""
-        return Receipt(
-            service=service,
-            ref=target.ref or "dry run",
-            url=target.url,
-            at=self._desk.clock.now(),
-            title=target.title or _title(wanted),
-            effect=effect_key(self._log.run, wanted.step.id),
-            verb=wanted.verb.name,
-            said=f"Only shown: nothing was sent.{then}",
-            before=change.before,
-            after=change.after,
-            dry=True,
-        )
-
-
-def _title(wanted: Wanted) -> str:
-    return wanted.step.title or wanted.verb.name
-
-
-def _under(verdict: Verdict, proposal: Proposal) -> Proposal:
-    """A proposal as the rules would have it now."""
-    rules = {"deciders": verdict.deciders, "barred": verdict.barred, "needed": verdict.needed}
-    return proposal.model_copy(update=rules)
-
 
 def _warned(change: Change) -> Change:
     """A change of which nobody knows whether it has happened already."""
     return change.model_copy(update={"warnings": tuple(dict.fromkeys((*change.warnings, AGAIN)))})
-
-
-def _dumped(request: Write) -> dict[str, Any]:
-    return request.model_dump(mode="json", exclude_none=True)
 
 
 def _filled(value: Any, late: Mapping[str, Any]) -> Any:
