@@ -13,9 +13,11 @@ from app.stores.question_words import coverage, question_words
 from tools.kit.errors import UserMustMend
 from tools.nouns import Document
 
-# A page answers if it has this share of the question's words, or is this near to it in meaning.
+# A page answers if it is this near to the question in meaning, or if that and the share of the question's words that
+# it has come to this together. Where the index of meanings cannot be used, words alone decide.
+LEAST_LIKENESS = 0.5
+LEAST_TOGETHER = 0.8
 LEAST_COVERAGE = 0.5
-LEAST_LIKENESS = 0.42
 LONGEST_PASSAGE = 900
 _HEADING = re.compile(r"^#+\s+")
 _MARKUP = re.compile(r"(\*\*|__|`)(.+?)\1")
@@ -36,8 +38,10 @@ class HelpPages:
         """Those that answer the text, best first, each once; none if none does."""
         words = question_words(text)
         documents: dict[str, Document] = {}
-        for found, piece in await self._context.recall_public(text, limit * 2):
-            if answers(words, found) and piece.document not in documents:
+        ranked = await self._context.recall_public(text, limit * 2)
+        by_meaning = any(found.likeness is not None for found, _ in ranked)
+        for found, piece in ranked:
+            if answers(words, found, by_meaning=by_meaning) and piece.document not in documents:
                 documents[piece.document] = self._document(piece)
         return list(documents.values())[:limit]
 
@@ -61,9 +65,12 @@ class NoHelpPages:
         raise UserMustMend("There are no documents to look through.", remedy="Set DEUS_MEMORY=true.")
 
 
-def answers(words: Sequence[str], found: Found) -> bool:
+def answers(words: Sequence[str], found: Found, *, by_meaning: bool) -> bool:
     """Whether a piece is worth showing to somebody who asked with these words. Pure."""
-    return coverage(words, found.words) >= LEAST_COVERAGE or (found.likeness or 0.0) >= LEAST_LIKENESS
+    share, likeness = coverage(words, found.words), found.likeness or 0.0
+    if not by_meaning:
+        return share >= LEAST_COVERAGE
+    return likeness >= LEAST_LIKENESS or share + likeness >= LEAST_TOGETHER
 
 
 def passage(text: str) -> str:
