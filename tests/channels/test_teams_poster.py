@@ -60,7 +60,7 @@ class Place:
 
 
 def _said(body: Any) -> str:
-    info = next((one for one in body.get("entities") or ()), {})
+    info: dict[str, Any] = next((one for one in body.get("entities") or ()), {})
     return str(info.get("streamType") or body.get("type") or "")
 
 
