@@ -44,6 +44,7 @@ class Proposal(Frozen):
     """A write as it is shown: exact arguments, what they would change, why a person is asked, who that may be.
 
     `args` are what would be sent; one like `$create[0].url` is filled in by the service's answer to that other write.
+    `requester` is the actor who asked, `asker` the same in words: who, by what right, where.
     `deciders` are actors' names, or "*" for everyone who may use this workspace; `barred` may not decide. `revision`
     counts how often the arguments were changed.
     """
@@ -62,6 +63,7 @@ class Proposal(Frozen):
     why: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     requester: str
+    asker: str = ""
     deciders: tuple[str, ...] = (ANYONE,)
     barred: tuple[str, ...] = ()
     needed: int = Field(default=1, ge=1)

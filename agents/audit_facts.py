@@ -42,6 +42,9 @@ def entry_of(event: Event, actor: str) -> AuditEntry | None:
         return None
     kind, data = made
     kept = shown({**data, "seq": event.seq}, BEGINS if kind in WRITES else 0)
+    if kind == "turn" and event.data.get("name"):
+        # Names have blanks, and are no text that anybody wrote.
+        kept["name"] = SECRET_FORMS.sub(HIDDEN, str(event.data["name"]))[:WORD]
     # The answer's `by` is a name for people to read; its run is that person's.
     who = actor if event.kind == "message.completed" else _who(event.data, actor)
     return AuditEntry(kind, event.at, who, event.run, kept)
@@ -99,7 +102,8 @@ def _turn(data: Mapping[str, Any]) -> Made:
     # What a person writes in the place of Deus is told with its text, and notes with what they tell.
     if data.get("channel") == "inbox":
         return None
-    return "turn", {**_picked(data, "channel", "conversation"), "text": digested(str(data.get("text", "")))}
+    kept = _picked(data, "channel", "conversation", "role", "audience", "forked_from")
+    return "turn", {**kept, "text": digested(str(data.get("text", "")))}
 
 
 def _resumed(data: Mapping[str, Any]) -> Made:

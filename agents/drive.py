@@ -13,6 +13,7 @@ from agents.acting import Acting, Desk
 from agents.admission import Admission
 from agents.answer import numbered
 from agents.approval import Proposal
+from agents.asker import asked_by
 from agents.budget import Books, Budget, Limits
 from agents.dry_run import told
 from agents.egress import guarded_answer
@@ -144,7 +145,9 @@ class Drive:
         """What people are asked about next, in the order of the plan: each a microsecond younger than the last."""
         asked = {one.step: one for one in self.acting.proposals} if self.acting is not None else {}
         found = [asked[step] for step in self._order if step in asked]
-        return [one.model_copy(update={"at": one.at + timedelta(microseconds=n)}) for n, one in enumerate(found)]
+        asker = asked_by(self.turn)
+        moments = [one.at + timedelta(microseconds=n) for n, one in enumerate(found)]
+        return [one.model_copy(update={"at": at, "asker": asker}) for one, at in zip(found, moments, strict=True)]
 
     async def present(
         self, plan: Plan, recalled: Sequence[Mapping[str, Any]], draft: Mapping[str, Any] | None = None

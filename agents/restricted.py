@@ -61,7 +61,7 @@ class RestrictedToolbox:
     async def ask(self, service: str, request: Verb) -> Reply:
         """Asks one service, if it is open; else the reply says that it is not."""
         if not self._rights.reads(service):
-            return Reply(service, error=f"{self.title(service)} is {CLOSED}.")
+            return Reply(service, error=f"It is {CLOSED}.")
         return await self._toolbox.ask(service, request)
 
 

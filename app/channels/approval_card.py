@@ -40,7 +40,8 @@ def card(asked: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
     change, target = asked["change"], asked["change"]["target"]
     where = " · ".join(filter(None, (target.get("title") or target.get("ref"), target.get("environment"))))
     return {
-        **{name: asked[name] for name in ("id", "digest", "step", "title", "service", "verb", "requester", "needed")},
+        **{name: asked[name] for name in ("id", "digest", "step", "title", "service", "verb", "needed")},
+        "requester": asked.get("asker") or asked["requester"],
         "revision": asked.get("revision", 1),
         "target": {"kind": label(target["kind"]), "title": where, "url": safe(target.get("url"))},
         "new": not target.get("ref"),

@@ -43,6 +43,7 @@ class ApprovalView(BaseModel):
     why: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     requester: str
+    asker: str = ""
     who: str
     needed: int
     decisions: tuple[Decision, ...] = ()
@@ -73,7 +74,7 @@ def view(approval: Approval, now: datetime) -> ApprovalView:
 
 
 SAME = (
-    "run", "step", "revision", "title", "service", "verb", "args", "risk", "why", "sources", "requester", "needed",
+    "run", "step", "revision", "title", "service", "verb", "args", "risk", "why", "sources", "requester", "asker", "needed",
     "at", "expires_at",
 )  # fmt: skip
 

@@ -61,7 +61,7 @@ def matches(password: str, kept: str | None) -> bool:
 
 
 def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=2**n, r=r, p=p, maxmem=2 ** (n + 4) * r, dklen=32)
+    return hashlib.scrypt(password.encode(), salt=salt, n=2**n, r=r, p=p, maxmem=2 ** (n + 8) * r, dklen=32)
 
 
 def _text(raw: bytes) -> str:

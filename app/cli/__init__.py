@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import approvals, ask, audit, budget, connect, demo, ingest, policy, preferences, runs, up, worker
+from app.cli import approvals, ask, audit, budget, connect, demo, ingest, people, policy, preferences, runs, up, worker
 
 cli = typer.Typer(
     name="deus",
@@ -27,6 +27,7 @@ cli.add_typer(approvals.cli, name="approvals")
 cli.add_typer(audit.cli, name="audit")
 cli.add_typer(policy.cli, name="policy")
 cli.add_typer(preferences.cli, name="preferences")
+cli.add_typer(people.cli, name="people")
 cli.command("budget")(budget.budget)
 
 
