@@ -96,6 +96,14 @@ class Handovers(Protocol):
 
     async def anybody(self, within: float) -> bool: ...
 
+    async def may_take(self, actor: str) -> bool:
+        """Whether somebody may take conversations over."""
+        try:
+            await self._agent(actor)
+        except Forbidden:
+            return False
+        return True
+
     async def seen(self, actor: str, conversation: str) -> None: ...
 
     async def release(self) -> Sequence[str]: ...
@@ -227,6 +235,14 @@ class Inbox:
     async def available(self) -> bool:
         """Whether somebody is there to take a conversation over."""
         return await self._handovers.anybody(THERE)
+
+    async def may_take(self, actor: str) -> bool:
+        """Whether somebody may take conversations over."""
+        try:
+            await self._agent(actor)
+        except Forbidden:
+            return False
+        return True
 
     async def seen(self, actor: str, conversation: str) -> None:
         """Somebody has looked at a conversation as it is now."""

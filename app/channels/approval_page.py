@@ -63,7 +63,8 @@ def approvals_page(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'{again}<title>Approvals · Deus</title><link rel="icon" href="/public/favicon.svg"><style>{_style()}</style>'
-        f'</head><body><header><h1>Approvals</h1><p><a href="/">Back to the chat</a> · signed in as {escape(actor)}</p>'
+        '</head><body><header><h1>Approvals</h1><p><a href="/">Back to the chat</a> · <a href="/inbox">Inbox</a> · '
+        f"signed in as {escape(actor)}</p>"
         f'</header><nav aria-label="Which ones">{tabs}</nav><main>{warned}'
         f"{''.join(items) or f'<p class=soft>{nothing}</p>'}</main></body></html>"
     )

@@ -23,7 +23,7 @@ ENDINGS = {"failed": "This could not be answered.", "stopped": "Stopped before t
 def talk_shown(talk: Talk) -> dict[str, Any]:
     """A conversation as the list shows it."""
     times = {"since": talk.since.isoformat() if talk.since else None, "updated_at": talk.updated_at.isoformat()}
-    return {**vars(talk), **times}
+    return {**vars(talk), **times, "last": plain(talk.last)}
 
 
 def standing_shown(there: Handover) -> dict[str, Any]:
@@ -66,6 +66,11 @@ def run_shown(view: RunView, run: RunSummary) -> dict[str, Any]:
             for one in view.writes.receipts.values()
         ],
     }
+
+
+def plain(markdown: str) -> str:
+    """The beginning of a text without its marks, for a line in a list."""
+    return re.sub(r"\*\*|__|`+|^#+ ", "", re.sub(r"\[([^\]]*)\]\([^)]*\)?", r"\1", markdown))
 
 
 def html(markdown: str) -> str:
