@@ -47,6 +47,7 @@ async def open_channel(product: Product, settings: Settings) -> AsyncIterator[Se
     from app.channels.slack_asking import Asking, Tasks
     from app.channels.slack_assistant import Pane, Showing
     from app.channels.slack_bot import SlackBot
+    from app.channels.slack_edit import Editing
     from app.channels.slack_entries import Entries
     from app.channels.slack_homes import Homes, Services
     from app.channels.slack_listeners import bolt_of
@@ -72,7 +73,8 @@ async def open_channel(product: Product, settings: Settings) -> AsyncIterator[Se
         await stack.enter_async_context(deliverer.working())
         await stack.enter_async_context(homes.working())
         stack.push_async_callback(tasks.close)
-        bolt = bolt_of(client, bot, Entries(asking, conversations, client, home), tasks)
+        editing = Editing(product.approvals, asking, client, bot.stands)
+        bolt = bolt_of(client, bot, Entries(asking, conversations, client, home), editing, tasks)
         if settings.slack_bot_app_token is not None:
             socket = Socket(bolt, settings.slack_bot_app_token.get_secret_value(), Watch())
             await stack.enter_async_context(socket.working())

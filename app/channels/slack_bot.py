@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
-from agents.approval import Choice
+from agents.approval import Approval, Choice
 from app.channels.slack_asking import CHANNEL, Asking, Place, Tasks
 from app.channels.slack_cards import APPROVE, APPROVE_ALL, REJECT, UNDO
 from app.channels.slack_entries import notice, trouble
@@ -165,12 +165,16 @@ class SlackBot:
 
     async def _decide(self, ident: str, digest: str, choice: Choice, actor: str, body: Mapping[str, Any]) -> None:
         approval = await self._approvals.get(ident)
+        await self.stands(approval, actor, body)
+        await self._approvals.decide(approval.id, choice, by=actor, channel=CHANNEL, digest=digest)
+
+    async def stands(self, approval: Approval, actor: str, body: Mapping[str, Any]) -> None:
+        """A button counts where Deus has put it: in the run's thread, or in the home of who may decide."""
         if is_home(body):
             if approval.id not in {one.id for one in await self._homes.waiting(actor)}:
                 raise LookupError("This no longer waits for a decision.")
         else:
             await self._stands_there(approval.proposal.run, body)
-        await self._approvals.decide(approval.id, choice, by=actor, channel=CHANNEL, digest=digest)
 
     async def _stands_there(self, run: str, body: Mapping[str, Any]) -> None:
         """A button counts only where Deus has put it."""

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from app.channels.slack_bot import PATIENCE
+from app.channels.slack_cards import EDIT
+from app.channels.slack_edit import MODAL as CHANGE
 from app.channels.slack_entries import COMMAND, FIELD, MODAL, SHORTCUT, trouble
 from app.channels.slack_text import escape
 from tools.kit.errors import DeusError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from app.channels.slack_asking import Tasks
     from app.channels.slack_bot import SlackBot
+    from app.channels.slack_edit import Editing
     from app.channels.slack_entries import Entries
 
 Ack = Callable[..., Awaitable[Any]]
@@ -33,7 +36,7 @@ MEND = "Whoever installed me can see what I lack with `deus connect slack --bot 
 UNDER_WAY = "I am on it; it takes a moment longer than usual."
 
 
-def bolt_of(client: AsyncWebClient, bot: SlackBot, entries: Entries, tasks: Tasks) -> AsyncApp:
+def bolt_of(client: AsyncWebClient, bot: SlackBot, entries: Entries, editing: Editing, tasks: Tasks) -> AsyncApp:
     """Bolt with all listeners."""
     from slack_bolt.async_app import AsyncApp
 
@@ -73,17 +76,28 @@ def bolt_of(client: AsyncWebClient, bot: SlackBot, entries: Entries, tasks: Task
         if bot.is_new(f"view/{body['view']['id']}"):
             tasks.start(bot.told(entries.submitted(body, team), body, team), "question about a message")
 
+    async def edited(ack: Ack, body: Body, context: Any) -> None:
+        await ack()
+        team = _team(context)
+        tasks.start(bot.told(editing.open(body, team), body, team), "form")
+
+    async def changed(ack: Ack, body: Body, context: Any) -> None:
+        wrong = await editing.submit(body, _team(context))
+        await (ack(response_action="errors", errors=wrong) if wrong else ack())
+
     for name in QUESTIONS:
         bolt.event(name)(heard)
     for name in OPENED:
         bolt.event(name)(opened)
     for name in MOVED:
         bolt.event(name)(moved)
+    bolt.action(EDIT)(edited)
     # Those that lead to a page only have to be answered.
     bolt.action(re.compile("^deus_"))(pressed)
     bolt.command(COMMAND)(commanded)
     bolt.shortcut(SHORTCUT)(pointed)
     bolt.view(MODAL)(submitted)
+    bolt.view(CHANGE)(changed)
     return bolt
 
 
