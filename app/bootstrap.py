@@ -24,6 +24,7 @@ from app.channels.sign_in import owner_of
 from app.clock import clock_of
 from app.policy_file import policy_of
 from app.settings import Settings
+from app.settings_channels import with_kept_channels
 from app.stores.approvals import StoredApprovals
 from app.stores.audit import AuditLog
 from app.stores.context_text import ContextText
@@ -128,6 +129,7 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         await migrate(database)
         client = await stack.enter_async_context(open_client())
         services = await kept_services(settings, Vault(database, keeper_of(settings, client), clock))
+        settings = with_kept_channels(settings, services)
         turns = Turns(settings.service_concurrency, settings.service_limits)
         toolbox = ConnectedToolbox(connect(services, client, clock.now), turns)
         runs = StoredRuns(database, live, clock, workshop.dispatch, ready=workshop.ready)

@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None, open_product: Open | None = Non
             server.state.settings = chosen
             _without_other_bots()
             for open_channel in channels():
-                server.router.routes.extend(await stack.enter_async_context(open_channel(product, chosen)))
+                server.router.routes.extend(await stack.enter_async_context(open_channel(product, product.settings)))
             desk = Desk(
                 conversations=product.conversations,
                 approvals=product.approvals,

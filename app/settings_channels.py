@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from tools.kit.errors import UserMustMend
 
 
 def _origin(value: str) -> str:
@@ -125,3 +128,23 @@ class ChannelSettings(BaseModel):
         if value is not None and not re.match(r"https://[^/\s]|http://(127\.0\.0\.1|localhost|\[::1\])[:/]", value):
             raise ValueError("it must begin with https://")
         return value
+
+
+Set = TypeVar("Set", bound=ChannelSettings)
+
+
+def with_kept_channels(settings: Set, kept: Mapping[str, Mapping[str, str]]) -> Set:
+    """The settings with those of channels that the vault keeps (`slack_bot` and its `token` is slack_bot_token) where
+    nothing was set. Raises UserMustMend for one with a bad value."""
+    named = {f"{service}_{field}": value for service, fields in kept.items() for field, value in fields.items()}
+    unset = {
+        name: value
+        for name, value in named.items()
+        if name in ChannelSettings.model_fields and name not in settings.model_fields_set
+    }
+    try:
+        valid = ChannelSettings.model_validate(unset)
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        raise UserMustMend(f"The vault's {name} cannot be used.", remedy="Connect it once more.") from None
+    return settings.model_copy(update={name: getattr(valid, name) for name in unset})
