@@ -56,16 +56,16 @@ header img { width: 28px; height: 28px; border-radius: 6px; object-fit: contain;
 h2 { flex: 1; margin: 0; font-size: 16px; font-weight: 600; }
 .icon { border: 0; background: none; padding: 6px; border-radius: 8px; display: grid; color: var(--mu); }
 .icon:hover { background: var(--sf); }
-.talk { flex: 1; overflow-y: auto; padding: 14px; overscroll-behavior: contain; }
-.talk ol { list-style: none; margin: 0; padding: 0; }
+.talk { position: relative; flex: 1; overflow-y: auto; padding: 14px; overscroll-behavior: contain; }
+.list { list-style: none; margin: 0; padding: 0; }
 .row { display: flex; flex-direction: column; margin: 0 0 12px; }
 .who { font-size: 12px; color: var(--mu); margin: 0 4px 2px; }
 .bubble { max-width: 92%; width: fit-content; padding: 9px 12px; border-radius: 12px; background: var(--sf);
   overflow-wrap: anywhere; }
 .mine { align-items: flex-end; }
 .mine .bubble { background: var(--a); color: var(--oa); white-space: pre-wrap; }
-.bubble p, .bubble ul { margin: 0 0 8px; }
-.bubble ul { padding-left: 18px; }
+.bubble p, .bubble ul, .bubble ol { margin: 0 0 8px; }
+.bubble ul, .bubble ol { padding-left: 20px; list-style: revert; }
 .bubble > :last-child { margin-bottom: 0; }
 .bubble p { white-space: pre-line; }
 .bubble a { color: var(--a); }
@@ -205,12 +205,18 @@ form.ticket div { display: flex; gap: 8px; justify-content: flex-end; align-item
   };
   /** Markdown as paragraphs and lists. */
   function blocks(text, sources) {
-    return text.split(/\n{2,}/).filter((part) => part.trim()).map((part) => {
-      const lines = part.trim().split("\n");
-      if (lines.every((line) => /^\s*- /.test(line)))
-        return make("ul", {}, ...lines.map((line) => make("li", {}, ...inline(line.replace(/^\s*- /, ""), sources))));
-      return make("p", {}, ...lines.flatMap((line, n) => [n ? "\n" : "", ...inline(line, sources)]));
-    });
+    const found = [];
+    for (const part of text.split(/\n{2,}/)) {
+      let open = null;
+      for (const line of part.trim().split("\n")) {
+        const [, number, item] = line.match(/^\s*(?:-|(\d+)\.) (.*)/) || [];
+        const kind = item === undefined ? "P" : number ? "OL" : "UL";
+        if (open?.tagName !== kind) found.push(open = make(kind, number && number !== "1" ? { start: number } : {}));
+        if (kind !== "P") open.append(make("li", {}, ...inline(item, sources)));
+        else open.append(open.hasChildNodes() ? "\n" : "", ...inline(line, sources));
+      }
+    }
+    return found.filter((one) => one.textContent);
   }
 
   // ---- the widget
@@ -240,7 +246,7 @@ form.ticket div { display: flex; gap: 8px; justify-content: flex-end; align-item
     ui.dot = make("span", { class: "dot", hidden: true });
     ui.launch = make("button", { class: "launch", type: "button", "aria-label": texts.open, "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => (opened ? hide() : show(true)) },
       picture("M21 12a8 8 0 0 1-11.6 7.1L4 20l1-4.6A8 8 0 1 1 21 12z"), ui.dot);
-    ui.list = make("ol", { "aria-label": theme.name || "Help" });
+    ui.list = make("ol", { class: "list", "aria-label": theme.name || "Help" });
     ui.talk = make("div", { class: "talk", tabindex: "0", role: "region", "aria-label": theme.name || "Help" }, ui.list);
     ui.said = make("div", { class: "said", role: "log", "aria-live": "polite", "aria-relevant": "additions" });
     ui.note = make("p", { class: "note", role: "status", hidden: true });
@@ -316,7 +322,8 @@ form.ticket div { display: flex; gap: 8px; justify-content: flex-end; align-item
   }
 
   const low = () => ui.talk.scrollHeight - ui.talk.scrollTop - ui.talk.clientHeight < 80;
-  const down = () => { ui.talk.scrollTop = ui.talk.scrollHeight; };
+  /** To the end, but not past the beginning of what is being read. */
+  const down = (first = ui.list.lastChild) => { ui.talk.scrollTop = Math.min(ui.talk.scrollHeight, first.offsetTop - 8); };
 
   // ---- messages
 
@@ -334,7 +341,7 @@ form.ticket div { display: flex; gap: 8px; justify-content: flex-end; align-item
     messages.set(message.run, { ...message, rows });
     const ready = message.state !== "working" && message.text;
     if (ready && !quiet && !(old && old.state !== "working" && old.text === message.text)) tell(message);
-    if (stick || !old) down();
+    if (stick || !old) down(rows[0]);
   }
 
   function body(message) {
