@@ -6,7 +6,22 @@ import sys
 
 import typer
 
-from app.cli import approvals, ask, audit, budget, connect, demo, ingest, people, policy, preferences, runs, up, worker
+from app.cli import (
+    approvals,
+    ask,
+    audit,
+    budget,
+    connect,
+    demo,
+    inbox,
+    ingest,
+    people,
+    policy,
+    preferences,
+    runs,
+    up,
+    worker,
+)
 
 cli = typer.Typer(
     name="deus",
@@ -24,6 +39,7 @@ cli.command("ingest")(ingest.ingest)
 cli.command("connect")(connect.connect)
 cli.add_typer(runs.cli, name="runs")
 cli.add_typer(approvals.cli, name="approvals")
+cli.add_typer(inbox.cli, name="inbox")
 cli.add_typer(audit.cli, name="audit")
 cli.add_typer(policy.cli, name="policy")
 cli.add_typer(preferences.cli, name="preferences")
