@@ -44,7 +44,8 @@ class Event(BaseModel):
     """An immutable fact of a run. `seq` runs 1, 2, 3 … without gaps in its run and is the SSE id; `data` is by kind:
 
     - run.started: actor, its name and role, audience (if others read along), channel, conversation, text, dry, quoted
-      (if any) · run.resumed: reason · run.finished: status (answered, abstained, failed, stopped, relayed), error (a safe sentence or null), usage
+      (if any) · run.resumed: reason · run.finished: status (answered, abstained, failed, stopped, relayed), error (a safe
+      sentence or null), usage
     - plan.updated: revision, steps [{id, title, verb, state (waiting, running, done, failed, skipped), needs, service}]
     - step.started: id, title · step.finished: id, state, summary, ms
     - call.started: id, step, service, verb, args · call.finished: id, step, service, ok, summary, error, ms
@@ -54,8 +55,8 @@ class Event(BaseModel):
     - text.delta: text · text.reset: {} · message.completed: text (Markdown), claims,
       citations [{number, evidence}], suggestions, by (who wrote it in Deus' place, if anybody did)
     - approval.requested: id, digest, step, title, service, verb, args, change, risk, why, sources, requester,
-      asker (who that is, in words), deciders, barred, needed, at, expires_at, draft {text, claims, citations}, remaining (0 with the last one of a batch) ·
-      approval.resolved, approval.expired: id, step, decision, by, channel, edited, more_needed
+      asker (who that is, in words), deciders, barred, needed, at, expires_at, draft {text, claims, citations},
+      remaining (0 with the last one of a batch) · approval.resolved, approval.expired: id, step, decision, by, channel, edited, more_needed
     - receipt.added: id, step, service, verb, title, ref, url, said, at, approved_by, undo, undo_until, before, after,
       verified · undo.finished: id, step, title, service, by, channel, ok, summary, drift
     - input.requested: id, question, options · notice: text, level, id · usage.updated: usage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -35,6 +36,7 @@ identities = sa.Table(
     sa.Column("at", Moment, nullable=False),
 )
 WIDGET = "widget"
+TRIES = 8
 
 
 class StoredPeople:
@@ -54,11 +56,11 @@ class StoredPeople:
         known = await self._at_once(wanted, email)
         if known is not None:
             return known
-        try:
-            return await self._recognise(wanted, name, email, role)
-        except sa.exc.IntegrityError:
-            # Another process has made the same person in the meantime.
-            return await self._recognise(wanted, name, email, role)
+        for _ in range(TRIES):
+            # Another process may make the same person in the meantime.
+            with contextlib.suppress(sa.exc.IntegrityError):
+                return await self._recognise(wanted, name, email, role)
+        return await self._recognise(wanted, name, email, role)
 
     async def get(self, actor: str) -> Person | None:
         """The person that an actor is, by the id or one they had before."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from agents.admission import Admission
 from agents.budget import Ceiling, Limits
 from agents.conversation import Conversations
 from agents.drive import Means
@@ -18,13 +19,15 @@ from agents.event import Event
 from agents.evidence import Citations
 from agents.executor import Company
 from agents.plan import Plan, Step
-from agents.ports import PlanHeader, Recalled, Reply, Situation, StepResult, Turn
+from agents.ports import Memory, PlanHeader, Recalled, Reply, Situation, StepResult, Turn
 from agents.record import Answer, Claim
+from agents.rights import Reading
 from agents.vocabulary import Vocabulary
 from app.engine import Engine
 from app.stores.database import Database
 from app.stores.live import Live
 from app.stores.migrations import migrate
+from app.stores.people import StoredPeople
 from app.stores.runs import StoredRuns
 from app.stores.spend import StoredSpend
 from app.stores.sqlite import SQLite
@@ -168,6 +171,7 @@ class Workspace:
     engine: Engine
     toolbox: ScriptedToolbox
     live: Live
+    people: StoredPeople | None = None
 
     async def ask(self, text: str, conversation: str = "c1", message_id: str | None = None) -> str:
         return await self.conversations.say(Turn(text, "ann@acme.com", "test", conversation, NOW, message_id))
@@ -187,9 +191,14 @@ async def workspace(
     limits: Limits | None = None,
     actors: Ceiling | None = None,
     polling: float = 0.01,
+    reading: Reading | None = None,
+    memory: Memory | None = None,
     **engine_options: Any,
 ) -> AsyncIterator[Workspace]:
-    """A store and an engine over scripted tools, planner and writer, closed as an orderly shutdown does it."""
+    """A store and an engine over scripted tools, planner and writer, closed as an orderly shutdown does it.
+
+    With `reading` the workspace has people, who have rights; without it, one person.
+    """
     await migrate(database)
     engine, live, clock = Engine(database, polling=polling, **engine_options), Live(), StillClock()
     runs = StoredRuns(database, live, clock, engine.dispatch, glance=0.2)
@@ -198,7 +207,7 @@ async def workspace(
         toolbox=toolbox,
         planner=planner,
         writer=writer or ScriptedWriter(),
-        memory=NoMemory(),
+        memory=memory or NoMemory(),
         archive=runs,
         vocabulary=Vocabulary(ScriptedToolbox({})),
         clock=clock,
@@ -206,9 +215,11 @@ async def workspace(
         limits=limits or Limits(),
         books=StoredSpend(database, clock, zone, actor=actors or Ceiling()),
     )
-    await engine.start(runs, means)
+    people = StoredPeople(database, clock, owner="founder") if reading is not None else None
+    admission = Admission(people, runs, reading) if people is not None and reading is not None else None
+    await engine.start(runs, replace(means, admission=admission))
     try:
-        yield Workspace(Conversations(runs, engine.stop), runs, engine, toolbox, live)
+        yield Workspace(Conversations(runs, engine.stop, admission), runs, engine, toolbox, live, people)
     finally:
         await engine.close()
 
