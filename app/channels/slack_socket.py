@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+GOODBYE = 1.0  # seconds
 MEND = "Run `deus connect slack --bot --check`: it says which token Slack refuses."
 EXPECTED = (SlackApiError, SlackClientError, aiohttp.ClientError, TimeoutError, OSError)
 REFUSED = ("invalid_auth", "not_authed", "not_allowed_token_type", "token_revoked", "account_inactive", "link_disabled")
@@ -119,11 +120,17 @@ class Socket:
         if handler is None:
             return
         closing: Any = handler.client
+        hands = (closing.current_session_monitor, closing.message_receiver, closing.message_processor)
+        for hand in filter(None, hands):
+            hand.cancel()
         try:
-            async with asyncio.timeout(self._watch.patience):
+            # What is dead answers no goodbye.
+            async with asyncio.timeout(GOODBYE):
                 await closing.close()
-        except Exception:  # what is dead may not even close
+        except Exception:  # what comes next must not wait for it
             log.info("A socket to Slack could not be closed; it is left.", exc_info=True)
+        finally:
+            await closing.aiohttp_client_session.close()
 
     async def _kept_alive(self) -> None:
         """Asks Slack who we are: what stands between may forget a line on which nothing is said."""

@@ -22,11 +22,24 @@ def connect(
     check: Annotated[bool, typer.Option("--check", help="Test the settings that are there and ask nothing.")] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Remove what the vault keeps for the service.")] = False,
     consents: Annotated[bool, typer.Option("--list", help="List who connected what, when, with which rights.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list, or the manifest, as JSON.")] = False,
+    bot: Annotated[bool, typer.Option("--bot", help="Slack: let people write to Deus there.")] = False,
+    source: Annotated[bool, typer.Option("--source", help="Slack: let Deus read what is said there.")] = False,
+    manifest: Annotated[
+        bool, typer.Option("--manifest", help="Slack: print the app's manifest and nothing else.")
+    ] = False,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            "--http",
+            metavar="URL",
+            help="Slack: Deus' public address, to be told over HTTP; over a socket if left out.",
+        ),
+    ] = None,
 ) -> None:
     """Connect a service: ask for what is missing, test it, say what Deus can see there."""
     from tools.catalog import connectors
-    from tools.kit.errors import DeusError, UserMustMend
+    from tools.kit.errors import UserMustMend
 
     known = connectors()
     if consents:
@@ -37,9 +50,34 @@ def connect(
         return
     if name not in known:
         raise UserMustMend(f"There is no service {name!r}.", remedy=f"Known are {', '.join(known)}.")
+    if name != "slack" and (bot or source or manifest or http):
+        raise UserMustMend(
+            f"{known[name].title} has no bot.", remedy="--bot, --source, --manifest and --http are Slack's."
+        )
+    if name == "slack":
+        from app.cli import connect_slack
+
+        if manifest:
+            connect_slack.print_manifest(http, as_json=as_json)
+            return
+        parts = connect_slack.parts(bot=bot or bool(http), source=source, check=check, forget=forget, given=_given())
+        for part in parts:
+            if part == "bot":
+                connect_slack.bot(http, check=check, forget=forget, offers=parts == ("bot",))
+        if "source" not in parts:
+            return
     if forget:
         _forget(name)
         return
+    _connect(name, check=check)
+
+
+def _connect(name: str, *, check: bool) -> None:
+    """Asks for what is missing, tests it, says what it sees, and keeps it; with `check` it asks and keeps nothing."""
+    from tools.catalog import connectors
+    from tools.kit.errors import DeusError, UserMustMend
+
+    known = connectors()
     before = _given().get(name, {})
     given = dict(before) if check else _asked(name, dict(before))
     try:
@@ -50,6 +88,19 @@ def connect(
     if not check and given != before:
         asyncio.run(_kept(name, given, sight))
         print("Kept in the vault, sealed.")
+
+
+def keep_source(name: str, given: Mapping[str, str]) -> None:
+    """Tests these settings of a service and keeps them. Raises UserMustMend."""
+    from tools.catalog import connectors
+    from tools.kit.errors import DeusError, UserMustMend
+
+    try:
+        sight = asyncio.run(_checked(name, given))
+    except DeusError as error:
+        raise UserMustMend(f"{connectors()[name].title} is not connected: {error}") from error
+    asyncio.run(_kept(name, given, sight))
+    print(f"It reads {', '.join(sight.sees)}. Kept in the vault, sealed.")
 
 
 def _list() -> None:
