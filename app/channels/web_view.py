@@ -214,7 +214,10 @@ def _used(view: RunView, event: Event) -> RunView:
 
 
 def _finished(view: RunView, event: Event) -> RunView:
+    """What was streamed of an answer that never came is gone, for whoever comes later does not see it either."""
     data = event.data
+    half = data.get("status") in ("failed", "stopped") and not (view.complete or view.drafted)
+    view = replace(view, text="") if half else view
     lines = tuple(line if line.state in ENDED else replace(line, state="skipped") for line in view.steps)
     return replace(
         view,
