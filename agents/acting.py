@@ -11,14 +11,14 @@ from typing import Any
 from agents.approval import Approval, NotDecided, Proposal, permits, settled
 from agents.asking import Acted, Asking, Desk, dumped, title_of, under
 from agents.effect import Effect, effect_key, receipt_of
-from agents.errors import DeusError, StepFailed
+from agents.errors import DeusError
 from agents.evidence import digest
 from agents.ports import RunLog, Turn
 from agents.sending import ASKED_FOR, Open, Sender
+from agents.undoing import UndoAsks
 from agents.wanted import Wanted
 from tools.kit.action import Change, worse
 from tools.kit.errors import RateLimited, TimedOut, Unavailable
-from tools.nouns import Receipt
 
 __all__ = ["Acted", "Acting", "Desk"]
 
@@ -57,14 +57,32 @@ class Acting:
 
     async def to_undo(self, key: str | None) -> Sequence[Effect]:
         """What “undo that” means here: the last run's changes, latest first, or the one that is named."""
-        found = await self._desk.undoing.last(self._turn.conversation, self._log.run)
-        return [effect for effect in found if key in (None, effect.key)]
+        if key is not None:
+            return [await self._desk.undoing.named(key)]
+        return await self._desk.undoing.last(self._turn.conversation, self._log.run)
 
-    async def undo(self, key: str) -> Receipt:
-        """Takes one write back for whoever asks here. Raises NotUndone, or what the service says."""
-        if self._turn.dry:
-            raise StepFailed("In a dry run nothing is taken back.", remedy="Say “undo that” without “dry run”.")
-        return await self._desk.undoing.undo(key, self._turn.actor, self._turn.channel, self._log.run)
+    async def undo(self, step: str, effect: Effect) -> Acted:
+        """Takes one write back for whoever asks here, or asks people where the rules want that. Raises NotUndone, or
+        what the service says."""
+        place = f"{step}:{effect.key[:12]}"
+        last = await self._desk.queue.of_step(self._log.run, place)
+        if last is not None and last.state == "requested":
+            return Acted("awaiting", service=effect.service)
+        if last is not None and last.state != "approved":
+            return Acted("declined", service=effect.service, reason=f"Nothing was taken back: {settled(last)}.")
+        undoing, turn = self._desk.undoing, self._turn
+        try:
+            receipt = await undoing.undo(
+                effect.key, turn.actor, turn.channel, self._log.run, dry=turn.dry, approval=last
+            )
+        except UndoAsks as asks:
+            self.proposals.append(undoing.proposed(asks, self._log.run, place, turn.actor, last))
+            return Acted("awaiting", service=effect.service)
+        except DeusError as error:
+            if last is None:
+                raise
+            return self._unseen(last, error)
+        return Acted("done", receipt, effect.service)
 
     async def withdraw(self, run: str) -> None:
         """Takes back what another run proposed for the same person, as far as nobody has decided it."""

@@ -175,6 +175,8 @@ def edit(approval: Approval, args: Mapping[str, Any], by: str, at: datetime) -> 
     Raises NotDecided, and BadArgument for arguments that the verb does not take; the record then stays as it is.
     """
     verb = verbs(Write).get(approval.proposal.verb)
+    if verb is None and approval.proposal.verb == "writes.undo":
+        raise NotDecided("Taking something back has nothing that could be changed; say yes or no.")
     if verb is None:
         raise NotDecided(f"No connected service serves {approval.proposal.verb} any more.")
     try:

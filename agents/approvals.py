@@ -7,11 +7,30 @@ from typing import Any, Protocol
 
 from agents.admission import Admission
 from agents.admitted_approvals import AdmittedApprovals
-from agents.approval import Approval, Choice, Decision
+from agents.approval import ANYONE, Approval, Choice, Decision, same_person
 from agents.effect import Effect, Ledger
-from agents.ports import Clock
-from agents.undoing import Undoing
+from agents.errors import PersonMustDecide
+from agents.planners.taking_back import undo_order
+from agents.ports import Clock, Turn
+from agents.undoing import UndoAsks, Undoing, UndoWrite
 from tools.nouns import Receipt
+
+# How many proposals are looked through for those about the same undo.
+MOST = 1000
+# Starts a run and returns its id.
+Say = Callable[[Turn], Awaitable[str]]
+
+
+class UndoAsked(PersonMustDecide):
+    """Taking a write back waits for a yes, which `run` asks for; nothing has been taken back yet."""
+
+    def __init__(self, asks: UndoAsks, run: str) -> None:
+        whom = ", ".join(asks.verdict.deciders) if ANYONE not in asks.verdict.deciders else "somebody"
+        super().__init__(
+            f"Taking “{asks.effect.title}” back waits for a yes of {whom}. {' '.join(asks.verdict.why)}".strip(),
+            remedy="It stands under /approvals.",
+        )
+        self.run = run
 
 
 class Decisions(Protocol):
@@ -41,6 +60,7 @@ class Approvals:
         clock: Clock,
         ready: Callable[[], Awaitable[object]],
         admission: Admission | None = None,
+        say: Say | None = None,
     ) -> None:
         self._decisions = decisions
         self._ledger = ledger
@@ -48,6 +68,7 @@ class Approvals:
         self._clock = clock
         self._ready = ready
         self._admission = admission
+        self._say = say
 
     def of(self, actor: str) -> Desk:
         """The same door as that person sees it: only what belongs to runs that they may see."""
@@ -101,12 +122,38 @@ class Approvals:
         return await self._ledger.of_run(run)
 
     async def undo(self, effect: str, *, by: str, channel: str) -> Receipt:
-        """Takes a write back. Raises LookupError, NotUndone, Forbidden, or the service's own failure."""
+        """Takes a write back. Where the rules want a yes for that, a run asks for it: UndoAsked. Raises LookupError,
+        NotUndone, Forbidden, or the service's own failure."""
         if self._admission is not None:
             person, there = await self._admission.decider(by, channel), await self._ledger.get(effect)
             if there is not None and there.run not in await self._admission.visible(person, [there.run]):
                 raise LookupError(f"There is no change {effect!r}.")
-        return await self._undoing.undo(effect, by, channel)
+        try:
+            return await self._undoing.undo(effect, by, channel)
+        except UndoAsks as asks:
+            if self._say is None:
+                raise
+            raise await self._asked(asks, self._say, by, channel) from None
+
+    async def _asked(self, asks: UndoAsks, say: Say, by: str, channel: str) -> UndoAsked:
+        """Begins a run that asks for the yes, unless one has asked already."""
+        key = asks.effect.key
+        earlier = [
+            one
+            for one in await self._decisions.listed(None, MOST)
+            if one.proposal.verb == UndoWrite.name and one.proposal.args == {"effect": key}
+        ]
+        for one in earlier:
+            if one.state == "requested":
+                return UndoAsked(asks, one.proposal.run)
+        await self._ready()
+        # Whoever asked for the write sees it where that was said; for others it is a conversation of its own.
+        mine = same_person(by, asks.effect.requester)
+        conversation = await self._undoing.conversation(asks.effect) if mine else f"undo-{key[:12]}"
+        # Pressed twice in a row it is one run; after a no it is another.
+        message = f"undo-{key}-{len(earlier)}"
+        turn = Turn(undo_order(asks.effect), by, channel, conversation, self._clock.now(), message_id=message)
+        return UndoAsked(asks, await say(turn))
 
     async def _may(self, approval: str, by: str, channel: str) -> None:
         """Raises Forbidden for one whose role decides nothing, LookupError for one who may not see the run."""

@@ -24,7 +24,7 @@ TARGETS = ("ref", "component", "to", "repo", "team", "parent", "thread")
 
 class Ask(Frozen):
     """A write that somebody's run wants to do. `at` is in the company's zone; `explicit` says that the asker's own
-    words ordered it, in a plan that was bound before anything was read."""
+    words ordered it, in a plan that was bound before anything was read; `undo` that it takes such a write back."""
 
     verb: str
     service: str
@@ -38,6 +38,7 @@ class Ask(Frozen):
     workspace: str
     at: AwareDatetime
     explicit: bool = False
+    undo: bool = False
 
     @property
     def environment(self) -> str:

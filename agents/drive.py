@@ -144,7 +144,8 @@ class Drive:
     def proposals(self) -> list[Proposal]:
         """What people are asked about next, in the order of the plan: each a microsecond younger than the last."""
         asked = {one.step: one for one in self.acting.proposals} if self.acting is not None else {}
-        found = [asked[step] for step in self._order if step in asked]
+        # An undo asks once for each change, under the step's name and the change's.
+        found = [one for step in self._order for name, one in asked.items() if name.partition(":")[0] == step]
         asker = asked_by(self.turn)
         moments = [one.at + timedelta(microseconds=n) for n, one in enumerate(found)]
         return [one.model_copy(update={"at": at, "asker": asker}) for one, at in zip(found, moments, strict=True)]

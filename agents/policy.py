@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Literal
 
 from pydantic import Field
 
-from agents.approval import ANYONE, Level, Risk
+from agents.approval import ANYONE, Level, Risk, same_person
 from agents.ask import Ask, ask_of
 from agents.hours import Hours
 from agents.record import Frozen
 from agents.rights import Reading
 from agents.risk import assess, exceeds
-from agents.rules import Rule, Then, When, kind_of, one_of, people_of, reaches
+from agents.rules import Rule, Then, kind_of, people_of, reaches
 
 __all__ = [
     "Ask",
@@ -22,11 +23,12 @@ __all__ = [
     "Outcome",
     "Policy",
     "Spend",
+    "Undo",
     "Verdict",
     "acting",
     "ask_of",
-    "closed",
     "judge",
+    "judge_undo",
     "proposing",
 ]
 
@@ -68,6 +70,15 @@ class Spend(Frozen):
     workspace_month: Most = Most()
 
 
+class Undo(Frozen):
+    """When a write that the rules ask about is taken back with no second yes: by whoever asked for it or said yes to
+    it, and may say yes to taking it back alone, for so long; unless a rule with `undo: true` asks. With `own: ask`
+    never."""
+
+    own: Literal["allow", "ask"] = "allow"
+    within: timedelta = Field(default=timedelta(days=1), ge=timedelta(0))
+
+
 class Policy(Frozen):
     """The rules of a workspace, in order; without any nothing may be written. `threshold` is the highest risk at which
     something is done by itself; `reading` says which sources each role may read."""
@@ -76,6 +87,7 @@ class Policy(Frozen):
     threshold: Level = "medium"
     hours: Hours = Hours()
     spend: Spend = Spend()
+    undo: Undo = Undo()
     reading: Reading = Reading()
 
 
@@ -86,7 +98,7 @@ def judge(ask: Ask, policy: Policy) -> Verdict:
     is above the threshold, whatever the rule says.
     """
     risk = assess(ask, policy.hours)
-    rule = next((one for one in policy.rules if one.decides(ask, risk.level, policy.hours)), None)
+    rule = _deciding(ask, risk, policy)
     if rule is None:
         return Verdict(decision="deny", risk=risk, why=("No rule allows it.",))
     said = f"The rule “{rule.name}” says so."
@@ -108,25 +120,29 @@ def judge(ask: Ask, policy: Policy) -> Verdict:
     )
 
 
-def closed(service: str, channel: str, policy: Policy) -> str:
-    """The rule by which nothing at all is written at a service, or from a channel; "" if there is none.
+def judge_undo(ask: Ask, policy: Policy, owners: Iterable[str], since: timedelta) -> Verdict:
+    """What the rules say of taking a write back, which `owners` asked for or said yes to so long ago.
 
-    For what is not judged like a write, such as taking one back: rules that look at more than these two do not speak
-    of it.
+    It is judged like the write. Where a person must be asked, and whoever takes it back is one whose yes would do, that
+    yes is given with the order, as `Undo` has it; never where untrusted text is on its path.
     """
-    for rule in policy.rules:
-        places = [_place(one, service, channel) for one in (rule.when, *rule.unless)]
-        if None in places or not places[0] or any(places[1:]):
-            continue
-        return rule.name if rule.then in ("deny", "shadow") else ""
-    return "none allows it"
+    verdict = judge(ask, policy)
+    rule = _deciding(ask, verdict.risk, policy)
+    if verdict.decision != "ask" or rule is None or rule.when.undo or policy.undo.own == "ask":
+        return verdict
+    barred = any(same_person(ask.requester, one) for one in verdict.barred)
+    decides = ANYONE in verdict.deciders or any(same_person(ask.requester, one) for one in verdict.deciders)
+    owns = any(same_person(ask.requester, one) for one in owners)
+    fresh = timedelta(0) <= since < policy.undo.within
+    if not (owns and fresh and decides and verdict.needed == 1) or barred or ask.taint.sources:
+        return verdict
+    why = f"{ask.requester} takes back what was theirs, and may say yes to that; the rule “{rule.name}” asks no other."
+    return verdict.model_copy(update={"decision": "allow", "why": (why,)})
 
 
-def _place(when: When, service: str, channel: str) -> bool | None:
-    """Whether conditions on connector and channel alone hold; None if there are others."""
-    if when.model_dump(exclude_defaults=True, exclude={"connector", "channel"}):
-        return None
-    return one_of(when.connector, (service,)) and one_of(when.channel, (channel,))
+def _deciding(ask: Ask, risk: Risk, policy: Policy) -> Rule | None:
+    """The rule that speaks of it."""
+    return next((one for one in policy.rules if one.decides(ask, risk.level, policy.hours)), None)
 
 
 def proposing() -> Policy:

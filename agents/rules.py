@@ -29,7 +29,8 @@ class When(Frozen):
     """Conditions that must all hold; within a list any one. Empty ones hold always. Names are globs without case.
 
     `taint`: decisive (untrusted text decides whether, to what or to whom), content (it fills the body alone), none.
-    `words` stand anywhere in the arguments or the change (any of them), `all_words` all of them.
+    `words` stand anywhere in the arguments or the change (any of them), `all_words` all of them. `undo`: of taking a
+    write back, or of everything else.
     """
 
     verb: tuple[str, ...] = ()
@@ -46,11 +47,12 @@ class When(Frozen):
     at_work: bool | None = None
     undoable: bool | None = None
     reaches_people: bool | None = None
+    undo: bool | None = None
 
     @field_validator("*", mode="before")
     @classmethod
     def _listed(cls, value: Any, info: ValidationInfo) -> Any:
-        return value if info.field_name in ("at_work", "undoable", "reaches_people") else listed(value)
+        return value if info.field_name in ("at_work", "undoable", "reaches_people", "undo") else listed(value)
 
     def holds(self, ask: Ask, risk: Level, hours: Hours, *, strict: bool) -> bool:
         """Whether they hold of a write. Where it is `strict` that they do, titles count as names of the target."""
@@ -70,6 +72,7 @@ class When(Frozen):
             and (self.at_work is None or self.at_work is not bool(hours.away(ask.at)))
             and (self.undoable is None or self.undoable is bool(ask.change.undo))
             and (self.reaches_people is None or self.reaches_people is reaches(ask))
+            and (self.undo is None or self.undo is ask.undo)
             and (not self.words or any(_said(word, ask) for word in self.words))
             and all(_said(word, ask) for word in self.all_words)
         )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, tzinfo
 from typing import Any, Protocol
 
 from pydantic import Field
 
-from agents.approval import Approval, may_decide, same_person, who_may
+from agents.approval import Approval, Proposal, may_decide, permits, proposal_id, same_person, who_may
 from agents.effect import Effect, Ledger, effect_key, receipt_of
 from agents.errors import DeusError, PersonMustDecide
-from agents.policy import Policy, closed, proposing
+from agents.policy import Policy, Verdict, ask_of, judge_undo, proposing
 from agents.ports import Clock, Workbench
-from tools.kit.action import drift
+from agents.taint import Taint
+from tools.kit.action import Change, drift
 from tools.kit.tool import Verb, Write, verbs
 from tools.nouns import Receipt
 
@@ -43,6 +45,15 @@ class NotUndone(PersonMustDecide):
         self.drift = dict(differs or {})
 
 
+class UndoAsks(PersonMustDecide):
+    """Taking a write back waits for a yes; `verdict` says whose. Nothing has been done yet."""
+
+    def __init__(self, effect: Effect, verdict: Verdict) -> None:
+        super().__init__(f"Taking “{effect.title}” back waits for a yes. {' '.join(verdict.why)}".strip())
+        self.effect = effect
+        self.verdict = verdict
+
+
 class Told(Protocol):
     """Where it is told that a write was taken back: the log of the run that did it."""
 
@@ -54,18 +65,32 @@ class Told(Protocol):
         """The approval on the strength of which a write was done."""
         ...
 
+    async def conversation(self, run: str) -> str | None:
+        """The conversation of a run."""
+        ...
+
 
 class Undoing:
     """Takes writes of a workspace back."""
 
     def __init__(
-        self, workbench: Workbench, ledger: Ledger, told: Told, clock: Clock, policy: Policy | None = None
+        self,
+        workbench: Workbench,
+        ledger: Ledger,
+        told: Told,
+        clock: Clock,
+        policy: Policy | None = None,
+        *,
+        workspace: str = "",
+        timezone: tzinfo = UTC,
     ) -> None:
         self._workbench = workbench
         self._ledger = ledger
         self._told = told
         self._clock = clock
         self._policy = policy or proposing()
+        self._workspace = workspace
+        self._timezone = timezone
 
     async def last(self, conversation: str, run: str) -> Sequence[Effect]:
         """What the last run that changed something did, latest first; empty if nothing is left to take back.
@@ -76,27 +101,104 @@ class Undoing:
         done = [one for one in effects if one.state == "done" or (run and one.undone_by == run)]
         return [one for one in done if one.run == done[0].run] if done else []
 
-    async def undo(self, key: str, by: str, channel: str, run: str = "") -> Receipt:
-        """Takes one write back, on behalf of `run` if it was said in one.
-
-        Raises LookupError for an unknown key, NotUndone, or what the service says.
-
-        Each refusal and each failure is told in the log of the run that did the write.
-        """
+    async def named(self, key: str) -> Effect:
+        """The write of that key. Raises LookupError."""
         effect = await self._ledger.get(key)
         if effect is None:
             raise LookupError(f"There is no receipt {key!r}.")
+        return effect
+
+    async def conversation(self, effect: Effect) -> str:
+        """The conversation in which a write was ordered; one of its own where that is gone."""
+        return await self._told.conversation(effect.run) or f"undo-{effect.key[:12]}"
+
+    async def undo(
+        self, key: str, by: str, channel: str, run: str = "", *, dry: bool = False, approval: Approval | None = None
+    ) -> Receipt:
+        """Takes one write back, on behalf of `run` if it was said in one; the rules decide, as they do for a write.
+
+        Where they ask, `approval` is the yes to what `proposed` shows. In a `dry` run, or where the rules only show
+        what is written, it is only shown. Raises LookupError for an unknown key, UndoAsks where a yes is needed,
+        NotUndone, or what the service says.
+
+        Each refusal and each failure is told in the log of the run that did the write.
+        """
+        effect = await self.named(key)
         try:
-            if rule := closed(effect.service, channel, self._policy):
-                raise NotUndone(f"“{effect.title}” was not taken back, for nothing may be written there ({rule}).")
+            if effect.state == "undone":
+                return _taken_back(effect, (by,), "It was taken back already.")
             await self._check_may(effect, by)
-            back = await self._undo(effect, by, run)
+            verdict = self.judged(effect, by, channel)
+            if verdict.decision == "deny":
+                raise NotUndone(f"“{effect.title}” was not taken back. {' '.join(verdict.why)}")
+            if dry or verdict.decision == "shadow":
+                return _shown(effect, verdict)
+            differs, state = await self._look(effect)
+            if verdict.decision == "ask" and not self._permitted(effect, verdict, approval):
+                raise UndoAsks(effect, verdict)
+            yes = tuple(one.by for one in approval.decisions if one.choice == "approve") if approval else ()
+            back = await self._undo(effect, yes or (by,), run, differs, state)
+        except UndoAsks:
+            raise
         except DeusError as error:
-            differs = {k: list(v) for k, v in error.drift.items()} if isinstance(error, NotUndone) else {}
-            await self._tell(effect, by, channel, ok=False, summary=str(error), drift=differs)
+            differing = {k: list(v) for k, v in error.drift.items()} if isinstance(error, NotUndone) else {}
+            await self._tell(effect, by, channel, ok=False, summary=str(error), drift=differing)
             raise
         await self._tell(effect, by, channel, ok=True, summary=back.said, drift={})
         return back
+
+    def judged(self, effect: Effect, by: str, channel: str) -> Verdict:
+        """What the rules say of taking it back."""
+        verb, now = verbs(Write).get(effect.verb), self._clock.now()
+        if verb is None:
+            raise NotUndone(f"“{effect.title}” cannot be taken back: nothing serves {effect.verb} any more.")
+        asked = ask_of(
+            verb,
+            service=effect.service,
+            args=effect.args,
+            change=back_to(effect),
+            taint=Taint(),
+            requester=by,
+            channel=channel,
+            workspace=self._workspace,
+            at=now.astimezone(self._timezone),
+            explicit=True,
+            undo=True,
+        )
+        return judge_undo(asked, self._policy, (effect.requester, *effect.by), now - effect.at)
+
+    def proposed(self, asks: UndoAsks, run: str, step: str, by: str, last: Approval | None) -> Proposal:
+        """Taking a write back as people are asked about it: what is there, and what will be put back."""
+        effect, verdict, now = asks.effect, asks.verdict, self._clock.now()
+        revision = last.proposal.revision + 1 if last else 1
+        return Proposal(
+            id=proposal_id(run, step, revision),
+            workspace=self._workspace,
+            run=run,
+            step=step,
+            revision=revision,
+            title=f"Take back: {effect.title}",
+            service=effect.service,
+            verb=UndoWrite.name,
+            args={"effect": effect.key},
+            change=back_to(effect),
+            risk=verdict.risk,
+            why=verdict.why,
+            requester=by,
+            deciders=verdict.deciders,
+            barred=verdict.barred,
+            needed=verdict.needed,
+            at=now,
+            expires_at=now + verdict.expires_in,
+        )
+
+    def _permitted(self, effect: Effect, verdict: Verdict, approval: Approval | None) -> bool:
+        """Whether that yes is for taking exactly this back, from as many and such people as the rules want now."""
+        if approval is None or approval.proposal.args != {"effect": effect.key}:
+            return False
+        news = {"change": back_to(effect), "deciders": verdict.deciders, "barred": verdict.barred}
+        now_asked = approval.proposal.model_copy(update={**news, "needed": verdict.needed})
+        return permits(approval, now_asked, self._clock.now())
 
     async def _check_may(self, effect: Effect, by: str) -> None:
         """Raises NotUndone for somebody who neither asked for a write nor could have said yes to it."""
@@ -107,10 +209,9 @@ class Undoing:
             whom = f"{who_may(asked.proposal)} may, and {effect.requester}" if asked else f"{effect.requester} may"
             raise NotUndone(f"“{effect.title}” is not for {by} to take back; {whom}.")
 
-    async def _undo(self, effect: Effect, by: str, run: str) -> Receipt:
+    async def _look(self, effect: Effect) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
+        """What differs from what the write left, and how it is now. Raises NotUndone for what cannot be taken back."""
         landed, change, now = effect.landed, effect.change, self._clock.now()
-        if effect.state == "undone":
-            return _taken_back(effect, by, "It was taken back already.")
         if effect.state != "done" or landed is None:
             raise NotUndone(f"“{effect.title}” was not done, so there is nothing to take back.")
         if not change.undo:
@@ -119,17 +220,22 @@ class Undoing:
             raise NotUndone(
                 f"“{effect.title}” could be taken back until {effect.at + change.undo_for:%d %b %H:%M} UTC."
             )
-        verb = verbs(Write).get(effect.verb)
-        if verb is None or effect.service not in self._workbench.services(effect.verb):
+        if effect.service not in self._workbench.services(effect.verb):
             raise NotUndone(f"“{effect.title}” cannot be taken back: {effect.service} is no longer connected.")
-        request = verb.model_validate(effect.args)
-        state = await self._workbench.state(effect.service, request, change, landed)
+        state = await self._workbench.state(effect.service, _request(effect), change, landed)
         differs = drift(landed.state, state)
         if differs and not _is_back(change.before, state):
             raise NotUndone(
                 f"“{effect.title}” was not taken back, because somebody changed it since: {in_words(differs)}.",
                 differs=differs,
             )
+        return differs, state
+
+    async def _undo(
+        self, effect: Effect, by: tuple[str, ...], run: str, differs: Mapping[str, Any], state: Mapping[str, Any] | None
+    ) -> Receipt:
+        landed, change, request = effect.landed, effect.change, _request(effect)
+        assert landed is not None, "what is not done is not taken back"
         if differs or state is None:
             said = f"{landed.title or effect.title} was back already."
         else:
@@ -147,6 +253,45 @@ class Undoing:
     async def _tell(self, effect: Effect, by: str, channel: str, **outcome: Any) -> None:
         data = {"id": effect.key, "step": effect.step, "title": effect.title, "service": effect.service}
         await self._told.undone(effect.run, {**data, "by": by, "channel": channel, **outcome})
+
+
+def back_to(effect: Effect) -> Change:
+    """Taking a write back as a change of its own: from what it left to what was before."""
+    change, landed = effect.change, effect.landed
+    target = change.target
+    if landed is not None:
+        target = target.model_copy(update={"ref": landed.ref, "url": landed.url, "title": landed.title or target.title})
+    before = dict(landed.state) if landed is not None else dict(change.after)
+    after = {name: change.before.get(name) for name in before}
+    if not change.before:
+        before["record"], after["record"] = "as it was made", change.undo
+    return change.model_copy(
+        update={
+            "target": target,
+            "before": before,
+            "after": after,
+            "bound": {"effect": effect.key},
+            "undo": "the write can be ordered again",
+            "undo_for": None,
+            "warnings": (),
+        }
+    )
+
+
+def _request(effect: Effect) -> Write:
+    return verbs(Write)[effect.verb].model_validate(effect.args)
+
+
+def _shown(effect: Effect, verdict: Verdict) -> Receipt:
+    """The receipt of an undo that is only shown."""
+    change = back_to(effect)
+    then = " It would have waited for a yes." if verdict.decision == "ask" else ""
+    done = receipt_of(effect, effect.at) if effect.landed is not None else None
+    if done is None:
+        raise NotUndone(f"“{effect.title}” was not done, so there is nothing to take back.")
+    said = f"Only shown: nothing was taken back.{then}"
+    news = {"said": said, "before": change.before, "after": change.after, "approved_by": (), "undo": "", "dry": True}
+    return done.model_copy(update=news)
 
 
 def in_words(differs: Mapping[str, tuple[Any, Any]]) -> str:
@@ -172,8 +317,8 @@ def _is_back(before: Mapping[str, Any], state: Mapping[str, Any] | None) -> bool
     return bool(common) and all(state[name] == before[name] for name in common)
 
 
-def _taken_back(effect: Effect, by: str, said: str) -> Receipt:
+def _taken_back(effect: Effect, by: tuple[str, ...], said: str) -> Receipt:
     done = receipt_of(effect, effect.at)
     return done.model_copy(
-        update={"said": said, "before": done.after, "after": done.before, "approved_by": (by,), "undo": ""}
+        update={"said": said, "before": done.after, "after": done.before, "approved_by": by, "undo": ""}
     )

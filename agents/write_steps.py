@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from agents.acting import Acting
+from agents.acting import Acted, Acting
 from agents.admission import ASK_ADMIN
+from agents.effect import Effect
 from agents.errors import DeusError, PersonMustDecide, StepFailed
 from agents.evidence import Citations
 from agents.plan import Plan, Step
@@ -71,11 +72,22 @@ class WriteSteps:
             return StepResult(step.id, "done")
         receipts: list[Receipt] = []
         refused: list[DeusError] = []
-        for effect in await self._desk().to_undo(request.effect):
+        open_ones: list[Acted] = []
+        for effect in await self._to_undo(request):
             try:
-                receipts.append(await self._desk().undo(effect.key))
+                acted = await self._desk().undo(step.id, effect)
             except DeusError as error:
                 refused.append(error)
+                continue
+            if acted.receipt is not None:
+                receipts.append(acted.receipt)
+            elif acted.state in OPEN:
+                open_ones.append(acted)
+            else:
+                refused.append(PersonMustDecide(acted.reason, service=acted.service))
+        if open_ones:
+            # What is taken back already is found so when the others are decided.
+            return StepResult(step.id, open_ones[0].state, error=open_ones[0].reason or None)
         if refused and not receipts:
             raise refused[0]
         if not receipts:
@@ -83,6 +95,12 @@ class WriteSteps:
         kept = self._kept(step, tuple(receipts), request.model_dump(mode="json"))
         left = {error.service or f"change {n}": str(error) for n, error in enumerate(refused, start=1)}
         return StepResult(step.id, "done", kept.nouns, kept.evidence, unchecked=left)
+
+    async def _to_undo(self, request: UndoWrite) -> Sequence[Effect]:
+        try:
+            return await self._desk().to_undo(request.effect)
+        except LookupError as error:
+            raise StepFailed(str(error)) from error
 
     def _kept(self, step: Step, receipts: tuple[Receipt, ...], asked: Mapping[str, object]) -> StepResult:
         service = receipts[0].service

@@ -137,9 +137,10 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         owner = owner_of(settings.data_dir, settings.user)
         people = StoredPeople(database, clock, role=settings.people_role, owner=owner)
         admission = Admission(people, runs, policy.reading)
-        undoing = Undoing(toolbox, ledger, stored, clock, policy)
-        approvals = Approvals(stored, ledger, undoing, clock, workshop.ready, admission)
         workspace, zone = await ContextText(database).workspace(), ZoneInfo(settings.timezone)
+        undoing = Undoing(toolbox, ledger, stored, clock, policy, workspace=workspace, timezone=zone)
+        conversations = Conversations(runs, workshop.stop, admission)
+        approvals = Approvals(stored, ledger, undoing, clock, workshop.ready, admission, conversations.say)
         destinations = Destinations(toolbox, StoredPreferences(database), clock, settings.destinations())
         desk = Desk(toolbox, stored, ledger, undoing, clock, policy, workspace, zone, destinations)
         desk = replace(desk, settles=settles_of(toolbox))
@@ -152,7 +153,6 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
             lambda: _load(settings, workshop, database, runs, toolbox, desk, sweeps, clock, admission, stack),
             at_once=at_once,
         )
-        conversations = Conversations(runs, workshop.stop, admission)
         shown = StoredDeliveries(database, clock)
         inbox = Inbox(handovers, conversations, clock, workshop.stop, people, live.stirred)
         audit = AuditLog(database)
@@ -261,6 +261,7 @@ async def _planning(
     from agents.answer import PlaybookWriter
     from agents.planners.playbook import PlaybookPlanner
     from agents.planners.playbook_file import read
+    from agents.planners.taking_back import TakingBack
     from app.intent_cache import CachedFit
     from prompts.library import out_of_scope, playbooks, prompt
 
@@ -269,7 +270,7 @@ async def _planning(
     planner, writer = PlaybookPlanner(books, out_of_scope(), embedder, fit=fit), PlaybookWriter(books)
     await planner.learn()
     if settings.model is None:
-        return planner, writer
+        return TakingBack(planner), writer
     from agents.model_answer import ModelWriter
     from agents.planners.model import FallbackPlanner, ModelPlanner
     from app.models import Gateway, ModelOptions
@@ -279,7 +280,7 @@ async def _planning(
     gateway = Gateway(ModelOptions(settings.model, settings.model_fast, settings.model_base_url, key))
     stack.push_async_callback(gateway.close)
     fallback = FallbackPlanner(ModelPlanner(gateway, toolbox.verbs, prompt), planner)
-    return fallback, ModelWriter(gateway, writer, prompt, to_finding)
+    return TakingBack(fallback), ModelWriter(gateway, writer, prompt, to_finding)
 
 
 async def _visits(settings: Settings, context: Context | None, clock: Clock) -> Visits:

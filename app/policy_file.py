@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from agents.approval import ANYONE, Level
 from agents.hours import DAYS, Day, Hours
 from agents.identity import Role
-from agents.policy import Mode, Outcome, Policy, Spend
+from agents.policy import Mode, Outcome, Policy, Spend, Undo
 from agents.rights import Reading, Sources
 from agents.rules import Rule, When, listed
 from app.policy_text import REMEDY, Text, where
@@ -85,6 +85,13 @@ class ConnectorRules(Part):
     workspaces: Lists = Lists()
 
 
+class UndoRules(Part):
+    """When what was done is taken back with no second yes."""
+
+    own: Literal["allow", "ask"] = "allow"
+    within: Span = timedelta(days=1)
+
+
 class SourceRules(Part):
     """What holds for turns from one source."""
 
@@ -139,6 +146,7 @@ class PolicyFile(Part):
     sources: dict[str, SourceRules] = {}
     rules: tuple[FileRule, ...] = ()
     spend: Spend = Spend()
+    undo: UndoRules = UndoRules()
     reading: ReadingRules = ReadingRules()
 
 
@@ -163,7 +171,8 @@ def read_policy(
         first = error.errors()[0]
         raise _refused(parsed, first, {"Hours": ("hours",), "Rule": ("rules",)}.get(error.title, ())) from None
     _check(file, parsed, sorted(connectors), sorted(verbs))
-    return Policy(rules=rules, threshold=file.threshold, hours=hours, spend=file.spend, reading=file.reading.reading())
+    reading, undo = file.reading.reading(), Undo(**file.undo.model_dump())
+    return Policy(rules=rules, threshold=file.threshold, hours=hours, spend=file.spend, reading=reading, undo=undo)
 
 
 def policy_of(settings: Settings, file: Path | None = None) -> Policy:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.approval import Choice, State
+from agents.approvals import UndoAsked
 from agents.effect import Effect
 from app.api.access import Actor, Opened, spoken_for
 from app.api.problem import RESPONSES
@@ -113,10 +114,14 @@ async def receipts(run: str, product: Opened, caller: Actor) -> list[Effect]:
 
 
 @router.post("/receipts/{effect}/undo")
-async def undo(effect: str, product: Opened, caller: Actor, who: By | None = None) -> Mapping[str, Any]:
-    """Takes a write back; 409 with the drift where its target has moved on."""
-    return dump(
-        await product.approvals.undo(
-            effect, by=await spoken_for(product, caller, who.actor if who else None), channel="api"
-        )
-    )
+async def undo(
+    effect: str, product: Opened, caller: Actor, answer: Response, who: By | None = None
+) -> Mapping[str, Any]:
+    """Takes a write back; 409 with the drift where its target has moved on. Where the rules want a yes for that, 202
+    with the run that asks for it."""
+    by = await spoken_for(product, caller, who.actor if who else None)
+    try:
+        return dump(await product.approvals.undo(effect, by=by, channel="api"))
+    except UndoAsked as asked:
+        answer.status_code = 202
+        return {"waiting": asked.run, "detail": str(asked)}

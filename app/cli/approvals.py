@@ -294,12 +294,15 @@ async def _receipts(run: str) -> Sequence[Effect]:
 
 
 async def _undo(effect: str) -> str:
+    from agents.approvals import UndoAsked
     from app.bootstrap import open_product
     from tools.kit.errors import UserMustMend
 
     async with open_product(_settings(), at_once=False) as product:
         try:
             back = await product.approvals.undo(effect, by=_me(), channel="cli")
+        except UndoAsked as asked:
+            return str(asked)
         except LookupError as error:
             raise UserMustMend(str(error), remedy="`deus approvals receipts RUN` names them.") from error
         return f"Taken back: {back.said} {back.url}".rstrip()

@@ -137,6 +137,12 @@ class StoredApprovals:
             made, _ = await event_table.append(connection, run, self._clock.now(), [("undo.finished", data)])
         self._publish(made)
 
+    async def conversation(self, run: str) -> str | None:
+        """The conversation of a run; None for an unknown one."""
+        async with self._database.read() as connection:
+            found: str | None = await connection.scalar(sa.select(runs.c.conversation).where(runs.c.run == run))
+        return found
+
     async def _change(self, approval: str, how: Callable[[Approval], Approval], by: str, channel: str) -> Approval:
         async with self._database.write() as connection:
             run = await connection.scalar(sa.select(approvals.c.run).where(approvals.c.id == approval))

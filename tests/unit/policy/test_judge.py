@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from agents.policy import Ask, Policy, acting, closed, judge, proposing
+from agents.policy import Ask, Policy, acting, judge, judge_undo, proposing
 from agents.rules import Rule, When
 from agents.taint import Taint
 from tests.unit.policy.asks import CLEAN, FILLED, FORCED, STEERED, STRANGER, WEDNESDAY, ZONE, ask, policy
@@ -130,21 +130,53 @@ def test_a_title_makes_a_rule_stricter_and_never_more_lenient() -> None:
     assert judge(ask("issues.update", target={"ref": "sandbox"}), policy(excused)).decision == "allow"
 
 
+TWO = "{approval: {needed: 2}}"
+BARRED = "{approval: {barred: requester}}"
+
+
 @pytest.mark.parametrize(
-    ("text", "rule"),
+    ("text", "by", "decision", "rule"),
     [
-        ("mode: propose", ""),
-        ("mode: investigate", "mode: investigate"),
-        ("{mode: investigate, connectors: {linear: {mode: act}}}", ""),
-        ("connectors: {linear: {scope: read_only}}", "linear: scope read_only"),
-        ("connectors: {linear: {scope: dry_run}}", "linear: scope dry_run"),
-        ("connectors: {slack: {scope: read_only}}", ""),
-        ("sources: {web: {mode: investigate}}", "web: investigate"),
-        ("rules: [{when: {verb: issues.create}, then: deny}]", ""),
+        ("mode: propose", "ann", "allow", "mode: propose"),
+        ("mode: propose", "sam", "allow", "mode: propose"),
+        ("mode: propose", "eve", "ask", "mode: propose"),
+        ("{undo: {own: ask}}", "ann", "ask", "mode: propose"),
+        ("{undo: {within: 30m}}", "ann", "ask", "mode: propose"),
+        ("{approval: {deciders: [sam]}}", "ann", "ask", "mode: propose"),
+        ("{approval: {deciders: [sam]}}", "sam", "allow", "mode: propose"),
+        (TWO, "sam", "ask", "mode: propose"),
+        (BARRED, "ann", "ask", "mode: propose"),
+        ("mode: investigate", "ann", "deny", "mode: investigate"),
+        ("{mode: investigate, connectors: {linear: {mode: act}}}", "eve", "allow", "linear: act"),
+        ("connectors: {linear: {scope: read_only}}", "ann", "deny", "linear: scope read_only"),
+        ("connectors: {linear: {scope: dry_run}}", "ann", "shadow", "linear: scope dry_run"),
+        ("connectors: {slack: {scope: read_only}}", "ann", "allow", "mode: propose"),
+        ("sources: {web: {mode: investigate}}", "ann", "deny", "web: investigate"),
+        ("connectors: {linear: {actions: {deny: issues.create}}}", "ann", "deny", "linear: denied verb"),
+        ("rules: [{when: {verb: issues.create}, then: deny}]", "ann", "deny", "rule 1"),
+        ("rules: [{when: {undo: true}, then: deny}]", "ann", "deny", "rule 1"),
+        ("rules: [{when: {undo: true}, then: ask}]", "ann", "ask", "rule 1"),
+        ("rules: [{when: {undo: true}, then: allow, threshold: critical}]", "eve", "allow", "rule 1"),
+        ("rules: [{when: {undo: false}, then: deny}]", "ann", "allow", "mode: propose"),
+        ("rules: [{when: {at_work: true}, then: deny}]", "ann", "deny", "rule 1"),
+        ("rules: [{when: {environment: production, verb: issues.create}, then: deny}]", "ann", "deny", "rule 1"),
+        ("rules: [{when: {verb: 'issues.*'}, then: ask, needed: 2}]", "ann", "ask", "rule 1"),
     ],
 )
-def test_where_nothing_is_written_nothing_is_taken_back(text: str, rule: str) -> None:
-    assert closed("linear", "web", policy(text)) == rule
+def test_taking_back_is_judged_like_the_write(text: str, by: str, decision: str, rule: str) -> None:
+    """ann asked for it an hour ago, sam said yes."""
+    asked = ask(requester=by).model_copy(update={"undo": True})
+    verdict = judge_undo(asked, policy(text), ("ann", "sam"), timedelta(hours=1))
+    assert (verdict.decision, verdict.rule) == (decision, rule)
+    assert verdict.why or verdict.decision == "allow"
+    assert decision != "deny" or rule in verdict.why[0]
+
+
+@pytest.mark.parametrize("taint", [STEERED, FORCED])
+def test_no_untrusted_text_takes_anything_back_by_itself(taint: Taint) -> None:
+    asked = ask("messages.send", "slack", taint=taint).model_copy(update={"undo": True})
+    for text in ("mode: propose", "mode: act", "rules: [{when: {undo: true}, then: allow, threshold: critical}]"):
+        assert judge_undo(asked, policy(text), ("ann",), timedelta(0)).decision == "ask"
 
 
 def test_nothing_is_done_by_itself_that_nobody_ordered() -> None:
