@@ -270,7 +270,10 @@ class _Slack:
         }  # fmt: skip
 
 
-SCOPES = "channels:history,channels:read,chat:write,im:write,users:read,users:read.email"
+SCOPES = (
+    "app_mentions:read,assistant:write,channels:history,channels:read,chat:write,commands,files:write,groups:history,"
+    "groups:read,im:history,im:write,users:read,users:read.email"
+)
 
 
 def _done(content: Mapping[str, Any]) -> Response:
