@@ -67,7 +67,8 @@ class SlackPage:
             ]
             found.sort(key=lambda pair: pair[1].ts, reverse=True)
             shown = [{"channel": channel, **self._messages.shown(channel, one)} for channel, one in found]
-            beside = {"views": self._views.modals, "homes": self._views.homes, "statuses": self._views.statuses, "prompts": self._views.prompts}
+            views = self._views
+            beside = {"views": views.modals, "homes": views.homes, "statuses": views.statuses, "prompts": views.prompts}
             return JSONResponse({"messages": shown, "told": self._board.told, **beside})
         user, channel = self._where(request)
         if not request.query_params.get("channel"):
