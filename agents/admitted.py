@@ -13,7 +13,7 @@ from agents.event import Event
 from agents.identity import Person
 from agents.ports import Turn
 from agents.record import Evidence, RunDocument
-from agents.rights import Rights, administers, reads_all
+from agents.rights import OWN, Rights, administers, reads_all
 
 if TYPE_CHECKING:
     from agents.conversation import Conversations, ConversationSummary, RunSummary
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # A list is filtered after it was read; this many more are read at once.
 AHEAD = 4
 MOST = 1000
+# The events that carry what a service holds; each comes before whatever else tells of it.
+READ = frozenset({"evidence.added", "approval.requested", "receipt.added"})
 
 
 class Admitted:
@@ -44,7 +46,7 @@ class Admitted:
         rights = await self._seen(run)
         async with aclosing(cast(AsyncGenerator[Event, None], self._all.follow(run, after))) as events:
             async for event in events:
-                if rights.missing([str(event.data[name]) for name in ("service",) if event.data.get(name)]):
+                if event.kind in READ and rights.missing([str(event.data.get("service") or OWN)]):
                     return
                 yield event
 

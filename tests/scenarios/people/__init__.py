@@ -1,0 +1,1 @@
+"""Several people in one workspace: what each may run, see and decide."""
