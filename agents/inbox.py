@@ -96,14 +96,6 @@ class Handovers(Protocol):
 
     async def anybody(self, within: float) -> bool: ...
 
-    async def may_take(self, actor: str) -> bool:
-        """Whether somebody may take conversations over."""
-        try:
-            await self._agent(actor)
-        except Forbidden:
-            return False
-        return True
-
     async def seen(self, actor: str, conversation: str) -> None: ...
 
     async def release(self) -> Sequence[str]: ...

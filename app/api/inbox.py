@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.handover import Handover, State
 from agents.inbox import Inbox
-from app.api.access import PROGRAM, Actor, Opened
+from app.api.access import Actor, Opened, spoken_for
 from app.api.problem import RESPONSES, Problem
 from app.bootstrap import Product
 from app.channels.inbox_feed import Change, ListFeed, TalkFeed, frames, version_of
@@ -169,7 +169,7 @@ async def follow_conversation(
 async def take(conversation: str, product: Opened, caller: Actor, said: By | None = None) -> Standing:
     """Takes it over: what Deus does there stops, and it stays silent. 409 while somebody else has it."""
     inbox = await _seen(product, conversation, caller)
-    return _standing(conversation, await inbox.take(conversation, _who(caller, said)))
+    return _standing(conversation, await inbox.take(conversation, await _who(product, caller, said)))
 
 
 @router.post("/{conversation}/write", status_code=201)
@@ -178,21 +178,21 @@ async def write(conversation: str, product: Opened, caller: Actor, said: Words) 
     if not said.text.strip():
         raise Problem(422, "There is nothing in it.")
     inbox = await _seen(product, conversation, caller)
-    return Written(run=await inbox.write(conversation, _who(caller, said), said.text.strip()))
+    return Written(run=await inbox.write(conversation, await _who(product, caller, said), said.text.strip()))
 
 
 @router.post("/{conversation}/hand-back")
 async def hand_back(conversation: str, product: Opened, caller: Actor, said: By | None = None) -> Standing:
     """Lets Deus answer again. 409 while somebody else has it."""
     inbox = await _seen(product, conversation, caller)
-    return _standing(conversation, await inbox.hand_back(conversation, _who(caller, said)))
+    return _standing(conversation, await inbox.hand_back(conversation, await _who(product, caller, said)))
 
 
 @router.post("/{conversation}/close")
 async def close(conversation: str, product: Opened, caller: Actor, said: By | None = None) -> Standing:
     """Ends it; whatever is said in it next opens it again. 409 while somebody else has it."""
     inbox = await _seen(product, conversation, caller)
-    return _standing(conversation, await inbox.close(conversation, _who(caller, said)))
+    return _standing(conversation, await inbox.close(conversation, await _who(product, caller, said)))
 
 
 def _inbox(product: Product) -> Inbox:
@@ -208,9 +208,9 @@ async def _seen(product: Product, conversation: str, caller: str) -> Inbox:
     return inbox
 
 
-def _who(caller: str, said: By | None) -> str:
+async def _who(product: Product, caller: str, said: By | None) -> str:
     """Only the token may act for others."""
-    return (said.actor if said else None) or caller if caller == PROGRAM else caller
+    return await spoken_for(product, caller, said.actor if said else None)
 
 
 def _standing(conversation: str, there: Handover) -> Standing:
