@@ -39,9 +39,11 @@ class PacedClient(AsyncWebClient):
                 return await super().api_call(api_method, **given)
             except SlackApiError as error:
                 wait = _wait(error)
-                if wait is None or not left or wait > LONGEST:
+                if wait is None or wait > LONGEST:
                     raise
                 self._closed[api_method] = max(self._closed.get(api_method, 0.0), self._clock() + wait)
+                if not left:
+                    raise
         raise AssertionError("the last try returns or raises")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Mount
 
+from app.channels.chart import figure
 from app.channels.delivery import Delivery, Undeliverable
 from app.channels.slack import _client
-from app.channels.slack_post import Post, Task, context
+from app.channels.slack_post import Picture, Post, Task, context
 from app.channels.slack_poster import Poster
+from app.channels.slack_table import table
 from app.demo.refs import channel_id, user_id
 from app.demo.vendors.slack import BOT_TOKEN, routes
 from tests.companies import demo_of
@@ -193,3 +196,106 @@ async def test_what_slack_refuses_otherwise_is_no_success(place: Place) -> None:
     place.slack.troubles = [("chat.postMessage", "token_revoked")]
     with pytest.raises(SlackApiError, match="token_revoked"):
         await place.show(FINAL)
+
+
+def picture() -> Post:
+    data = {"series": [{"name": "signed_up", "points": [["2026-11-10T00:00:00+00:00", 4]]}]}
+    drawn = Picture("a1", "Signups", "Signups fell on 10 November.", figure(data))
+    return Post("Signups: they fell.", (context("Chart: Signups"),), picture=drawn)
+
+
+async def test_a_chart_is_uploaded_into_the_thread_with_its_alt_text_once(place: Place) -> None:
+    message = await place.show(picture(), None, "artifact/a1")
+    assert await place.show(picture(), message, "artifact/a1") == message
+    (shown,) = await place.posted()
+    (file,) = shown["files"]
+    assert (file["id"], file["alt_txt"], file["title"]) == (message["file"], "Signups fell on 10 November.", "Signups")
+    steps = ["files.getUploadURLExternal", message["file"], "files.completeUploadExternal"]
+    assert place.slack.asked[:3] == steps
+    async with httpx.AsyncClient(timeout=30) as http:
+        assert (await http.get(file["url_private"])).content.startswith(b"\x89PNG")
+
+
+async def test_an_upload_that_was_not_kept_is_found_before_it_is_repeated(place: Place) -> None:
+    message = await place.show(picture(), None, "artifact/a1")
+    assert await place.show(picture(), {}, "artifact/a1") == message
+    assert len(await place.posted()) == 1
+    other = await place.show(picture(), {}, "artifact/a2")
+    assert other != message
+    assert len(await place.posted()) == 2
+
+
+@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
+@pytest.mark.parametrize("code", ["missing_scope", "file_uploads_disabled", "internal_error"])
+async def test_where_slack_takes_no_picture_its_words_are_posted(place: Place, method: str, code: str) -> None:
+    place.slack.troubles = [(method, code)]
+    message = await place.show(picture(), None, "artifact/a1")
+    (shown,) = await place.posted()
+    assert (shown["ts"], shown["text"]) == (message["ts"], "Signups: they fell.")
+    assert await place.show(picture(), message, "artifact/a1") == message
+
+
+async def test_a_chart_for_a_closed_place_says_so(place: Place) -> None:
+    place.slack.troubles = [("files.completeUploadExternal", "channel_not_found"), ("chat.postMessage", "is_archived")]
+    with pytest.raises(Undeliverable, match="is_archived"):
+        await place.show(picture(), None, "artifact/a1")
+
+
+TABLE = table(["| a | b |", "|---|---|", "| x | 1 < 2 |"], lambda _: None)
+
+
+async def test_a_table_that_slack_refuses_is_text_and_the_rest_stays(place: Place) -> None:
+    assert TABLE is not None
+    post = Post("All of it", (context("Before"), TABLE, context("After")))
+    place.slack.troubles = [("chat.postMessage", "invalid_blocks")]
+    await place.show(post)
+    (shown,) = await place.posted()
+    assert [block["type"] for block in shown["blocks"]] == ["context", "markdown", "context"]
+    assert "a  b\nx  1 &lt; 2" in shown["blocks"][1]["text"]
+    await place.show(post, None, "other")
+    assert [block["type"] for block in (await place.posted())[1]["blocks"]] == ["context", "table", "context"]
+
+
+async def test_blocks_that_are_refused_twice_go_as_text_alone(place: Place) -> None:
+    assert TABLE is not None
+    place.slack.troubles = [("chat.postMessage", "invalid_blocks")] * 2
+    await place.show(Post("All of it", (TABLE,)))
+    assert "blocks" not in (await place.posted())[0]
+
+
+async def test_a_stream_that_was_not_kept_is_found_by_its_tasks(place: Place) -> None:
+    begun = await place.show(live(one="in_progress"))
+    place.poster._streams.clear()
+    message = await place.show(live("Signups fell", one="complete"), {})
+    assert message == {"ts": begun["ts"]}, "it goes on by updates"
+    assert len(await place.posted()) == 1
+    await place.show(FINAL, {}, "answer")
+    assert len(await place.posted()) == 1, "found by what it bears since it was updated"
+    assert await place.show(FINAL, {}, "answer/2") != message
+    assert len(await place.posted()) == 2
+
+
+async def test_only_tasks_that_changed_and_a_new_title_are_appended(place: Place) -> None:
+    first = replace(live(one="in_progress", two="pending"), title="Making a plan")
+    found = replace(live(one="complete", two="pending"), title="Making a plan")
+    source = Task("r1/one", "Read one", "complete", "3 found", (("An issue", "https://a.test/1"),))
+    message = await place.show(first)
+    message = await place.show(replace(found, tasks=(source, found.tasks[1])), message)
+    message = await place.show(replace(found, tasks=(source, found.tasks[1])), message)
+    (plan,) = (await place.posted())[0]["blocks"]
+    assert plan["title"] == "Making a plan"
+    (done, waiting) = plan["tasks"]
+    assert done["sources"] == [{"type": "url", "text": "An issue", "url": "https://a.test/1"}]
+    assert (done["output"], waiting["status"]) == ("3 found", "pending")
+    assert place.slack.asked.count("chat.appendStream") == 1, "nothing is sent of what has not changed"
+
+
+async def test_what_two_processes_have_sent_is_taken_back(place: Place) -> None:
+    for message in (
+        await place.show(live("Sign")),
+        await place.show(FINAL),
+        await place.show(picture(), None, "artifact/a1"),
+    ):
+        await place.poster.retract(place.delivery, message)
+        await place.poster.retract(place.delivery, message)
+    assert await place.posted() == []

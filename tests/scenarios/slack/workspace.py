@@ -33,6 +33,7 @@ from tests.scenarios.writes.office import until
 
 SECRET = planted("slack-signing")
 TEAM = "T0DEMO000"
+_NOTHING = {"blocks": [{"elements": [{"action_id": "deus_approve"}]}], "channel": ""}
 
 
 class Workspace:
@@ -97,7 +98,9 @@ class Workspace:
         return self.act(action, message, person)
 
     def act(self, action: Mapping[str, Any], message: Mapping[str, Any], person: int = 0) -> httpx.Response:
+        self.events += 1
         body = {
+            "trigger_id": f"{self.events}.trigger",
             "type": "block_actions",
             "team": {"id": TEAM},
             "user": {"id": self.people[person], "team_id": TEAM},
@@ -111,6 +114,137 @@ class Workspace:
         answered = self.send(form, "application/x-www-form-urlencoded", {})
         assert answered.status_code == 200, answered.text
         return answered
+
+    def interaction(
+        self, kind: str, *, view: Mapping[str, Any], message: Mapping[str, Any], values: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """A button's or a form's payload, as Slack sends it."""
+        self.events += 1
+        kinds = {block["block_id"]: block["element"]["type"] for block in view["blocks"] if block["type"] == "input"}
+        state: dict[str, Any] = {}
+        for name, value in values.items():
+            field: dict[str, Any] = {"type": kinds[f"arg.{name}"], "value": value}
+            if field["type"] == "static_select":
+                field["selected_option"] = {"value": value} if value else None
+            state[f"arg.{name}"] = {"value": field}
+        approve = next(
+            one
+            for block in message["blocks"]
+            for one in block.get("elements", ())
+            if one.get("action_id") == "deus_approve"
+        )
+        return {
+            "type": kind,
+            "team": {"id": TEAM},
+            "user": {"id": self.people[0], "team_id": TEAM},
+            "api_app_id": "A0DEUS000",
+            "trigger_id": f"{self.events}.trigger",
+            **({"view": {**view, "state": {"values": state}}} if kind == "view_submission" else {}),
+            **({"actions": [approve], "channel": {"id": message["channel"]}} if kind == "block_actions" else {}),
+        }
+
+    def fill_in(self, view: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+        """Somebody submits a form; what Deus answers Slack."""
+        payload = self.interaction("view_submission", view=view, message=_NOTHING, values=values)
+        form = urlencode({"payload": json.dumps(payload)}).encode()
+        answered = self.send(form, "application/x-www-form-urlencoded", {})
+        assert answered.status_code == 200, answered.text
+        return dict(answered.json()) if answered.content else {}
+
+    def forged(self, payload: Mapping[str, Any]) -> list[int]:
+        """How an interaction is answered that is altered, unsigned, foreign, stale, oversized, or no text."""
+        form, now = urlencode({"payload": json.dumps(payload)}).encode(), int(time.time())
+        signed = signature(SECRET, str(now), form)
+        tries = [
+            (form + b"&x=1", now, signed),
+            (form, now, ""),
+            (form, now, signature("another's", str(now), form)),
+            (form, now - 400, signature(SECRET, str(now - 400), form)),
+            (form, now + 1, signed),
+            (b"payload=" + b"x" * 1_000_001, now, signature(SECRET, str(now), b"payload=" + b"x" * 1_000_001)),
+            (b"payload=%7B" + b"\xff", now, signature(SECRET, str(now), b"payload=%7B" + b"\xff")),
+            (b"payload=[]", now, signature(SECRET, str(now), b"payload=[]")),
+        ]
+        return [
+            self.deus.post(
+                PATH,
+                content=body,
+                headers={
+                    "Content-Type": "application/x-www-form-urlencoded",
+                    "X-Slack-Request-Timestamp": str(at),
+                    "X-Slack-Signature": sign,
+                },
+            ).status_code
+            for body, at, sign in tries
+        ]
+
+    def views(self) -> list[dict[str, Any]]:
+        """The forms that were opened, oldest first."""
+        return list(self.slack.get("/posted", params={"as": "json"}).json()["views"].values())
+
+    def event(self, **event: Any) -> None:
+        """Slack sends an event of which no message is part."""
+        self.events += 1
+        about = {"type": "event_callback", "team_id": TEAM, "api_app_id": "A0DEUS000"}
+        self.tell({**about, "event_id": f"Ev{self.events:08d}", "event": event})
+
+    def command(self, text: str, channel: str, person: int = 0) -> str:
+        """Somebody types /deus; what they alone are answered."""
+        self.events += 1
+        form = {
+            "command": "/deus", "text": text, "user_id": self.people[person], "team_id": TEAM, "channel_id": channel,
+            "channel_name": "somewhere", "trigger_id": f"{self.events}.1", "api_app_id": "A0DEUS000",
+        }  # fmt: skip
+        answered = self.send(urlencode(form).encode(), "application/x-www-form-urlencoded", {})
+        assert answered.status_code == 200, answered.text
+        said = answered.json()
+        assert said["response_type"] == "ephemeral"
+        return str(said["text"])
+
+    def point(self, message: Mapping[str, Any], person: int = 0) -> dict[str, Any]:
+        """Somebody chooses “Ask Deus about this” on a message; the form that opens."""
+        self.events += 1
+        trigger = f"{self.events}.2"
+        body = {
+            **self._by(person, "message_action", trigger), "callback_id": "deus_ask_about", "message_ts": message["ts"],
+            "channel": {"id": message["channel"], "name": "somewhere"}, "message": message,
+            "response_url": "http://127.0.0.1/",
+        }  # fmt: skip
+        assert self._interact(body).status_code == 200
+        views: dict[str, Any] = until(lambda: self.shown("views").get(trigger))
+        return views
+
+    def ask_about(self, view: Mapping[str, Any], question: str, person: int = 0) -> httpx.Response:
+        """Somebody sends the form."""
+        self.events += 1
+        filled = {"question": {"question": {"type": "plain_text_input", "value": question}}}
+        body = self._by(person, "view_submission", f"{self.events}.3")
+        return self._interact({**body, "view": {**view, "state": {"values": filled}}})
+
+    def at_home(self, person: int = 0) -> list[dict[str, Any]]:
+        """The buttons of somebody's App Home."""
+        view = self.shown("homes")[self.people[person]]
+        return [one for block in view["blocks"] if block["type"] == "actions" for one in block["elements"]]
+
+    def press_at_home(self, action: Mapping[str, Any], person: int = 0) -> None:
+        """Somebody presses a button in their App Home."""
+        view = self.shown("homes")[self.people[person]]
+        self.events += 1
+        body = self._by(person, "block_actions", f"{self.events}.4")
+        pressed = [{**action, "type": "button", "block_id": "b", "action_ts": "1"}]
+        assert self._interact({**body, "view": view, "container": {"type": "view"}, "actions": pressed}).is_success
+
+    def shown(self, what: str) -> dict[str, Any]:
+        """What Slack shows beside messages: views by trigger, homes by user, statuses by thread."""
+        return dict(self.slack.get("/posted", params={"as": "json"}).json()[what])
+
+    def _by(self, person: int, kind: str, trigger: str) -> dict[str, Any]:
+        user = {"id": self.people[person], "team_id": TEAM}
+        return {"type": kind, "team": {"id": TEAM}, "user": user, "api_app_id": "A0DEUS000", "trigger_id": trigger}
+
+    def _interact(self, body: Mapping[str, Any]) -> httpx.Response:
+        form = urlencode({"payload": json.dumps(body)}).encode()
+        return self.send(form, "application/x-www-form-urlencoded", {})
 
     def send(self, body: bytes, content_type: str, headers: Mapping[str, str]) -> httpx.Response:
         """A request as Slack signs it."""
