@@ -82,7 +82,9 @@ def bolt_of(client: AsyncWebClient, bot: SlackBot, entries: Entries, editing: Ed
         tasks.start(bot.told(editing.open(body, team), body, team), "form")
 
     async def changed(ack: Ack, body: Body, context: Any) -> None:
-        wrong = await editing.submit(body, _team(context))
+        task = tasks.start(editing.submit(body, _team(context)), "change")
+        done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+        wrong = task.result() if done else {}
         await (ack(response_action="errors", errors=wrong) if wrong else ack())
 
     for name in QUESTIONS:

@@ -211,7 +211,7 @@ class Workspace:
             "response_url": "http://127.0.0.1/",
         }  # fmt: skip
         assert self._interact(body).status_code == 200
-        views: dict[str, Any] = until(lambda: self.shown("views").get(trigger))
+        views: dict[str, Any] = until(lambda: self.shown("views").get(trigger, {}))
         return views
 
     def ask_about(self, view: Mapping[str, Any], question: str, person: int = 0) -> httpx.Response:
