@@ -13,11 +13,9 @@ from app.channels.approval_card import moment
 from app.channels.teams_post import (
     LARGEST,
     Element,
-    Extra,
     Post,
     card,
     executes,
-    fitted,
     heading,
     link,
     opens,
@@ -30,15 +28,16 @@ from app.channels.teams_text import cut
 
 APPROVE, REJECT, UNDO = "deus.approve", "deus.reject", "deus.undo"
 MOST_ROWS = 30
+SOURCES, MOST_SOURCES, SEEN_SOURCES = "sources", 10, 2
 LONGEST = 4000  # characters of one text in a card
 MOST_POINTS = 60
 MOST_LINES, MOST_COLUMNS, LONGEST_CELL = 40, 8, 160
 
 _SETTLED = {
-    "approved": ("✅ Approved", "Good"),
-    "rejected": ("⛔ Rejected", "Attention"),
-    "expired": ("⌛ Expired: nobody decided in time, so nothing was done", "Warning"),
-    "withdrawn": ("↩️ Taken back", "Default"),
+    "approved": ("✓ Approved", "Good"),
+    "rejected": ("✗ Rejected", "Attention"),
+    "expired": ("Expired: nobody decided in time, so nothing was done", "Warning"),
+    "withdrawn": ("Taken back", "Default"),
 }
 
 
@@ -49,7 +48,7 @@ def asking(ask: Mapping[str, Any], titles: Mapping[str, str], home: str, *, over
     title, seen = cut(str(drawn["title"]), 300), f"{home}/approvals#{drawn['id']}"
     rows = [_row(row, new=drawn["new"]) for row in drawn["rows"]]
     whole = len(rows) <= MOST_ROWS and all(fits for _, fits in rows)
-    body: list[Element | Extra] = [
+    body: list[Element] = [
         heading(title),
         _target(drawn),
         *(row for row, _ in rows[:MOST_ROWS]),
@@ -57,7 +56,7 @@ def asking(ask: Mapping[str, Any], titles: Mapping[str, str], home: str, *, over
     ]
     if state != "requested":
         body.append(_outcome(ask, state))
-        return fitted(Post("", summary=f"{title}: {state}"), body, [opens("Open in Deus", seen)], seen)
+        return _cut(Post("", summary=f"{title}: {state}"), body, [opens("Open in Deus", seen)])
     body.append(
         small(f"Asked for {drawn['requester']}; {drawn['who']} may decide, until {moment(drawn['expires_at'])}.")
     )
@@ -68,27 +67,34 @@ def asking(ask: Mapping[str, Any], titles: Mapping[str, str], home: str, *, over
     approve = executes("Approve", APPROVE, value, "positive")
     others = [executes("Reject", REJECT, value, "destructive"), opens("Open in Deus", seen)]
     post = Post("", summary=f"Deus asks for a yes: {title}")
-    full = replace(post, card=card([one for one in body if isinstance(one, dict)], [approve, *others]))
+    full = replace(post, card=card(body, [approve, *others]))
     if whole and size(full) <= LARGEST:
         return full
     body.insert(2, paragraph(run("This is too long to be shown here. Open it in Deus to approve it.", weight="Bolder")))
-    return fitted(post, body, others, seen)
+    return _cut(post, body, others)
+
+
+def _cut(post: Post, body: list[Element], actions: list[Element]) -> Post:
+    """The post with as much of the body as fits, from its beginning and its end."""
+    while size(replace(post, card=card(body, actions))) > LARGEST:
+        body.remove(max(body[2:], key=lambda one: len(str(one))))
+    return replace(post, card=card(body, actions))
 
 
 def done(receipt: Mapping[str, Any], of: str) -> Post:
     """What was done by the run `of`, with the way to take it back."""
     title = cut(str(receipt.get("title") or receipt.get("ref") or "Done"), 300)
     said = str(receipt.get("said") or "")
-    runs = [run("✅ Done: ", weight="Bolder"), link(title, receipt.get("url"))]
+    runs = [run("✓ Done: ", weight="Bolder", color="Good"), link(title, receipt.get("url"))]
     body = [paragraph(*runs, *([run(f" – {cut(said, 1000)}")] if said and said != title else []))]
     if receipt.get("verified") is False:
-        body.append(paragraph(run("⚠️ It could not be read back afterwards; look at it.", color="Warning")))
+        body.append(paragraph(run("It could not be read back afterwards; look at it.", color="Warning")))
     if receipt.get("approved_by"):
         body.append(small(f"Approved by {', '.join(receipt['approved_by'])}."))
     back = receipt.get("taken_back")
     if back is not None:
         by = f" by {back['by']}" if back["by"] else ""
-        words = f"↩️ Taken back{by}." if back["ok"] else f"❌ It could not be taken back: {cut(str(back['said']), 1000)}"
+        words = f"Taken back{by}." if back["ok"] else f"✗ It could not be taken back: {cut(str(back['said']), 1000)}"
         body.append(paragraph(run(words, color="Default" if back["ok"] else "Attention")))
     actions = []
     if receipt.get("undo") and not (back is not None and back["ok"]):
@@ -206,15 +212,21 @@ def _about(drawn: Mapping[str, Any]) -> list[Element]:
         return paragraph(run(f"{label}: ", weight="Bolder"), *runs, spacing="Small")
 
     risk = "; ".join([str(drawn["risk"]["level"]), *drawn["risk"]["reasons"]])
-    found = [paragraph(run(f"⚠️ {cut(one, 1000)}", color="Warning")) for one in drawn["warnings"]]
+    found = [paragraph(run(cut(one, 1000), color="Warning", weight="Bolder")) for one in drawn["warnings"]]
     found.append(said("Risk", run(cut(risk, 1000))))
     if drawn["people"]:
         found.append(said("Reaches", run(cut(", ".join(drawn["people"]), 1000))))
     if drawn["why"]:
         found.append(said("Why you are asked", run(cut("; ".join(drawn["why"]), 1000))))
-    for one in drawn["sources"][:8]:
+    sources = []
+    for one in drawn["sources"][:MOST_SOURCES]:
         quoted = [run(f": “{cut(one['excerpt'], 300)}”")] if one["quoted"] else []
-        found.append(said("From", link(cut(one["title"], 200), one["url"]), *quoted))
+        sources.append(said("From", link(cut(one["title"], 200), one["url"]), *quoted))
+    found += sources[:SEEN_SOURCES]
+    if rest := sources[SEEN_SOURCES:]:
+        shows = {"type": "Action.ToggleVisibility", "title": f"{len(rest)} more sources", "targetElements": [SOURCES]}
+        found.append({"type": "ActionSet", "actions": [shows]})
+        found.append({"type": "Container", "id": SOURCES, "isVisible": False, "items": rest})
     undo = said("To take it back", run(cut(str(drawn["undo"]), 500))) if drawn["undo"] else None
     return [*found, undo or paragraph(run("This cannot be taken back.", weight="Bolder"), spacing="Small")]
 

@@ -6,7 +6,7 @@ Text of other people's goes into rich text blocks, in which nothing is read as m
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,10 +24,11 @@ Element = dict[str, Any]
 
 @dataclass(frozen=True)
 class Post:
-    """One message: `text` in Markdown above the card, `summary` for notifications.
+    """One message: a card, or `text` in Markdown where there is none; `summary` is for notifications.
 
-    While it is `live` it may be streamed instead, where that is possible: `informative` says what is being done,
-    `words` is a text that only grows.
+    Teams makes two messages of one with both, and changes neither; only a stream may end with a text and a card, which
+    is `beside` then. While it is `live` it may be streamed, where that is possible: `informative` says what is being
+    done, `words` is a text that only grows.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Post:
     live: bool = False
     informative: str = ""
     words: str = ""
+    beside: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,37 +47,57 @@ class Extra:
     element: Element
     instead: Element
 
+    @property
+    def mark(self) -> str:
+        """What tells it from others; the longer, the larger."""
+        return json.dumps(self.element, sort_keys=True)
+
 
 def size(post: Post) -> int:
-    """The bytes that a message takes."""
-    said = {"text": post.text, "summary": post.summary, "card": post.card}
-    return len(json.dumps(said, ensure_ascii=False).encode("utf-8")) + AROUND
+    """The bytes that a message takes, in either form."""
+    forms = ({"card": post.card}, {"text": post.text, "card": post.beside})
+    return max(len(json.dumps([one, post.summary], ensure_ascii=False).encode("utf-8")) for one in forms) + AROUND
 
 
-def fitted(post: Post, body: Sequence[Element | Extra], actions: Sequence[Element], whole: str) -> Post:
-    """The post with a card of this body, cut to what Teams takes: extras give way, the largest first, then words.
+Drawn = tuple[Sequence[Element | Extra], str, Sequence[Element | Extra]]
 
-    `whole` is where all of it is seen.
+
+def fitted(
+    post: Post,
+    draw: Callable[[str], Drawn],
+    said: str,
+    beside: Sequence[Element | Extra],
+    actions: Sequence[Element],
+    whole: str,
+) -> Post:
+    """The post with a card, cut to what Teams takes: extras give way, the largest first, then the words.
+
+    `draw` makes of what is said the elements that say it, and the text that says it with the tables that it lacks.
+    `beside` stands below both; `whole` is where all of it is seen.
     """
-    kept = list(body)
+    given_way: set[str] = set()
     while True:
-        drawn = replace(post, card=card([one.element if isinstance(one, Extra) else one for one in kept], actions))
-        over = size(drawn) - LARGEST
-        if over <= 0:
+        said_so, text, tables = draw(said)
+        shown, lacking, more = (_given_way(part, given_way) for part in (said_so, tables, beside))
+        drawn = replace(post, text=text, card=card([*shown, *more], actions), beside=card([*lacking, *more], actions))
+        if size(drawn) <= LARGEST:
             return drawn
-        extras = [(len(json.dumps(one.element)), n) for n, one in enumerate(kept) if isinstance(one, Extra)]
+        extras = [mark for one in (*said_so, *beside) if isinstance(one, Extra) and (mark := one.mark) not in given_way]
         if extras:
-            _, n = max(extras)
-            extra = kept[n]
-            assert isinstance(extra, Extra)
-            kept[n] = extra.instead
-        elif len(post.text) > 400:
-            more = f"\n\n[The whole answer is in Deus]({whole})"
-            # One character takes up to six bytes.
-            text = cut(post.text.removesuffix(more), max(len(post.text) - max(over // 4, 200), 200))
-            post = replace(post, text=_closed(text) + more)
+            given_way.add(max(extras, key=len))
+        elif len(said) > 200:
+            said = _closed(cut(said.removesuffix(_MORE.format(whole)), len(said) * 3 // 4)) + _MORE.format(whole)
         else:
-            kept = [one for n, one in enumerate(kept) if n != len(kept) // 2]
+            raise AssertionError("what cannot be cut is small")
+
+
+_MORE = "\n\n[The whole answer is in Deus]({})"
+
+
+def _given_way(body: Sequence[Element | Extra], given_way: Set[str]) -> list[Element]:
+    return [
+        one if not isinstance(one, Extra) else one.instead if one.mark in given_way else one.element for one in body
+    ]
 
 
 def card(body: Sequence[Element], actions: Sequence[Element] = ()) -> Mapping[str, Any] | None:
@@ -90,6 +112,11 @@ def card(body: Sequence[Element], actions: Sequence[Element] = ()) -> Mapping[st
         "body": list(body),
     }
     return {**drawn, "actions": list(actions)} if actions else drawn
+
+
+def saying(text: str, **more: Any) -> Element:
+    """A paragraph in Markdown of our own, in which others' words are marked as such."""
+    return {"type": "TextBlock", "text": text, "wrap": True, **more}
 
 
 def run(text: str, **more: Any) -> Element:

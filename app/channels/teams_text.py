@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 _CITATION = re.compile(r"\[(\d{1,3})\](?!\()")
+_HEADING = re.compile(r"^#{1,6} ")
 _ROW = re.compile(r"^\s*\|.*\|\s*$")
 _RULE = re.compile(r"^\s*\|[\s|:-]+\|\s*$")
 _MARKS = re.compile(r"\*\*|__|^#{1,6} |`", re.MULTILINE)
@@ -14,6 +16,15 @@ _LINK = re.compile(r"\[([^\]]*)\]\([^)\s]*\)")
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~>-])")
 
 Table = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of an answer: words, a heading or code as `text`, or a table's rows, the header first."""
+
+    kind: str
+    text: str = ""
+    rows: Table = field(default_factory=list)
 
 
 def cut(text: str, most: int) -> str:
@@ -39,19 +50,29 @@ def streamed(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("![", "!\u200b[")
 
 
-def markdown(text: str, place: Callable[[str], str | None]) -> tuple[str, list[Table]]:
-    """Markdown for a message, and its tables, which Teams shows in cards alone: [[cell, …], …], the header first.
+def markdown(text: str, place: Callable[[str], str | None]) -> list[Part]:
+    """Markdown in parts as cards draw them: paragraphs, headings, code, tables. `place` gives a citation's URL."""
 
-    `place` gives the URL of a citation's number.
-    """
-    parts: list[str] = []
-    tables: list[Table] = []
-    for is_table, lines in _parted(text.splitlines()):
-        if is_table:
-            tables.append(_cells(lines))
-        else:
-            parts.append(_CITATION.sub(lambda found: _cited(found, place), streamed("\n".join(lines))))
-    return "\n".join(parts).strip(), tables
+    def cited(words: str) -> str:
+        return _CITATION.sub(lambda found: _cited(found, place), streamed(words))
+
+    parts: list[Part] = []
+    for kind, lines in _parted(text.splitlines()):
+        if kind == "table":
+            parts.append(Part(kind, rows=_cells(lines)))
+        elif kind == "code":
+            parts.append(Part(kind, "\n".join(lines[1 : -1 if len(lines) > 1 and _is_fence(lines[-1]) else None])))
+        elif kind == "heading":
+            parts.append(Part(kind, cited(lines[0].lstrip("# "))))
+        elif words := "\n".join(lines).strip():
+            parts.append(Part(kind, cited(words)))
+    return parts
+
+
+def joined(parts: Sequence[Part]) -> str:
+    """The parts as the text of a message, without the tables, which only cards draw."""
+    marks = {"heading": "### {}", "code": "```\n{}\n```", "words": "{}"}
+    return "\n\n".join(marks[one.kind].format(one.text) for one in parts if one.kind in marks)
 
 
 def plain(text: str, most: int = 300) -> str:
@@ -70,20 +91,30 @@ def address(url: str) -> str:
     return quote(url, safe=":/?#@!$&'*+,;=%~-._[]").replace("(", "%28").replace(")", "%29")
 
 
-def _parted(lines: Sequence[str]) -> Iterator[tuple[bool, list[str]]]:
-    """Runs of lines, tables apart from the rest. A table within a code block is code."""
+def _parted(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Runs of lines of one kind. Within a code block everything is code, to its end."""
     kept: list[str] = []
-    inside = coded = False
+    last = "words"
+    coded = False
     for line in lines:
-        coded ^= line.lstrip().startswith("```")
-        is_row = bool(_ROW.match(line)) and not coded
-        if is_row != inside and kept:
-            yield inside, kept
+        fence = _is_fence(line)
+        if coded or fence:
+            kind = "code"
+        else:
+            kind = "table" if _ROW.match(line) else "heading" if _HEADING.match(line) else "words"
+        starts = kind != last or kind == "heading" or (fence and not coded)
+        if starts and kept:
+            yield last, kept
             kept = []
-        inside = is_row
+        coded ^= fence
+        last = kind
         kept.append(line)
     if kept:
-        yield inside, kept
+        yield last, kept
+
+
+def _is_fence(line: str) -> bool:
+    return line.lstrip().startswith("```")
 
 
 def _cells(lines: Sequence[str]) -> Table:

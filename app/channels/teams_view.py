@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.event import Event
 from app.channels.teams_cards import asking, chart, done, table, table_rows
-from app.channels.teams_post import INFORMATIVE, Element, Extra, Post, fitted, link, opens, paragraph, run, small
-from app.channels.teams_text import cut, literal, markdown, plain, streamed
+from app.channels.teams_post import (
+    INFORMATIVE,
+    Drawn,
+    Element,
+    Extra,
+    Post,
+    fitted,
+    link,
+    opens,
+    paragraph,
+    run,
+    saying,
+    small,
+)  # fmt: skip
+from app.channels.teams_text import Part, cut, joined, literal, markdown, plain, streamed
 from app.channels.web_view import RunView, StepLine, fold
 
 ANSWER = "answer"
@@ -17,8 +30,17 @@ ANSWER = "answer"
 ASK = "deus.ask"
 MOST_SOURCES, MOST_STEPS, MOST_ARTIFACTS, MOST_SUGGESTIONS = 12, 25, 5, 3
 STEPS = "steps"
+LONGEST_WORDS = 6000  # characters that are streamed, or that a person writes; with six bytes each they still fit
 
-_MARK = {"waiting": "⚪", "running": "⏳", "awaiting": "✋", "done": "✅", "failed": "❌", "skipped": "➖"}
+# A sign and its colour: what is not seen in colour is told apart by the sign.
+_MARK = {
+    "waiting": ("○", "Default"),
+    "running": ("►", "Accent"),
+    "awaiting": ("?", "Warning"),
+    "done": ("✓", "Good"),
+    "failed": ("✗", "Attention"),
+    "skipped": ("–", "Default"),
+}
 
 
 @dataclass(frozen=True)
@@ -59,28 +81,38 @@ class Teams:
         return posts
 
     def _answer(self, view: RunView) -> Post:
-        live = view.standing == "running" and not view.complete
-        said, tables = markdown(_said(view), lambda number: self._place(view, number))
-        text = f"**{literal(view.by)}:** {said}" if view.by else said
-        summary = plain(_said(view)) or "Deus is looking into it."
+        said, home = _said(view), self._run(view)
+        summary = plain(said) or "Deus is looking into it."
         if view.by:
-            return fitted(Post(text, summary=f"{view.by}: {summary}"), [], [], self._run(view))
-        where = [opens("Open in Deus", self._run(view))]
+            words = cut(joined(markdown(said, lambda number: None)), LONGEST_WORDS)
+            return Post(f"**{literal(view.by)}:** {words}", summary=f"{view.by}: {summary}")
+        live = view.standing == "running" and not view.complete
+        actions = [opens("Open in Deus", home)]
+        beside: list[Element | Extra] = [*_plan(view)] if live else self._beside(view)
+        if not live:
+            actions += [_asking_next(one) for one in view.suggestions[:MOST_SUGGESTIONS]]
+            if view.steps:
+                beside.append({"type": "Container", "id": STEPS, "isVisible": False, "items": _plan(view)})
+                shows = {"type": "Action.ToggleVisibility", "title": _counted(view), "targetElements": [STEPS]}
+                actions.append(shows)
+        post = Post("", summary=summary, live=live)
         if live:
-            drawn = Post(text or "Looking into it…", summary=summary, live=True, informative=_informative(view),
-                         words="" if view.drafted else streamed(view.text))  # fmt: skip
-            return fitted(drawn, _plan(view), where, self._run(view))
-        body: list[Element | Extra] = []
-        if not view.complete:
-            body += _plan(view)
-        body += [Extra(table(one), self._elsewhere(view, "A table")) for one in tables]
-        body += self._beside(view)
-        actions: list[Element] = [_asking_next(one) for one in view.suggestions[:MOST_SUGGESTIONS]]
-        if view.complete and view.steps:
-            body.append({"type": "Container", "id": STEPS, "isVisible": False, "items": _plan(view)})
-            shows = {"type": "Action.ToggleVisibility", "title": _counted(view), "targetElements": [STEPS]}
-            actions.append(shows)
-        return fitted(Post(text, summary=summary), body, [*where, *actions], self._run(view))
+            words = "" if view.drafted else streamed(view.text)
+            post = replace(post, informative=_informative(view), words=cut(words, LONGEST_WORDS))
+
+        def draw(words: str) -> Drawn:
+            parts = markdown(words or "Looking into it…", lambda number: self._place(view, number))
+            tables = [Extra(table(one.rows), self._elsewhere(view, "A table")) for one in parts if one.kind == "table"]
+            return [self._part(view, one) for one in parts], joined(parts), tables
+
+        return fitted(post, draw, said, beside, actions, home)
+
+    def _part(self, view: RunView, part: Part) -> Element | Extra:
+        if part.kind == "table":
+            return Extra(table(part.rows), self._elsewhere(view, "A table"))
+        if part.kind == "code":
+            return paragraph(run(part.text, fontType="Monospace"))
+        return saying(part.text, **({"weight": "Bolder", "size": "Medium"} if part.kind == "heading" else {}))
 
     def _beside(self, view: RunView) -> list[Element | Extra]:
         """What stands below the words: what was drawn, the sources, what could not be seen."""
@@ -104,7 +136,7 @@ class Teams:
             )
         if len(cited) > MOST_SOURCES:
             found.append(small(f"and {len(cited) - MOST_SOURCES} more sources"))
-        found += [small(f"⚠️ {cut(one, 500)}") for one in view.notices[-3:] if one]
+        found += [small(f"Note: {cut(one, 500)}") for one in view.notices[-3:] if one]
         return found
 
     def _elsewhere(self, view: RunView, words: str) -> Element:
@@ -136,8 +168,10 @@ def _said(view: RunView) -> str:
 
 
 def _plan(view: RunView) -> list[Element]:
-    lines = [paragraph(run(f"{_MARK.get(_state(view, line), '⚪')} {_title(line)}"), spacing="Small")
-             for line in view.steps[:MOST_STEPS]]  # fmt: skip
+    lines = []
+    for line in view.steps[:MOST_STEPS]:
+        sign, color = _MARK.get(_state(view, line), _MARK["waiting"])
+        lines.append(paragraph(run(f"{sign} ", color=color, weight="Bolder"), run(_title(line)), spacing="None"))
     more = len(view.steps) - MOST_STEPS
     return [*lines, *([small(f"and {more} more steps")] if more > 0 else [])]
 

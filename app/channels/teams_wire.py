@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from botbuilder.schema import (
@@ -101,10 +101,11 @@ class Connector:
     async def stream(self, place: Place, post: Post, stage: Stage, sequence: int, stream: str | None) -> str:
         """Begins, goes on with or ends a stream, and returns its id. What is streamed is all that was so far."""
         final = stage == "final"
-        activity = _message(place, post)
+        activity = _message(place, replace(post, card=post.beside if final else None))
+        activity.text = {"final": post.text, "streaming": post.words, "informative": post.informative}[stage]
+        activity.text_format = "markdown"
         if not final:
-            activity.type, activity.attachments = ActivityTypes.typing, None
-            activity.text = post.words if stage == "streaming" else post.informative
+            activity.type = ActivityTypes.typing
         activity.entities = [StreamInfo(stage, None if final else sequence, stream)]
         said = await self._to(place).conversations.send_to_conversation(place["conversation"], activity)
         return _id(said) or (stream or "")
@@ -202,8 +203,8 @@ def _message(place: Place, post: Post) -> Activity:
         type=ActivityTypes.message,
         from_property=ChannelAccount(id=place["bot"], name="Deus"),
         conversation=ConversationAccount(id=place["conversation"]),
-        text=post.text or None,
-        text_format="markdown",
+        text=None if card else post.text,
+        text_format=None if card else "markdown",
         summary=post.summary or None,
         attachments=[card] if card else None,
     )

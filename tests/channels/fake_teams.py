@@ -239,6 +239,10 @@ class FakeTeams:
             return _error(401, "Authorization has been denied for this request.")
         if trouble := self._trouble(request):
             return trouble
+        streamed = any(one.get("type") == "streaminfo" for one in activity.get("entities") or ())
+        if activity.get("text") and activity.get("attachments") and not streamed:
+            # As Teams says when such a one is changed; a new one it shows as two.
+            return _error(400, "Activity resulted into multiple skype activities")
         if len(json.dumps(activity, ensure_ascii=False).encode()) > LARGEST:
             return _error(413, "Request Entity Too Large")
         return None

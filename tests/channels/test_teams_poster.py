@@ -18,7 +18,9 @@ from tools.kit.errors import RateLimited, Refused, Unavailable
 from tools.kit.wire import open_client
 
 CHAT, GROUP = "a:lena", "19:group@thread.v2"
-FINAL = Post("Signups **fell**.", card([paragraph(run("Sources"))]), "Signups fell.")
+SOURCES = card([paragraph(run("Sources"))])
+WHOLE = card([paragraph(run("Signups fell.")), paragraph(run("Sources"))])
+FINAL = Post("Signups **fell**.", WHOLE, "Signups fell.", beside=SOURCES)
 
 
 class Place:
@@ -65,7 +67,7 @@ def _said(body: Any) -> str:
 
 
 def live(words: str = "", informative: str = "Reading…") -> Post:
-    return Post(words or "Looking into it…", card([paragraph(run("Read"))]), "Looking", True, informative, words)
+    return Post(words or "Looking into it…", SOURCES, "Looking", True, informative, words, SOURCES)
 
 
 @pytest.fixture
@@ -99,10 +101,12 @@ async def test_in_a_chat_of_two_a_run_is_streamed_and_ends_as_one_message(chat: 
     message = await chat.show(FINAL, message)
     (shown,) = chat.teams.standing(CHAT)
     assert message == {"id": shown.id}
-    assert (shown.text, shown.card, shown.activity["type"]) == (FINAL.text, FINAL.card, "message")
+    assert (shown.text, shown.card, shown.activity["type"]) == (FINAL.text, SOURCES, "message")
     kinds = ["informative", "informative", "streaming", "streaming", "final"]
     assert chat.sent == [("POST", kind) for kind in kinds], "what is shown already is not sent again"
-    await chat.show(Post("Undone."), message)
+    await chat.show(FINAL, message)
+    (shown,) = chat.teams.standing(CHAT)
+    assert (shown.text, shown.card) == ("", WHOLE), "a message that is changed is a card alone"
     assert chat.sent[-1] == ("PUT", "message")
 
 
@@ -132,7 +136,7 @@ async def test_in_a_group_one_message_is_edited(group: Place) -> None:
     message = await group.show(live("Signups"), message)
     await group.show(FINAL, message)
     (shown,) = group.teams.standing(GROUP)
-    assert (shown.text, shown.card) == (FINAL.text, FINAL.card)
+    assert (shown.text, shown.card) == ("", WHOLE)
     assert group.sent == [("POST", "message"), ("PUT", "message"), ("PUT", "message")]
 
 
@@ -161,7 +165,7 @@ async def test_a_stream_that_is_over_becomes_a_message_that_is_edited(chat: Plac
     assert "stream" not in message
     assert chat.stopped == []
     await chat.show(FINAL, message)
-    assert [one.text for one in chat.teams.standing(CHAT)] == ["Reading…", FINAL.text]
+    assert [one.text or one.card for one in chat.teams.standing(CHAT)] == ["Reading…", WHOLE]
 
 
 async def test_who_stops_the_stream_stops_the_run(chat: Place) -> None:

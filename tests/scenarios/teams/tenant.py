@@ -86,7 +86,7 @@ class Tenant:
 
         def finished() -> Shown | None:
             shown = self.teams.standing(conversation)
-            done = len(shown) > n and not shown[n].streaming and "Looking into it" not in shown[n].text
+            done = len(shown) > n and not shown[n].streaming and "Looking into it" not in said(shown[n])
             return shown[n] if done and shown[n].card else None
 
         found = until(finished, PATIENCE)
@@ -115,6 +115,11 @@ def buttons(card: Any) -> list[dict[str, Any]]:
         found.append(one)
         found += buttons(one.get("card") or {})
     return found
+
+
+def said(message: Shown) -> str:
+    """All that a message says."""
+    return f"{message.text} {words(message.card)}"
 
 
 def words(element: Any) -> str:

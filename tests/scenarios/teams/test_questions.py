@@ -48,6 +48,8 @@ def test_in_a_group_deus_answers_who_mentions_it_with_one_message_that_is_edited
     tenant.say("This is between us.", tenant.omar, conversation=GROUP)
     tenant.mention("What features are we shipping this week?", GROUP, tenant.omar)
     answer = tenant.answer(str(GROUP["id"]))
+    assert not answer.text, "text and card would be two messages"
+    assert "Open in Deus" in str(answer.card)
     assert answer.id.startswith("m"), "Teams streams in chats of two alone"
     assert len(tenant.teams.standing(str(GROUP["id"]))) == 1
     (run,) = asked(tenant, "What features are we shipping this week?")
