@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 OPEN_ENDED = (TimedOut, Unavailable, Malformed)
 # How long a service is asked what became of a write that it may have by now, before a person has to look.
 ASKED_FOR = timedelta(minutes=5)
+# Older writes may be further back than services are searched (thirty days): that they are not found says nothing.
+BELIEVED = timedelta(days=7)
 # How often a write of which nobody knows is sent again without asking a person.
 RESENT = 1
 
@@ -107,7 +109,7 @@ class Sender:
             rest = (until - now).total_seconds()
             missing = StepFailed(f"{effect.service.capitalize()} does not have it so far; it is looked for again.")
             return Open(await self._unknown(effect, missing), min(self._looks.after(now - left), rest))
-        if settles is None or effect.sent > RESENT:
+        if settles is None or effect.sent > RESENT or now >= left + BELIEVED:
             return Open(await self._unknown(effect, StepFailed("It cannot be found there.")), None)
         return await self._again(effect, request, now)
 

@@ -242,6 +242,27 @@ async def test_a_process_stopped_between_the_look_and_the_first_byte_sends_nothi
     await database.close()
 
 
+async def test_what_was_sent_longer_ago_than_services_are_searched_goes_to_a_person(tmp_path: Path) -> None:
+    database: Database = SQLite(tmp_path / "d.db")
+    await migrate(database)
+    ledger = StoredLedger(database)
+    await ledger.intend(EFFECT)
+    assert await ledger.leave(EFFECT.key, 1)
+    there = await ledger.get(EFFECT.key)
+    assert there is not None
+    assert there.left is not None
+    with served(World(1, {"well": 1})) as address:
+        async with open_client() as client:
+            sender = Sender(workbench(address, client), ledger)
+            old = await sender.find_out(there.model_copy(update={"left": there.left - timedelta(days=8)}), REQUEST)
+            new = await sender.find_out(there, REQUEST)
+    assert isinstance(old, Open)
+    assert old.again is None
+    assert isinstance(new, Open)
+    assert new.again is not None
+    await database.close()
+
+
 async def test_what_an_older_version_began_counts_as_sent(tmp_path: Path) -> None:
     """It left no mark before its first byte, so nobody knows that it did not send."""
     database: Database = SQLite(tmp_path / "d.db")
