@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Security
 from fastapi.responses import RedirectResponse
@@ -23,10 +24,15 @@ async def run_link(
     known: Annotated[bool, Depends(may_know)],
     given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
 ) -> RedirectResponse:
-    """To its conversation in the web chat, or to its document where it has none. Strangers sign in first."""
+    """To its conversation: one's own in the web chat, every other in the inbox; programs get its document where it is
+    in no chat. Strangers sign in first."""
     if not known:
         return RedirectResponse("/login", 303)
-    summary = await product.conversations.of(actor(request, product, given)).summary(run)
-    if is_thread_id(summary.conversation):
+    caller = actor(request, product, given)
+    summary = await product.conversations.of(caller).summary(run)
+    by_person = "text/html" in request.headers.get("accept", "") and product.inbox is not None
+    if is_thread_id(summary.conversation) and (summary.actor == caller or not by_person):
         return RedirectResponse(f"/thread/{summary.conversation}", 303)
+    if by_person:
+        return RedirectResponse(f"/inbox?conversation={quote(summary.conversation, safe='')}#run-{summary.run}", 303)
     return RedirectResponse(f"/api/runs/{summary.run}", 303)

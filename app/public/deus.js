@@ -34,17 +34,22 @@
     true
   );
 
-  // What waits for a yes: a number at the link to all of it, and a word beneath each conversation that waits.
+  // What waits for a yes, and who wants a person: a number at the link to all of it; a word at each that waits.
   const marks = document.head.appendChild(document.createElement('style'));
   const look = async () => {
     if (document.hidden || location.pathname.startsWith('/login')) return;
-    const answer = await fetch('/api/approvals/open').catch(() => null);
+    const [answer, asked] = await Promise.all(
+      ['/api/approvals/open', '/api/inbox?state=waiting&limit=99'].map((url) => fetch(url).catch(() => null))
+    );
     if (!answer || !answer.ok) return;
     const { open, conversations } = await answer.json();
+    const wanted = asked && asked.ok ? (await asked.json()).conversations.length : 0;
     const waits = Object.entries(conversations).filter(([id]) => /^[0-9a-f-]{36}$/i.test(id)).map(
       ([id, n]) => `[data-sidebar=sidebar] a[href="/thread/${id}"]::after { content: "waits for ${n === 1 ? 'a yes' : `${Number(n)} yeses`}"; }`
     );
-    marks.textContent = open ? [`a[href="/approvals"]::after { content: "${Number(open)}"; }`, ...waits].join('\n') : '';
+    const counted = [['/approvals', open], ['/inbox', wanted]].filter(([, n]) => n);
+    const counts = counted.map(([page, n]) => `a[href="${page}"]::after { content: "${Number(n)}"; }`);
+    marks.textContent = [...counts, ...waits].join('\n');
   };
   look();
   setInterval(look, 30000);

@@ -118,12 +118,17 @@
     $("close").hidden = !may || there.state === "closed" || others;
     $("writing").hidden = !mine;
     $("why").hidden = !there.why;
-    $("why").textContent = there.why ? `Asked for: ${there.why}` : "";
+    $("why").replaceChildren(...(there.why ? ["Asked for: ", ...withLinks(there.why)] : []));
     $("reading").hidden = mine;
     $("reading").textContent = !may ? "You may read along. Agents and admins take conversations over."
       : others ? `${there.name || there.by} has this conversation. You may read along.`
       : there.state === "closed" ? "Closed. It opens again when somebody writes."
       : "Deus answers here. Take over to write yourself; Deus then stops what it is doing.";
+  }
+
+  // Words that somebody wrote, with the addresses among them as links.
+  function withLinks(words) {
+    return words.split(/(https?:\/\/[^\s<>"]+)/).map((part, n) => (n % 2 ? linked(part, part) : part));
   }
 
   function linked(url, words) {
@@ -218,6 +223,8 @@
     feed.addEventListener("shown", (event) => {
       const kept = new Set(JSON.parse(event.data).runs);
       for (const [run, { item }] of drawn) if (!kept.has(run)) { item.remove(); drawn.delete(run); }
+      const wanted = fresh && document.getElementById(location.hash.slice(1));
+      if (wanted) { low = false; wanted.scrollIntoView(); }
       fresh = false;
     });
     feed.onerror = () => { if (feed.readyState === EventSource.CLOSED) trouble("This conversation is not there any more, or not yours to see."); };

@@ -183,4 +183,6 @@ class NothingWaits:
 async def open_scripted(settings: Any, pace: float = 1.0) -> AsyncIterator[Any]:
     """A product whose conversations are scripted."""
     conversations = scripted(ScriptedRuns(pace))
-    yield SimpleNamespace(conversations=conversations, approvals=NothingWaits(), clock=FrozenClock(), settings=settings)
+    yield SimpleNamespace(
+        inbox=None, conversations=conversations, approvals=NothingWaits(), clock=FrozenClock(), settings=settings
+    )
