@@ -52,6 +52,16 @@ def with_role(workspace: Workspace, person: int, role: Role) -> None:
     asyncio.run(given())
 
 
+def of_stripe(answer: str) -> set[str]:
+    """The figures in the paragraphs of an answer that rest on Stripe."""
+    told = "".join(part for part in answer.split("\n\n") if part.startswith(("**Churn", "**Payments")))
+    return set(re.findall(r"\d+[.,]\d+%?", told))
+
+
+def shown(figures: set[str], text: str) -> list[str]:
+    return [one for one in figures if re.search(rf"(?<![\d.,]){re.escape(one)}(?!\d)", text)]
+
+
 def run_of(workspace: Workspace, thread: str) -> dict[str, Any]:
     """The document of the run that was answered in a thread."""
     answer = json.dumps(workspace.answer(thread))
@@ -64,8 +74,8 @@ def test_a_channel_with_a_viewer_gets_no_figure_of_what_viewers_may_not_read(wor
     thread = str(workspace.say(QUESTION, workspace.direct())["event"]["ts"])
     whole = run_of(workspace, thread)
     assert "stripe" in {one["service"] for one in whole["evidence"]}
-    figures = set(re.findall(r"\d+(?:\.\d+)? ?%", whole["answer"]))
-    assert figures, whole["answer"]
+    figures = of_stripe(whole["answer"])
+    assert len(figures) > 4, whole["answer"]
 
     with_role(workspace, VIEWER, "viewer")
     channel = workspace.channel("growth")
@@ -77,13 +87,15 @@ def test_a_channel_with_a_viewer_gets_no_figure_of_what_viewers_may_not_read(wor
     assert "not open to those who read this" in posted
     assert "Stripe" in posted
     assert "stripe" not in {one["service"] for one in closed["evidence"]}
-    assert not [figure for figure in figures if figure in posted]
+    assert "Subscriptions cancelled" in posted, "what PostHog counts is open to them"
+    assert not shown(figures, posted)
+    assert not shown(figures, events)
     assert '"audience":"viewer"' in events
     # What was found in the direct message does not come back by a follow-up, either.
     workspace.say("and last month?", channel, thread=thread)
     until(lambda: len(workspace.posted(thread)) == 2)
     posted = json.dumps(workspace.posted(thread), ensure_ascii=False)
-    assert not [figure for figure in figures if figure in posted]
+    assert not shown(figures, posted)
 
 
 def test_a_viewer_is_answered_and_has_nothing_changed(workspace: Workspace) -> None:
@@ -108,6 +120,7 @@ def test_a_viewer_presses_a_button_in_vain(workspace: Workspace) -> None:
     told = until(lambda: workspace.told()[before:])
     assert told[0][1] == workspace.people[VIEWER]
     assert "may look, and not decide" in told[0][2]
-    waiting = workspace.deus.get("/api/approvals", params={"state": "requested"}).json()
-    assert [one["decisions"] for one in waiting if one["title"] in json.dumps(ask)] == [[]]
+    (run,) = (one for one in workspace.runs() if one["question"] == "Create an issue for the slow search")
+    listed = workspace.deus.get("/api/approvals").json()
+    assert [(one["state"], one["decisions"]) for one in listed if one["run"] == run["run"]] == [("requested", [])]
     assert "in Slack" in json.dumps(ask, ensure_ascii=False), "who asked stands at what is asked"
