@@ -50,7 +50,8 @@ class Preference(Frozen):
 class Destination(Frozen):
     """The service that shall do it and its arguments, with the reasons where something was chosen.
 
-    `guessed` gives the reason for each argument that was drawn from what others wrote.
+    `guessed` gives the reason for each argument that was drawn from what others wrote; `told` are those that a person
+    has said, in place of what was found in records.
     """
 
     service: str
@@ -58,11 +59,14 @@ class Destination(Frozen):
     why: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
     guessed: dict[str, str] = {}
+    told: tuple[str, ...] = ()
 
     def tainting(self, taint: Taint) -> Taint:
-        """The taint of the write once it goes there: what others wrote has a part in what was guessed."""
+        """The taint of the write once it goes there: what others wrote has a part in what was guessed, and none in what
+        a person has told."""
         more = {name: (*taint.args.get(name, ()), Source(title=why)) for name, why in self.guessed.items()}
-        return taint.model_copy(update={"args": {**taint.args, **more}})
+        kept = {name: found for name, found in taint.args.items() if name not in self.told}
+        return taint.model_copy(update={"args": {**kept, **more}})
 
 
 @dataclass(frozen=True)
@@ -90,16 +94,26 @@ class Habits:
 
 
 def destination(
-    verb: str, args: Mapping[str, Any], services: Sequence[str], habits: Habits, *, said: Sequence[str] = ()
+    verb: str,
+    args: Mapping[str, Any],
+    services: Sequence[str],
+    habits: Habits,
+    *,
+    said: Sequence[str] = (),
+    owns: str = "",
 ) -> Destination:
     """Where a write goes and with which arguments.
 
-    `said` is what the asker wrote, the last first. Raises StepFailed where no service serves the verb, or several could
-    and nothing tells which.
+    `said` is what the asker wrote, the last first; `owns` the part of the product whose owner shall have it. Raises
+    StepFailed where no service serves the verb, or several could and nothing tells which.
     """
     service, reason = _service(verb, args, services, habits, said)
     why = [reason] if reason else []
     found, guessed = dict(args), dict[str, str]()
+    whose = habits.preferred("owner", plain_part(owns)) if owns else None
+    if whose is not None:
+        found["assignee"] = whose.value
+        why.append(f"{whose.value} owns the {whose.about}: {whose.by or 'somebody'} said so on {whose.at:%d %b}.")
     if found.get("assignee"):
         found["assignee"], reason = account(str(found["assignee"]), service, habits)
         why += [reason] if reason else []
@@ -111,7 +125,22 @@ def destination(
         why += [reason] if reason else []
         guessed = {"to": reason} if is_guess else {}
     others = tuple(one for one in services if one != service)
-    return Destination(service=service, args=found, why=tuple(why), alternatives=others, guessed=guessed)
+    return Destination(
+        service=service,
+        args=found,
+        why=tuple(why),
+        alternatives=others,
+        guessed=guessed,
+        told=("assignee",) if whose is not None else (),
+    )
+
+
+def plain_part(part: str) -> str:
+    """A part of the product in the form in which its owner is kept: “The  Form” is form."""
+    words = re.sub(
+        r"^(?:the|our|das|die|der|dem|den|unser\w*|el|la|los|las|nuestr[oa])\s+", "", part.strip(), flags=re.I
+    )
+    return " ".join(words.casefold().split())
 
 
 def named_service(said: str, services: Sequence[str], titles: Mapping[str, str]) -> str | None:

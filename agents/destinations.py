@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Protocol
 
 from agents.approval import Proposal
-from agents.destination import About, Destination, Habits, Preference, destination, lessons, named_service
+from agents.destination import (
+    About,
+    Destination,
+    Habits,
+    Preference,
+    destination,
+    lessons,
+    named_service,
+    plain_part,
+)
 from agents.ports import Clock, Toolbox, Turn
 from agents.wanted import Wanted
 from tools.kit.tool import Verb
@@ -62,15 +72,21 @@ class Destinations:
         habits = await self._habits(wanted.verb.name, asked, services)
         if wanted.ordered:
             await self._learn(wanted, turn, habits)
-        return destination(wanted.verb.name, asked, services, habits, said=(turn.text, wanted.ordered))
+        owns = wanted.owns if wanted.looked_up else ""
+        return destination(wanted.verb.name, asked, services, habits, said=(turn.text, wanted.ordered), owns=owns)
 
     async def _learn(self, wanted: Wanted, turn: Turn, habits: Habits) -> None:
-        """Keeps what a sentence corrects: the service, or the channel in place of “the team”."""
+        """Keeps what a sentence corrects: the service, the owner of a part, or the channel in place of “the team”."""
         verb, to = wanted.verb.name, str(wanted.shown.get("to") or "")
         service = named_service(turn.text, wanted.services, habits.titles) if len(wanted.services) > 1 else None
         if service is not None:
             team = str(wanted.shown.get("team") or "")
             await self.keep("service", f"{verb} {team}".strip(), service, turn.actor, turn.text)
+        owner = str(wanted.shown.get("assignee") or "")
+        # Only what this very sentence says is learned: nobody else's text names an owner.
+        clean = not wanted.taint.existence and not wanted.taint.args.get("assignee")
+        if owner and wanted.owns and not wanted.looked_up and clean and named_in(turn.text, owner):
+            await self.keep("owner", plain_part(wanted.owns), owner, turn.actor, turn.text)
         if verb == "messages.send" and to.startswith("#") and to in turn.text and "#" not in wanted.ordered:
             await self.keep("channel", "team", to, turn.actor, turn.text)
 
@@ -126,3 +142,10 @@ class Destinations:
         if all(reply.error is None for reply in replies):
             self._read[name] = (monotonic() + self._keep, found)
         return found
+
+
+def named_in(text: str, person: str) -> bool:
+    """Whether a sentence names a person: by one of the names, or by the handle or address."""
+    said = set(re.findall(r"[\w.@+-]+", text.casefold().replace("’s", "").replace("'s", "")))
+    said = {one.strip(".-") for one in said}
+    return any(name in said for name in (person.casefold(), *person.casefold().split()))

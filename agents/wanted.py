@@ -22,7 +22,8 @@ class Wanted:
 
     In `shown` the results of other writes still stand as `$create[0].url`; `late` says what each of these is, or None
     while that write is not done. `lost` is the reason why one of them will never be. `ordered` is what the
-    asker had said before, where this corrects it.
+    asker had said before, where this corrects it. `owns` is the part of the product whose owner the asker means, in the
+    asker's words, and `looked_up` whether its owner was looked up in records.
     """
 
     step: Step
@@ -33,6 +34,8 @@ class Wanted:
     late: Mapping[str, Any] = field(default_factory=dict)
     lost: str = ""
     ordered: str = ""
+    owns: str = ""
+    looked_up: bool = False
 
 
 def wanted_of(
@@ -67,8 +70,23 @@ def wanted_of(
             late[reference] = _brought(reference, result)
             if result is not None and result.state in ("failed", "skipped"):
                 lost = f"“{plan.step(match['step']).title or match['step']}”, which it refers to, was not done."
-    ordered = str(plan.slots.get("ordered") or "")
-    return Wanted(step, verb, tuple(services), shown, trace(step, plan, verb, results), late, lost, ordered)
+    return Wanted(
+        step,
+        verb,
+        tuple(services),
+        shown,
+        trace(step, plan, verb, results),
+        late,
+        lost,
+        ordered=str(plan.slots.get("ordered") or ""),
+        owns="" if "owned_part" in plan.quoted else str(plan.slots.get("owned_part") or ""),
+        looked_up=any(_looks_up(one, plan) for one in references(args.get("assignee"))),
+    )
+
+
+def _looks_up(reference: str, plan: Plan) -> bool:
+    """Whether a reference means what the lookup of an owner found."""
+    return any(step.id == _step_of(reference) and step.verb == "analyze.owner" for step in plan.steps)
 
 
 def _missing(verb: type[Verb], step: Step, found: Mapping[str, Sequence[Any]]) -> list[str]:

@@ -15,7 +15,8 @@ from agents.planners.subject import QUOTED_SLOTS
 from agents.ports import Past, Situation
 
 _BEGINS = re.compile(
-    r"^\s*(?:no|nope|not|nein|nicht|wrong|falsch|actually|instead|rather|better|please\s+not|lieber|besser|"
+    r"^\s*(?:no|nope|not|nein|nicht|wrong|falsch\w*|persona equivocada|te equivocas|actually|"
+    r"instead|rather|better|please\s+not|lieber|besser|"
     r"sondern|mejor|en lugar|"
     r"(?:but\s+|and\s+|please\s+)?(?:in|on|to|for|mit|in|auf|für|en|a|para)\s+\S+(?:\s+\S+)?\s*(?:instead|please|"
     r"bitte|stattdessen|mejor)?\s*[.!]?$|"
@@ -32,6 +33,13 @@ _DROP = re.compile(
     r"vergiss es|abbrechen|olvídalo|cancela(?:lo)?|déjalo|undo(?: (?:it|that|this))?|take (?:it|that) back)[\s.!]*$",
     re.IGNORECASE,
 )
+# "The form belongs to Mateo": whose a part of the product is.
+_BELONGS = re.compile(
+    r"(?:^|[,;:–—-]\s*|\b(?:because|since|denn|weil|porque)\s+)(?:the|our|das|die|der|unser\w*|el|la|los|las|nuestr[oa])\s+"
+    r"(?P<part>[\w][\w /-]{1,60}?)\s+(?:belongs?\s+to|is\s+owned\s+by|is(?=\s+\w+['’]s\b)|gehört(?:\s+zu)?|ist\s+von|"
+    r"pertenece\s+a|es\s+de)\s+\w",
+    re.IGNORECASE,
+)
 _LONGEST = 14
 
 
@@ -41,20 +49,50 @@ def correction(situation: Situation, said: Slots) -> FollowUp | None:
     The playbook `undo` where the sentence only takes back what waits.
     """
     past = situation.answered[-1] if situation.answered else None
-    if past is None or not past.waits or past.plan.playbook is None:
+    if past is None or past.plan.playbook is None:
         return None
     text = situation.turn.text.strip()
+    if not past.waits:
+        return _given_anew(text, said, past)
     if _DROP.match(text):
         return FollowUp("undo", {"waiting": past.run})
     if (
         len(text.split()) > _LONGEST
-        or not _BEGINS.search(text)
+        or not (_BEGINS.search(text) or _BELONGS.search(text))
         or (is_order(text) and title(text) and not _IT.search(text))
     ):
         return None
     changed = _changed(text, said, past)
-    before = " \n".join(part for part in (past.question, str(past.plan.slots.get("ordered") or "")) if part)
-    return FollowUp(past.plan.playbook, {**past.plan.slots, **changed, "ordered": before, "corrects": past.run})
+    return FollowUp(past.plan.playbook, {**past.plan.slots, **changed, "ordered": _before(past), "corrects": past.run})
+
+
+def _before(past: Past) -> str:
+    """What the asker had said until now."""
+    return " \n".join(part for part in (past.question, str(past.plan.slots.get("ordered") or "")) if part)
+
+
+def _given_anew(text: str, said: Slots, past: Past) -> FollowUp | None:
+    """The issue that was just made, given to somebody else; None where the sentence says no such thing."""
+    made = [
+        str(record.get("ref"))
+        for item in past.evidence
+        for record in item.content
+        if record.get("kind") == "receipt" and record.get("verb") == "issues.create" and not record.get("dry")
+    ]
+    begins = _BEGINS.search(text) or _BELONGS.search(text)
+    if len(set(made)) != 1 or said.person is None or said.refs or not begins or len(text.split()) > _LONGEST:
+        return None
+    if is_order(text) and not _IT.search(text):
+        return None
+    slots = {"issue_ref": made[0], "assignee": said.person.name, "issue_change": said.person.name, "issue_state": None}
+    part = belonging(text) or past.plan.slots.get("owned_part")
+    return FollowUp("change_issue", {**slots, "priority": None, "owned_part": part, "ordered": _before(past)})
+
+
+def belonging(text: str) -> str | None:
+    """The part of the product whose owner a sentence names: the form of "the form belongs to Mateo"."""
+    found = _BELONGS.search(text)
+    return found["part"] if found else None
 
 
 def kept_quotations(past: Past) -> dict[str, Source]:
@@ -104,6 +142,7 @@ def _changed(text: str, said: Slots, past: Past) -> dict[str, Any]:
         changed |= {"looks_for_owner": bool(slots.get("subject")), "literal_owned": False, "subject_owned": False}
         changed |= {"literal_person": not slots.get("subject"), "subject_person": bool(slots.get("subject"))}
         changed |= {"to": said.person.name} if slots.get("to") else {}
+        changed |= {"owned_part": owned} if (owned := belonging(text)) else {}
     if priority := said.priority or _level(text):
         changed["priority"] = priority
     if said.team is not None:

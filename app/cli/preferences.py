@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agents.destination import Preference
     from app.stores.preferences import StoredPreferences
 
-cli = typer.Typer(help="Show and forget what was corrected: trackers, accounts, priorities, channels.")
+cli = typer.Typer(help="Show and forget what was corrected: trackers, accounts, priorities, channels, owners.")
 
 
 @cli.callback(invoke_without_command=True)
@@ -31,7 +31,7 @@ def preferences(
         print(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
         return
     if not found:
-        print("Nobody has corrected anything yet. Say “no, in GitHub” to a proposal, and it is kept here.")
+        print("Nobody has corrected anything yet. Say “no, in GitHub” or “no, give it to Ana” to a proposal: it is kept.")
     for one in found:
         print(f"{one.kind:<9} {one.about:<28} {one.value:<24} {one.at:%Y-%m-%d %H:%M} by {one.by}")
 

@@ -92,3 +92,27 @@ def test_the_teams_channel_is_kept_too(office: Office) -> None:
     later = office.order("tell the team that it is mended", "channel later")
     (kept,) = office.waiting(later["run"])
     assert kept["args"]["to"] == "#product"
+
+
+def test_the_owner_of_a_part_is_kept_and_said_why(office: Office) -> None:
+    document = office.order("Create an issue for the wrong label and give it to whoever owns the form", "owner")
+    (asked,) = office.waiting(document["run"])
+    assert asked["args"]["assignee"] == "Sarah Chen"
+    again = office.order("no, give it to Mateo", "owner")
+    (moved,) = office.waiting(again["run"])
+    assert moved["args"] == {**asked["args"], "assignee": "Mateo Silva"}
+    later = office.order("Create an issue for the wrong font and give it to whoever owns the form", "owner later")
+    (kept,) = office.waiting(later["run"])
+    assert kept["args"]["assignee"] == "Mateo Silva"
+    assert any("owns the form: api said so" in reason for reason in kept["why"])
+    assert kept["sources"] == [], "no text of others has a part in it any more"
+
+    done = office.decide(later)
+    assert done["receipts"]
+    given = office.order("wrong person, the form belongs to James", "owner later")
+    (changed,) = office.waiting(given["run"])
+    assert changed["verb"] == "issues.update"
+    assert changed["args"] == {"ref": done["receipts"][0]["ref"], "assignee": "James Okoro"}
+    third = office.order("Create an issue for the grey button and give it to whoever owns the form", "owner third")
+    (learned,) = office.waiting(third["run"])
+    assert learned["args"]["assignee"] == "James Okoro"
