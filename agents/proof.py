@@ -18,6 +18,7 @@ from agents.answer import compose, numbered
 from agents.proof_acts import unreceipted
 from agents.proof_facts import Facts, gather
 from agents.proof_mentions import Mentions, mentions
+from agents.proof_states import unborne
 from agents.record import Answer, Claim, Evidence, Finding
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,11 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence], zone: ZoneInfo, now: d
     problem = unsupported(said, facts)
     if problem:
         return Verdict("dropped", problem)
+    # What Deus has computed says so of itself; a service's record has a state.
+    computed = any(item.service == "deus" for item in named)
+    state = None if computed else unborne(claim.text, (record for item in named for record in item.content))
+    if state is not None:
+        return Verdict("hypothesis", f"it says {state!r}, and no record of its evidence is in that state")
     return Verdict("stands")
 
 

@@ -54,3 +54,27 @@ def test_the_receipt_of_another_write_bears_nothing_out(text: str) -> None:
 )
 def test_what_others_did_needs_none(text: str) -> None:
     assert unreceipted(text, []) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ich habe guided-setup ausgeschaltet.",
+        "Den Flag guided-setup hat Deus gestern Abend für alle deaktiviert.",
+        "guided-setup wurde von mir aktiviert.",
+        "He desactivado guided-setup.",
+        "guided-setup fue desactivado por Deus.",
+    ],
+)
+def test_german_and_spanish_acts_need_the_receipt_too(text: str) -> None:
+    assert unreceipted(text, []) is not None
+    assert unreceipted(text, [{"kind": "receipt", "verb": "flags.set"}]) is None
+    assert unreceipted(text, [{"kind": "receipt", "verb": "issues.create"}]) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Der Flag wurde von Sarah ausgeschaltet.", "Sarah ha desactivado guided-setup.", "Ich habe drei offene Fehler."],
+)
+def test_what_others_did_in_german_and_spanish_needs_none(text: str) -> None:
+    assert unreceipted(text, []) is None
