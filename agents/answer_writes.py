@@ -29,7 +29,7 @@ def done(receipt: Receipt) -> str:
 
 def undone(receipt: Receipt) -> str:
     """The receipt of an undo as a line."""
-    return f"- {'Not taken back' if receipt.dry else 'Taken back'}: {_record(receipt)}{_own(receipt.said)}"
+    return f"- {'Only shown' if receipt.dry else 'Taken back'}: {_record(receipt)}{_own(receipt.said)}"
 
 
 def reads(plan: Plan, results: Mapping[str, StepResult]) -> dict[str, StepResult]:

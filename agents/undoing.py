@@ -264,7 +264,7 @@ def back_to(effect: Effect) -> Change:
     before = dict(landed.state) if landed is not None else dict(change.after)
     after = {name: change.before.get(name) for name in before}
     if not change.before:
-        before["record"], after["record"] = "as it was made", change.undo
+        before, after = {"record": "as it was made"}, {"record": change.undo}
     return change.model_copy(
         update={
             "target": target,
@@ -290,7 +290,17 @@ def _shown(effect: Effect, verdict: Verdict) -> Receipt:
     if done is None:
         raise NotUndone(f"“{effect.title}” was not done, so there is nothing to take back.")
     said = f"Only shown: nothing was taken back.{then}"
-    news = {"said": said, "before": change.before, "after": change.after, "approved_by": (), "undo": "", "dry": True}
+    title = f"Take back: {done.title}"
+    news = {
+        "said": said,
+        "title": title,
+        "verb": UndoWrite.name,
+        "before": change.before,
+        "after": change.after,
+        "approved_by": (),
+        "undo": "",
+        "dry": True,
+    }
     return done.model_copy(update=news)
 
 
