@@ -31,7 +31,7 @@ def preferences(
         print(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
         return
     if not found:
-        print("Nobody has corrected anything yet. Say “no, in GitHub” or “no, give it to Ana” to a proposal: it is kept.")
+        print("Nobody has corrected anything yet. Say “no, in GitHub” or “no, give it to Ana” to a proposal.")
     for one in found:
         print(f"{one.kind:<9} {one.about:<28} {one.value:<24} {one.at:%Y-%m-%d %H:%M} by {one.by}")
 
