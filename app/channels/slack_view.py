@@ -61,6 +61,10 @@ class Slack:
         """
         if not view.seq:
             return {}
+        if view.status == "relayed" and not view.text:
+            # What is said to a person is theirs to answer; of the conversation itself a line is told.
+            told = " ".join(view.notices)
+            return {} if view.question or not told else {_part(0): Post(told, (context(escape(told)),))}
         titles = {line.id: line.title or line.id for line in view.steps}
         over = view.status != "running"
         times = view.writes.rounds
