@@ -140,7 +140,7 @@ class Door:
         given = await body(request, {"text": str, "id": str}, ("text", "id"))
         said, mark = words(given["text"]), identifier(given["id"])
         self._pace(request, caller)
-        run = await self._product.conversations.say(self._turn(caller, said, mark))
+        run = await self._say(caller, said, mark)
         self._feed.tell(caller.visitor.conversation)
         return JSONResponse({"run": run}, 202)
 
@@ -174,7 +174,7 @@ class Door:
         said, mark = words(given["message"]), identifier(given["id"])
         self._pace(request, caller)
         text = f"{said}\n\n{' '.join(name.split())}, {email}"
-        run = await self._product.conversations.say(self._turn(caller, text, TICKET + mark))
+        run = await self._say(caller, text, TICKET + mark)
         await self._help.ask(caller.visitor, caller.actor, f"A ticket of {name}, {email}")
         return JSONResponse({"run": run, "kept": True, "email": email}, 202)
 
@@ -201,9 +201,10 @@ class Door:
         )
         return Caller(visitor, person)
 
-    def _turn(self, caller: Caller, text: str, mark: str) -> Turn:
+    async def _say(self, caller: Caller, text: str, mark: str) -> str:
         where, at = caller.visitor.conversation, self._product.clock.now()
-        return Turn(text, caller.actor, CHANNEL, where, at, mark, audience="visitor", role="visitor")
+        turn = Turn(text, caller.actor, CHANNEL, where, at, mark, role="visitor")
+        return await self._product.conversations.of(caller.actor).say(turn)
 
     def _pace(self, request: Request, caller: Caller) -> None:
         self._paced(f"visitor {caller.visitor.ident}", self._settings.widget_messages_minute)

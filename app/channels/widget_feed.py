@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from agents.conversation import Conversations, RunSummary
+from agents.conversation import Door as OwnDoor
 from app.channels.channel import effects_of
 from app.channels.widget_cursor import Cursor
 from app.channels.widget_view import Frame, WidgetChannel, shown, visible
@@ -52,12 +53,12 @@ class Feed:
 
     async def transcript(self, conversation: str, actor: str) -> tuple[list[dict[str, Any]], Cursor]:
         """All that is shown of a conversation so far, oldest first, and the place up to which that is."""
-        runs = await self._runs(conversation, actor)
+        own, runs = self._conversations.of(actor), await self._runs(conversation, actor)
         told: list[dict[str, Any]] = []
         cursor, whole = Cursor(), True
         for run in runs[-SHOWN:]:
             view = CHANNEL.begin(run.run)
-            for event in await self._conversations.events(run.run):
+            for event in await own.events(run.run):
                 view = CHANNEL.fold(view, event)
             told.append(shown(view))
             whole = whole and view.status in ENDED
@@ -69,14 +70,14 @@ class Feed:
         news = asyncio.Event()
         readers = self._news.setdefault(conversation, set())
         readers.add(news)
-        reading = _Reading(cursor)
+        own, reading = self._conversations.of(actor), _Reading(cursor)
         standing: dict[str, Any] = {}
         quiet = 0.0
         try:
             while True:
                 news.clear()
                 for run in await self._runs(conversation, actor):
-                    reading.begin(self._conversations, run)
+                    reading.begin(own, run)
                 now = await self.standing(conversation)
                 if now != standing:
                     standing = now
@@ -95,7 +96,7 @@ class Feed:
             await reading.close()
 
     async def _runs(self, conversation: str, actor: str) -> list[RunSummary]:
-        found = await self._conversations.runs(conversation=conversation, limit=MOST_RUNS)
+        found = await self._conversations.of(actor).runs(conversation=conversation, limit=MOST_RUNS)
         return sorted((run for run in found if visible(run, actor)), key=lambda run: (run.at, run.run))
 
 
@@ -108,14 +109,14 @@ class _Reading:
     _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     _ended: set[int] = field(default_factory=set)
 
-    def begin(self, conversations: Conversations, run: RunSummary) -> None:
+    def begin(self, conversations: OwnDoor, run: RunSummary) -> None:
         """Follows a run that is not yet seen to its end."""
         at = micros(run.at)
         seen = self.cursor.seen(at)
         if seen is not None and at not in self._tasks:
             self._tasks[at] = asyncio.create_task(self._follow(conversations, run.run, at, seen), name="follow a run")
 
-    async def _follow(self, conversations: Conversations, run: str, at: int, seen: int) -> None:
+    async def _follow(self, conversations: OwnDoor, run: str, at: int, seen: int) -> None:
         events = conversations.follow(run)
         # A conversation may be deleted while somebody reads it.
         with suppress(LookupError):

@@ -113,10 +113,10 @@ class Website:
     def visitor(self, **body: Any) -> Visitor:
         return Visitor(self.deus).begin(**body)
 
-    def signed(self, ident: str = "u1", *, at: float | None = None, **changed: Any) -> Mapping[str, Any]:
-        """What the company's own server says of somebody who is signed in; `changed` after it was signed."""
+    def signed(self, ident: str = "u1", *, at: float | None = None) -> Mapping[str, Any]:
+        """What the company's own server says of somebody who is signed in."""
         fields = {"id": ident, "email": "ops@brightwater.test", "name": "Olga Petrova", "at": int(at or time.time())}
-        return {**fields, "hmac": signed(fields, SECRET), **changed}
+        return {**fields, "hmac": signed(fields, SECRET)}
 
     def runs(self, channel: str) -> list[dict[str, Any]]:
         return [one for one in self.staff.get("/api/runs", params={"limit": 200}).json() if one["channel"] == channel]
