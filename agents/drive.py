@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -47,6 +47,14 @@ NO_WRITES = "You may read here, and not have anything changed."
 DRAFT = ("text", "claims", "citations")
 
 
+class Earlier(Protocol):
+    """Says which earlier runs may come back in a run."""
+
+    async def open(self, runs: Collection[str]) -> frozenset[str]:
+        """Those of some runs that may."""
+        ...
+
+
 class Archive(Protocol):
     """The earlier runs of conversations."""
 
@@ -72,6 +80,7 @@ class Means:
     books: Books | None = None
     admission: Admission | None = None
     rights: Rights | None = None
+    earlier: Earlier | None = None
 
 
 class Drive:
@@ -265,9 +274,17 @@ class Drive:
                 timezone=self._means.company.timezone.key,
                 past=(*past, *_pointed_at(self.turn)),
                 **vars(words),
-                recalled=tuple(Recalled(**piece) for piece in recalled),
+                recalled=await self._recalled(recalled),
             )
         return self._situation
+
+    async def _recalled(self, found: Sequence[Mapping[str, Any]]) -> tuple[Recalled, ...]:
+        """What was recalled, and may still be known: a checkpoint may be of a time with other rights, or another's."""
+        pieces = tuple(Recalled(**piece) for piece in found)
+        if self._means.earlier is None:
+            return pieces
+        known = await self._means.earlier.open({one.run for one in pieces if one.run is not None})
+        return tuple(one for one in pieces if one.run is None or one.run in known)
 
     def _stands(self, claim: Claim) -> bool:
         """Whether the gate lets a claim stand by what has been found so far."""

@@ -31,6 +31,7 @@ async def admitted(means: Means, turn: Turn) -> Means:
     return replace(
         means,
         rights=rights,
+        earlier=earlier,
         toolbox=RestrictedToolbox(means.toolbox, rights),
         memory=RestrictedMemory(means.memory, rights, earlier),
         archive=RestrictedArchive(means.archive, earlier),

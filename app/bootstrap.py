@@ -37,6 +37,7 @@ from app.stores.migrations import migrate
 from app.stores.people import StoredPeople
 from app.stores.preferences import StoredPreferences
 from app.stores.runs import StoredRuns
+from app.stores.traces import StoredTraces
 from app.stores.vault import Vault
 from app.toolbox import ConnectedToolbox, connect
 from app.turns import Turns
@@ -136,7 +137,7 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         stored, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database, clock.now)
         owner = owner_of(settings.data_dir, settings.user)
         people = StoredPeople(database, clock, role=settings.people_role, owner=owner)
-        admission = Admission(people, runs, policy.reading)
+        admission = Admission(people, StoredTraces(database), policy.reading)
         workspace, zone = await ContextText(database).workspace(), ZoneInfo(settings.timezone)
         undoing = Undoing(toolbox, ledger, stored, clock, policy, workspace=workspace, timezone=zone)
         conversations = Conversations(runs, workshop.stop, admission)

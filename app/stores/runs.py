@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,6 @@ from agents.event import Event
 from agents.ports import Clock, Past, Turn
 from agents.quote import Quote
 from agents.record import Evidence
-from agents.rights import Trace
 from app.stores import audit, reruns
 from app.stores import conversations as talks
 from app.stores import events as event_table
@@ -29,7 +28,6 @@ from app.stores.context_text import forget_runs
 from app.stores.database import Database
 from app.stores.following import UNDER_WAY, Following
 from app.stores.live import Live
-from app.stores.read_sources import sources_of
 from app.stores.run_log import Claim, StoredRunLog
 from app.stores.schema import approvals, conversations, effects, events, evidence, results, runs
 
@@ -279,34 +277,6 @@ class StoredRuns:
             await event_table.append(connection, new, self._clock.now(), first)
             await connection.run_sync(lambda sync: self._dispatch(sync, new, 1, 0.0))
         return new
-
-    async def traces(self, wanted: Collection[str]) -> Mapping[str, Trace]:
-        """What decides who may see each of some runs: who asked and read along, and the services that were looked at."""
-        one = runs.c.run.in_(list(wanted))
-        columns = (runs.c.run, runs.c.conversation, runs.c.actor, runs.c.role, runs.c.audience, runs.c.status)
-        async with self._database.read() as connection:
-            sources = await sources_of(connection, wanted)
-            return {
-                row.run: Trace(
-                    row.run, row.conversation, row.actor, row.role, row.audience, sources.get(row.run, frozenset()),
-                    row.status == "relayed",
-                )
-                for row in await connection.execute(sa.select(*columns).where(one))
-            }  # fmt: skip
-
-    async def speakers(self, conversation: str) -> frozenset[str]:
-        """Who has spoken in a conversation, and who began it."""
-        spoke = sa.select(runs.c.actor).where(runs.c.conversation == conversation).distinct()
-        owner = await self.owner(conversation)
-        async with self._database.read() as connection:
-            return frozenset(await connection.scalars(spoke)) | (frozenset({owner}) if owner else frozenset())
-
-    async def owner(self, conversation: str) -> str | None:
-        """Who began a conversation; None where there is none of that id."""
-        wanted = sa.select(conversations.c.actor).where(conversations.c.id == conversation)
-        async with self._database.read() as connection:
-            found: str | None = await connection.scalar(wanted)
-        return found
 
     async def list_conversations(self, actor: str, limit: int) -> Sequence[ConversationSummary]:
         """An actor's conversations, the one that was used last first."""

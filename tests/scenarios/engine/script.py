@@ -31,6 +31,7 @@ from app.stores.people import StoredPeople
 from app.stores.runs import StoredRuns
 from app.stores.spend import StoredSpend
 from app.stores.sqlite import SQLite
+from app.stores.traces import StoredTraces
 from tools.kit.analysis import Analysis, Frame
 from tools.kit.tool import Verb
 from tools.nouns import Deployment, ErrorGroup, Issue, Noun
@@ -216,7 +217,7 @@ async def workspace(
         books=StoredSpend(database, clock, zone, actor=actors or Ceiling()),
     )
     people = StoredPeople(database, clock, owner="founder") if reading is not None else None
-    admission = Admission(people, runs, reading) if people is not None and reading is not None else None
+    admission = Admission(people, StoredTraces(database), reading) if people and reading is not None else None
     await engine.start(runs, replace(means, admission=admission))
     try:
         yield Workspace(Conversations(runs, engine.stop, admission), runs, engine, toolbox, live, people)

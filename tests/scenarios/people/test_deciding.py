@@ -28,6 +28,7 @@ from app.settings import Settings
 from app.stores.audit import AuditLog
 from app.stores.people import StoredPeople
 from app.stores.sqlite import SQLite
+from app.stores.traces import StoredTraces
 from app.toolbox import ConnectedToolbox
 from app.workshop import Workshop
 from tests.contracts.test_approvals import Workspace as Space
@@ -74,7 +75,7 @@ async def desk(folder: Path, reading: Reading | None = None) -> AsyncIterator[De
         for name, role in roles.items():
             await people.add(name.title(), by="founder", email=f"{name}@acme.com", role=role)
         runs = store(database)
-        admission = Admission(people, runs, reading or Reading())
+        admission = Admission(people, StoredTraces(database), reading or Reading())
         undoing: Any = Undoing(slack, space.ledger, space.approvals, space.clock)  # type: ignore[arg-type]
         door = Approvals(space.approvals, space.ledger, undoing, space.clock, _nothing, admission)
         server = FastAPI()
