@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from agents.accounts import Accounts
 from agents.acting import Desk
 from agents.admission import Admission
 from agents.approvals import Approvals
@@ -140,6 +141,8 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         admission = Admission(people, StoredTraces(database), policy.reading)
         workspace, zone = await ContextText(database).workspace(), ZoneInfo(settings.timezone)
         undoing = Undoing(toolbox, ledger, stored, clock, policy, workspace=workspace, timezone=zone)
+        if at_once:
+            await stack.enter_async_context(Accounts(toolbox, people).looking())
         conversations = Conversations(runs, workshop.stop, admission)
         approvals = Approvals(stored, ledger, undoing, clock, workshop.ready, admission, conversations.say)
         destinations = Destinations(toolbox, StoredPreferences(database), clock, settings.destinations())

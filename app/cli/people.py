@@ -136,6 +136,25 @@ def remove(who: Who) -> None:
     print(f"Forgotten: {_with(removed)}.")
 
 
+@cli.command("match")
+def match(as_json: AsJson = False) -> None:
+    """Find people's accounts at GitHub and Linear now; a running Deus looks every hour."""
+    from agents.accounts import Accounts
+    from app.bootstrap import open_product
+    from app.settings import load_settings
+
+    async def looked() -> list[dict[str, Any]]:
+        async with open_product(load_settings(os.environ), at_once=False) as product:
+            assert product.people is not None, "a product that was opened has people"
+            return [one.model_dump() for one in await Accounts(product.toolbox, product.people).look()]
+
+    found = asyncio.run(looked())
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(f"{one['service']:<8} {one['ident']}" for one in found) or "Nothing that was not known yet.")
+
+
 async def _found(stored: StoredPeople, who: str) -> Person:
     from agents.identity import Identity
 
