@@ -128,8 +128,8 @@ def test_a_person_gets_the_conversation_and_what_was_looked_into_which_the_visit
     answered = visitor.post("person")
     assert (answered.status_code, answered.json()["state"]) == (202, "waiting")
     assert answered.json()["available"] is False
-    investigation = until(
-        lambda: next((one for one in website.runs("investigation") if one["status"] == "answered"), None), PATIENCE
+    (investigation,) = until(
+        lambda: [one for one in website.runs("investigation") if one["status"] == "answered"], PATIENCE
     )
     assert investigation["conversation"] == f"{visitor.conversation}-investigation"
     document = website.staff.get(f"/api/runs/{investigation['run']}").json()
