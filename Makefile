@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 BENCHES := startup overhead critical_path retrieval intents changepoints attribution petshop drops causes worlds \
-	agentdojo injections approvals
+	agentdojo injections approvals channels
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run check test chaos bench clean

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from tools.kit.errors import BadArgument
@@ -23,7 +24,7 @@ def fields(verb: str, args: Mapping[str, Any]) -> list[dict[str, Any]]:
     known = verbs(Write).get(verb)
     if known is None:
         return []
-    schema = known.model_json_schema()
+    schema = _schema(known)
     needed = set(schema.get("required", ()))
     found = []
     for name, said in schema.get("properties", {}).items():
@@ -61,6 +62,11 @@ def arguments(verb: str, filled: Mapping[str, Any]) -> dict[str, Any]:
             continue
         given[name] = _parsed(field["kind"], name, said)
     return given
+
+
+@cache
+def _schema(verb: type[Write]) -> dict[str, Any]:
+    return verb.model_json_schema()
 
 
 def _shape(said: Mapping[str, Any], defs: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.channels.approval_card import card, moment
-from app.channels.approval_form import fields
 from app.channels.slack_post import Block, Post, context, section
 from app.channels.slack_text import HEADER, SECTION, cut, escape, link
+from tools.kit.tool import Write, verbs
 
 APPROVE, REJECT, UNDO = "deus_approve", "deus_reject", "deus_undo"
 APPROVE_ALL, EDIT = "deus_approve_all", "deus_edit"
 BUTTON = 2000  # characters of a button's value
 CONFIRM = 300  # characters of what is asked once more
-MOST_ROWS = 30
+MOST_ROWS, MOST_SOURCES = 30, 5
 
 _SETTLED = {
     "approved": ":white_check_mark: Approved",
@@ -40,7 +40,12 @@ def asking(
         f"*Risk:* {escape(drawn['risk']['level'])}" + _listed(drawn["risk"]["reasons"]),
         *([f"*Reaches:* {escape(', '.join(drawn['people']))}"] if drawn["people"] else []),
         *([f"*Why you are asked:* {escape('; '.join(drawn['why']))}"] if drawn["why"] else []),
-        *(f"*From:* {_source(one)}" for one in drawn["sources"]),
+        *(f"*From:* {_source(one)}" for one in drawn["sources"][:MOST_SOURCES]),
+        *(
+            [f"and {len(drawn['sources']) - MOST_SOURCES} more, in Deus"]
+            if len(drawn["sources"]) > MOST_SOURCES
+            else []
+        ),
         f"*To take it back:* {escape(drawn['undo'])}" if drawn["undo"] else "*This cannot be taken back.*",
     ]
     title = f"{drawn['title']}"
@@ -141,7 +146,7 @@ def _buttons(drawn: Mapping[str, Any], home: str, whole: bool, together: Sequenc
     seen = {"type": "button", "action_id": "deus_open", "text": {"type": "plain_text", "text": "Open in Deus"}}
     # Slack's blocks refuse what is no address on the web.
     seen["url"] = f"{home}/approvals#{drawn['id']}"
-    edit = [_button("Edit", EDIT, value)] if fields(str(drawn["verb"]), {}) else []
+    edit = [_button("Edit", EDIT, value)] if str(drawn["verb"]) in verbs(Write) else []
     return {"type": "actions", "elements": [*([approve] if whole else []), *_all(together), *edit, reject, seen]}
 
 
