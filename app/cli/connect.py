@@ -91,10 +91,11 @@ def _connect(name: str, *, check: bool) -> None:
 
 
 def keep_source(name: str, given: Mapping[str, str]) -> None:
-    """Tests these settings of a service and keeps them. Raises UserMustMend."""
+    """Tests a service with these settings beside those that are there, and keeps them. Raises UserMustMend."""
     from tools.catalog import connectors
     from tools.kit.errors import DeusError, UserMustMend
 
+    given = {**_given().get(name, {}), **given}
     try:
         sight = asyncio.run(_checked(name, given))
     except DeusError as error:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
 import typer
 
 from tools.kit.errors import UserMustMend
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 SERVICE = "slack_bot"
 FIELDS = ("token", "app_token", "signing_secret", "channels")
 APPS = "https://api.slack.com/apps"
+QUESTION = "Shall people write to Deus in Slack (bot), shall Deus read what is said there (source), or both?"
 # What Slack's errors mean for whoever pastes tokens.
 _REMEDIES = {
     "invalid_auth": "Copy it once more: whole, and of this app.",
@@ -69,12 +69,9 @@ def parts(
         if there:
             return there
         raise UserMustMend("Slack is not connected in any way.", remedy="Say --bot or --source, in a terminal.")
-    said = typer.prompt(
-        "Shall people write to Deus in Slack (bot), shall Deus read what is said there (source), or both?",
-        default="bot",
-        type=click.Choice(["bot", "source", "both"]),
-    )
-    return ("bot", "source") if said == "both" else (str(said),)
+    while (said := str(typer.prompt(QUESTION, default="bot")).strip().casefold()) not in ("bot", "source", "both"):
+        print("Please answer bot, source or both.")
+    return ("bot", "source") if said == "both" else (said,)
 
 
 def bot(address: str | None, *, check: bool, forget: bool, offers: bool) -> None:

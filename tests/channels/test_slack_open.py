@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.channels.slack import PATH, open_channel
+from app.channels.slack_listeners import UNDER_WAY
 from app.channels.slack_people import person
 from app.channels.slack_requests import signature
 from app.main import _without_other_bots, channels
@@ -85,6 +87,7 @@ class Sockets:
         known: dict[str, dict[str, Any]] = {
             "auth.test": {"team_id": "T1", "user_id": "U9", "bot_id": "B9"},
             "users.info": {"user": user},
+            "conversations.open": {"channel": {"id": "D1"}},
         }
         return JSONResponse({"ok": True, "ts": "2.0", **known.get(method, {})})
 
@@ -244,3 +247,61 @@ async def test_what_could_not_be_stored_is_sent_again_by_slack_and_taken_then(
                 assert await signed(client, again) == 200
                 assert await signed(client, {**again, "event_context": "and again"}) == 200
     assert len(await product.conversations.runs()) == 1
+
+
+class Busy:
+    """A store of runs that takes its time: nothing is stored before it is let go."""
+
+    def __init__(self, runs: ScriptedRuns) -> None:
+        self._begin = runs.begin
+        self.asked: list[str] = []
+        self.free = asyncio.Event()
+        runs.begin = self.begin  # type: ignore[method-assign]
+
+    async def begin(self, turn: Any) -> str:
+        self.asked.append(turn.message_id)
+        await self.free.wait()
+        return await self._begin(turn)
+
+
+async def test_slack_has_its_answer_while_the_database_is_busy(sockets: Sockets, product: Any) -> None:
+    environ = {
+        "DEUS_SLACK_BOT_TOKEN": "xoxb-1",
+        "DEUS_SLACK_BOT_SIGNING_SECRET": "hush",
+        "DEUS_SLACK_BOT_URL": f"{sockets.url}/api/",
+    }
+    busy = Busy(product.runs)
+    form = {"command": "/deus", "text": "Why?", "user_id": "U1", "team_id": "T1", "channel_id": "D1", "trigger_id": "7"}
+    async with open_channel(product, read_settings(environ, {})) as routes:
+        wire = httpx.ASGITransport(Starlette(routes=list(routes)))
+        async with httpx.AsyncClient(transport=wire, base_url="http://deus.test") as client:
+            assert await signed(client, EVENT) == 200
+            assert await signed(client, {**EVENT, "event_context": "Slack's retry"}) == 200
+            raw, now = urlencode(form).encode(), str(int(time.time()))
+            headers = {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": signature("hush", now, raw)}
+            kind = {"Content-Type": "application/x-www-form-urlencoded"}
+            answered = await client.post(PATH, content=raw, headers={**kind, **headers})
+            assert answered.json() == {"text": UNDER_WAY, "response_type": "ephemeral"}
+            assert busy.asked == ["T1/D1/1.0", "T1/command/7"]
+            assert await product.conversations.runs() == []
+            busy.free.set()
+            async with asyncio.timeout(PATIENCE):
+                while len(product.deliveries.places) < 2:  # noqa: ASYNC110 - what is stored
+                    await asyncio.sleep(0.01)
+    assert len(await product.conversations.runs()) == 2
+
+
+async def test_over_a_socket_too(sockets: Sockets, product: Any) -> None:
+    environ = {
+        "DEUS_SLACK_BOT_TOKEN": "xoxb-1",
+        "DEUS_SLACK_BOT_APP_TOKEN": "xapp-1",
+        "DEUS_SLACK_BOT_URL": f"{sockets.url}/api/",
+    }
+    busy = Busy(product.runs)
+    async with open_channel(product, read_settings(environ, {})), asyncio.timeout(PATIENCE):
+        while not sockets.acknowledged:  # noqa: ASYNC110 - another thread's list
+            await asyncio.sleep(0.01)
+        assert await product.conversations.runs() == []
+        assert busy.asked == ["T1/D1/1.0"]
+        busy.free.set()
+        await product.deliveries.begun.wait()

@@ -114,10 +114,14 @@ def test_a_button_counts_where_deus_has_put_it_alone(workspace: Workspace) -> No
 
 
 def test_a_restart_goes_on_in_the_same_messages(workspace: Workspace) -> None:
-    thread, ask = asked(workspace, "Create an issue for the late mail")
+    body = workspace.say("Create an issue for the late mail", workspace.direct())
+    thread = str(body["event"]["ts"])
+    ask = until(lambda: with_button(workspace, thread, "Reject"))
     before = [one["ts"] for one in workspace.posted(thread)]
     workspace.stop()
     workspace.start()
+    workspace.tell(body, **{"X-Slack-Retry-Num": "2"})
+    assert len([one for one in workspace.runs() if one["question"] == "Create an issue for the late mail"]) == 1
     workspace.press(ask, "Approve")
     until(lambda: with_button(workspace, thread, "Undo"))
     until(lambda: "Approved by" in shown(workspace, ask))
