@@ -125,18 +125,18 @@ class Viewers:
             return
         if older is not None:
             older.cancel()
-        work = self._overheard(session, browser, conversation)
+        work = self._overheard(browser, conversation)
         task = asyncio.create_task(_told(work, browser.send_step, conversation), name=name)
         self._listening[session] = task
 
-    async def _overheard(self, session: str, browser: Browser, conversation: str) -> None:
+    async def _overheard(self, browser: Browser, conversation: str) -> None:
         heard: set[str] = set()
         while True:
             talk = await self._conversations.runs(conversation=conversation, limit=MOST_RUNS)
             for one in sorted(talk, key=lambda run: run.at):
                 if one.channel == INBOX and one.run not in heard:
-                    # The page may have it already; then the same is shown again in its place.
-                    self._start(session, browser, one.run)
+                    # One after the other, and each is over. The page may have it: then it is shown in its place.
+                    await Watch(self._conversations, browser, one.run).until_the_end()
             heard |= {one.run for one in talk}
             await asyncio.sleep(GLANCE)
 
