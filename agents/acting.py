@@ -81,7 +81,7 @@ class Acting:
         except DeusError as error:
             if last is None:
                 raise
-            return self._unseen(last, error)
+            return await self._unseen(last, error)
         return Acted("done", receipt, effect.service)
 
     async def withdraw(self, run: str) -> None:
@@ -115,7 +115,7 @@ class Acting:
             try:
                 change = await self._desk.workbench.preview(effect.service, request)
             except DeusError as error:
-                return self._unseen(asked, error)
+                return await self._unseen(asked, error)
             return self._asking.propose(wanted, effect.service, dumped(request), _warned(change), last, (EDITED, AGAIN))
         proposal, allowed = asked.proposal, permits(asked, asked.proposal, self._desk.clock.now())
         other: Effect | None = None
@@ -132,12 +132,13 @@ class Acting:
         """What came of a sending."""
         return await self._begun(wanted, sent, approval) if sent.state == "unknown" else await self._told(sent)
 
-    def _unseen(self, asked: Approval, error: DeusError) -> Acted:
+    async def _unseen(self, asked: Approval, error: DeusError) -> Acted:
         """What cannot be shown just now: people may still decide, and what they decided is not lost at once."""
         service = asked.proposal.service
         if asked.state == "requested":
             return Acted("awaiting", service=service)
-        if isinstance(error, AWAY) and asked.resolved_at and self._desk.clock.now() < asked.resolved_at + ASKED_FOR:
+        since = asked.settled_on
+        if isinstance(error, AWAY) and since and await self._desk.ledger.now() < since + ASKED_FOR:
             return Acted("later", service=service, reason=str(error))
         raise error
 
@@ -151,7 +152,7 @@ class Acting:
         try:
             change = await self._desk.workbench.preview(proposal.service, request)
         except DeusError as error:
-            return self._unseen(last, error)
+            return await self._unseen(last, error)
         now = self._desk.clock.now()
         same = proposal.model_copy(update={"change": change})
         if last.edited is not None:

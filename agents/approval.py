@@ -103,7 +103,8 @@ class Decision(Frozen):
 
 class Approval(Frozen):
     """The durable record: the proposal, every decision, and what came of it. `edited` holds other arguments that a
-    person (`edited_by`) gave instead; they are proposed anew."""
+    person (`edited_by`) gave instead; they are proposed anew. `asked_on` and `settled_on` are of the database's clock,
+    which goes on where the workspace's stands still."""
 
     proposal: Proposal
     state: State = "requested"
@@ -111,6 +112,8 @@ class Approval(Frozen):
     resolved_at: AwareDatetime | None = None
     edited: dict[str, Any] | None = None
     edited_by: str = ""
+    asked_on: AwareDatetime | None = None
+    settled_on: AwareDatetime | None = None
 
     @property
     def id(self) -> str:
@@ -153,6 +156,12 @@ def decide(approval: Approval, decision: Decision) -> Approval:
         state = "approved"
     resolved = None if state == "requested" else decision.at
     return approval.model_copy(update={"decisions": decisions, "state": state, "resolved_at": resolved})
+
+
+def outlived(approval: Approval, on: datetime) -> bool:
+    """Whether as much time has gone by as it was given, by the database's clock."""
+    proposal = approval.proposal
+    return approval.asked_on is not None and on >= approval.asked_on + (proposal.expires_at - proposal.at)
 
 
 def end(approval: Approval, state: Literal["expired", "withdrawn"], at: datetime) -> Approval:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agents.approval import Approval, Decision, NotDecided, Proposal, decide, edit, end, withdraw
+from agents.approval import Approval, Decision, NotDecided, Proposal, decide, edit, end, outlived, withdraw
 from agents.audit import AuditEntry
 from agents.event import Event, Kind
 from agents.ports import Clock
 from app.stores import audit
 from app.stores import events as event_table
-from app.stores.database import Database
+from app.stores.database import Database, clock_time
 from app.stores.following import UNDER_WAY
 from app.stores.live import Live
 from app.stores.schema import approvals, runs
@@ -48,7 +49,8 @@ class StoredApprovals:
             for older in await self._open_of(connection, run):
                 if any(older.proposal.step == one.step for one in new):
                     made += await self._resolve(connection, end(older, "withdrawn", self._clock.now()), "", "deus")
-            waiting = [Approval(proposal=one) for one in new]
+            asked_on = await clock_time(connection)
+            waiting = [Approval(proposal=one, asked_on=asked_on) for one in new]
             for one in waiting:
                 await connection.execute(approvals.insert().values(**_row(one)))
             added: list[tuple[Kind, Mapping[str, Any]]] = [
@@ -112,6 +114,7 @@ class StoredApprovals:
         over = approvals.c.run.in_(sa.select(runs.c.run).where(runs.c.status.not_in(UNDER_WAY)))
         late = sa.or_(approvals.c.expires_at <= now, over)
         due = await self._found(sa.and_(approvals.c.state == "requested", late), 500)
+        due += [one for one in await self._outlived(now) if one.id not in {known.id for known in due}]
         ended: list[Approval] = []
         for one in due:
             made: list[Event] = []
@@ -120,7 +123,7 @@ class StoredApprovals:
                 there = await _locked(connection, one.id)
                 if there is None or there.state != "requested":
                     continue
-                expired = there.proposal.expires_at <= now
+                expired = there.proposal.expires_at <= now or outlived(there, await clock_time(connection))
                 if not expired and status in UNDER_WAY:
                     continue  # it was let go on meanwhile
                 after = end(there, "expired" if expired else "withdrawn", now)
@@ -130,6 +133,14 @@ class StoredApprovals:
             self._publish(made)
             ended.append(after)
         return ended
+
+    async def _outlived(self, now: datetime) -> list[Approval]:
+        """The proposals whose time has gone by though the workspace's clock, as in a demo, does not say so."""
+        async with self._database.read() as connection:
+            on = await clock_time(connection)
+        if abs(on - now) < timedelta(minutes=1):
+            return []
+        return [one for one in await self._found(approvals.c.state == "requested", 500) if outlived(one, on)]
 
     async def undone(self, run: str, data: Mapping[str, Any]) -> None:
         """Appends undo.finished to a run's log."""
@@ -168,6 +179,8 @@ class StoredApprovals:
         return after
 
     async def _resolve(self, connection: AsyncConnection, after: Approval, by: str, channel: str) -> list[Event]:
+        if after.state != "requested":
+            after = after.model_copy(update={"settled_on": await clock_time(connection)})
         await connection.execute(approvals.update().where(approvals.c.id == after.id).values(**_row(after)))
         kind: Kind = "approval.expired" if after.state == "expired" else "approval.resolved"
         data = {

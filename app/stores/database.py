@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -30,6 +31,11 @@ def _sqlite_seconds(element: Seconds, compiler: Any, **_: Any) -> str:
 @compiles(Seconds, "postgresql")
 def _postgres_seconds(element: Seconds, compiler: Any, **_: Any) -> str:
     return "extract(epoch from clock_timestamp())::double precision"
+
+
+async def clock_time(connection: AsyncConnection) -> datetime:
+    """The database's own time, one for all processes that share it; it goes on where the workspace's stands still."""
+    return datetime.fromtimestamp((await connection.execute(sa.select(Seconds()))).scalar_one(), UTC)
 
 
 class Database(Protocol):

@@ -13,7 +13,7 @@ from agents.audit import AuditEntry
 from agents.audit_facts import shown
 from agents.effect import Effect, EffectState
 from app.stores import audit
-from app.stores.database import Database, Seconds
+from app.stores.database import Database, clock_time
 from app.stores.schema import approvals_used, effects, runs
 from tools.kit.action import Landed
 
@@ -44,7 +44,7 @@ class StoredLedger:
                 return there
             if effect.approval is not None:
                 await _use(connection, effect.approval, effect.key, effect.attempt)
-            begun = effect.model_copy(update={"begun": await _time(connection)})
+            begun = effect.model_copy(update={"begun": await clock_time(connection)})
             await connection.execute(effects.insert().values(**_row(begun)))
             await self._tell(connection, begun)
         return effect
@@ -68,12 +68,12 @@ class StoredLedger:
             if unsent and not there.unsent:
                 return False
             taken = {"attempt": after + 1, "state": "intent", "approval": approval or there.approval, "left": None}
-            taken |= {"begun": there.begun or await _time(connection), "sent": there.sent}
+            taken |= {"begun": there.begun or await clock_time(connection), "sent": there.sent}
             if approval is not None:
                 await _use(connection, approval, key, after + 1)
             if approval is not None or intent is not None:
                 # Somebody wants it anew: what was tried before counts no longer.
-                taken |= {"begun": await _time(connection), "sent": 0}
+                taken |= {"begun": await clock_time(connection), "sent": 0}
             sending = (intent or there).model_copy(update=taken)
             await _put(connection, sending)
             await self._tell(connection, sending)
@@ -86,13 +86,13 @@ class StoredLedger:
             if there is None or there.attempt != attempt or there.state not in ("intent", "unknown"):
                 return False
             first = {} if there.left else {"sent": there.sent + 1}
-            await _put(connection, there.model_copy(update={"left": await _time(connection), **first}))
+            await _put(connection, there.model_copy(update={"left": await clock_time(connection), **first}))
         return True
 
     async def now(self) -> datetime:
         """The database's time, one for all processes; it goes on where the workspace's clock stands still."""
         async with self._database.read() as connection:
-            return await _time(connection)
+            return await clock_time(connection)
 
     async def settle(
         self,
@@ -149,10 +149,6 @@ class StoredLedger:
         query = sa.select(effects.c.record).where(wanted).order_by(effects.c.at.desc(), effects.c.key).limit(limit)
         async with self._database.read() as connection:
             return [Effect.model_validate(record) for record in await connection.scalars(query)]
-
-
-async def _time(connection: AsyncConnection) -> datetime:
-    return datetime.fromtimestamp((await connection.execute(sa.select(Seconds()))).scalar_one(), UTC)
 
 
 async def _locked(connection: AsyncConnection, key: str) -> Effect | None:

@@ -16,6 +16,7 @@ from app.stores.database import Database
 from app.stores.effects import StoredLedger
 from app.stores.live import Live
 from app.stores.migrations import migrate
+from app.stores.schema import approvals
 from tests.contracts.test_store import store, turn
 from tests.scenarios.engine.script import NOW
 from tools.kit.action import Change, Landed, Target
@@ -174,6 +175,23 @@ async def test_no_answer_means_no(database: Database) -> None:
     assert (await space.kinds())[-1] == "approval.expired"
     with pytest.raises(NotDecided):
         await space.approvals.decide(asked.id, says(asked))
+
+
+async def test_a_clock_that_stands_still_keeps_nothing_open_for_ever(database: Database) -> None:
+    """A demo's clock is frozen; people's time goes by all the same."""
+    space = await opened(database)
+    asked = proposal(space.run)
+    await requested(space, asked)
+    there = await space.approvals.get(asked.id)
+    assert there is not None
+    assert there.asked_on is not None
+    older = there.model_copy(update={"asked_on": there.asked_on - timedelta(days=7)})
+    async with database.write() as connection:
+        mine = approvals.update().where(approvals.c.id == asked.id)
+        await connection.execute(mine.values(record=older.model_dump(mode="json")))
+    (ended,) = await space.approvals.expire_due()
+    assert ended.state == "expired"
+    assert space.queued
 
 
 async def test_other_arguments_are_asked_about_anew(database: Database) -> None:

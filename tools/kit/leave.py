@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -36,12 +37,26 @@ class Leave:
     after it was given must take it anew before the first byte, and does not send the last one."""
 
     def __init__(self, allowed: Callable[[], Awaitable[None]], fresh: float = FRESH) -> None:
+        self.limit: asyncio.Timeout | None = None
         self._allowed = allowed
         self._fresh = fresh
         self._began = (0.0, 0.0)
 
     async def take(self) -> None:
-        """Raises what refuses it, and Unavailable where no leave is ever fresh."""
+        """Raises what refuses it, and Unavailable where no leave is ever fresh. While it is asked for, the `limit` for
+        the service's answer stands still: it is not the service that takes that time."""
+        now, limit = asyncio.get_running_loop().time, self.limit
+        until = limit.when() if limit is not None else None
+        left = until - now() if until is not None else None
+        if limit is not None:
+            limit.reschedule(None)
+        try:
+            await self._ask()
+        finally:
+            if limit is not None and left is not None and not limit.expired():
+                limit.reschedule(now() + left)
+
+    async def _ask(self) -> None:
         for _ in range(TRIES):
             self._began = _clocks()
             await self._allowed()

@@ -30,7 +30,6 @@ from tools.kit.errors import (
 from tools.kit.leave import leave_of
 
 __all__ = ["Answer", "Asked", "Json", "Params", "Wire", "WireOptions", "open_client", "traced"]
-
 Json = Any
 Params = Mapping[str, str | int | float | bool | Sequence[str] | None]
 
@@ -246,8 +245,9 @@ class Wire:
         began = time.monotonic()
         status: int | None = None
         try:
-            async with self._slots, asyncio.timeout(self.options.timeout):
+            async with self._slots, asyncio.timeout(self.options.timeout) as limit:
                 if (leave := leave_of(method)) is not None:
+                    leave.limit = limit
                     if isinstance(self._client, Network):
                         # Asked when the connection stands, right before the first byte.
                         request.extensions = {**request.extensions, "trace": leave.at}

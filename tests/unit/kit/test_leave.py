@@ -70,6 +70,22 @@ async def test_it_is_asked_when_the_connection_stands_and_before_the_first_byte(
 
 
 @pytest.mark.parametrize("network", [True, False])
+async def test_the_time_that_the_leave_takes_is_not_the_services(network: bool) -> None:
+    """A ledger that is slow for a moment is no silence of the service: else nothing would ever be sent."""
+
+    async def slowly() -> None:
+        await asyncio.sleep(0.6)
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={})
+
+    async with service() as (url, _), open_client(None if network else httpx.MockTransport(answer)) as client:
+        wire = Wire(client, "there", WireOptions(url, timeout=0.5))
+        with sent_only_if(slowly):
+            assert (await wire.post("do", {"a": 1}, repeat=False)).status == 200
+
+
+@pytest.mark.parametrize("network", [True, False])
 async def test_who_is_refused_sends_not_one_byte(network: bool) -> None:
     async def refused() -> None:
         raise Unavailable("Another process has taken this over.")
