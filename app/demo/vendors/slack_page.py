@@ -199,7 +199,7 @@ class SlackPage:
 
     def _found(self, sent: Mapping[str, Any]) -> Said:
         said = self._messages.by_channel.get(str(sent["channel"]), [])
-        return next(one for one in said if one.ts == str(sent["ts"]))
+        return {one.ts: one for one in said}[str(sent["ts"])]
 
     def _where(self, request: Request) -> tuple[str, str]:
         users = [user_id(member.id) for member in self._company.people]
@@ -284,7 +284,7 @@ def _sent(send: Any) -> Any:
             return JSONResponse({"error": "Only JSON is taken here."}, 415)
         try:
             return await send(bell, await request.json())  # type: ignore[no-any-return]
-        except (KeyError, StopIteration, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError) as error:
             return JSONResponse({"error": f"This cannot be sent: {error!r}"}, 400)
         except httpx.HTTPError as error:
             return JSONResponse({"error": f"Deus could not be reached: {type(error).__name__}."}, 502)
