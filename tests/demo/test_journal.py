@@ -88,3 +88,30 @@ async def test_a_process_that_is_started_again_in_the_same_folder_still_shows_it
     with running(acme, public_url=BASE, kept=tmp_path) as base:
         async with httpx.AsyncClient(base_url=base) as client:
             assert "Kept" in (await client.get("/linear/acme/issue/BACK-290")).text
+
+
+def test_a_file_that_was_uploaded_comes_back_as_it_was_and_what_only_tells_deus_is_not_kept(
+    acme: Path, tmp_path: Path
+) -> None:
+    path, content = tmp_path / "changes.jsonl", b"\x89PNG\r\n\x1a\n\xff\xfe"
+
+    async def work() -> None:
+        transport = httpx.ASGITransport(opened(acme, path))
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+            about = {"filename": "c.png", "length": str(len(content))}
+            headers = {"Authorization": "Bearer demo-slack"}
+            announced = await client.post("/slack/api/files.getUploadURLExternal", params=about, headers=headers)
+            assert (await client.post(announced.json()["upload_url"], content=content)).status_code == 200
+            await client.post("/slack/page/tell", json={})
+
+    asyncio.run(work())
+    assert "/slack/page/" not in path.read_text()
+    again = opened(acme, path)
+    assert again.replay() == 2
+
+    async def seen() -> bytes:
+        transport = httpx.ASGITransport(again)
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+            return (await client.get("/slack/files/F0DEMO0001/c.png")).content
+
+    assert asyncio.run(seen()) == content
