@@ -36,6 +36,8 @@ class HistoryLayer(BaseDataLayer):  # type: ignore[misc]
         self._conversations = conversations
 
     async def get_user(self, identifier: str) -> PersistedUser:
+        # Chainlit asks for whoever has just signed a request, and a page that connects has no session yet.
+        viewing.set(identifier)
         return PersistedUser(id=identifier, createdAt=_EPOCH, identifier=identifier)
 
     async def create_user(self, user: Any) -> PersistedUser:

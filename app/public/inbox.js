@@ -214,7 +214,14 @@
     if (!conversation) return;
     drawHead();
     if (focus) $("title").focus();
-    feed = new EventSource(`/api/inbox/${encodeURIComponent(conversation)}/events`);
+    watch();
+  }
+
+  // A page that nobody looks at holds no second connection, for browsers have few, and has seen nothing.
+  function watch() {
+    feed?.close();
+    if (!open || document.hidden) return;
+    feed = new EventSource(`/api/inbox/${encodeURIComponent(open)}/events`);
     feed.addEventListener("standing", (event) => { standing = JSON.parse(event.data); drawHead(); });
     feed.addEventListener("run", (event) => {
       drawRun(JSON.parse(event.data));
@@ -311,6 +318,7 @@
   });
   $("runs").addEventListener("scroll", () => { low = $("runs").scrollHeight - $("runs").scrollTop - $("runs").clientHeight < 80; });
   new ResizeObserver(follow).observe($("runs"));
+  document.addEventListener("visibilitychange", watch);
   addEventListener("popstate", read);
   setInterval(drawList, 60000);
   read();
