@@ -32,14 +32,14 @@ _STATUS = {
 @dataclass(frozen=True)
 class Homely:
     """What somebody's Home shows. `decides` is whether their role says yes or no at all; `services` are states by
-    title, "" for one that works."""
+    title, "" for one that works and None for one that was not looked at yet."""
 
     name: str
     actor: str
     decides: bool
     runs: Sequence[RunSummary] = ()
     waiting: Sequence[Approval] = ()
-    services: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def home(shown: Homely, address: str) -> dict[str, Any]:
@@ -111,16 +111,19 @@ def _runs(runs: Sequence[RunSummary], address: str) -> list[Block]:
     ]
 
 
-def _services(services: Mapping[str, str]) -> list[Block]:
+def _services(services: Mapping[str, str | None]) -> list[Block]:
     if not services:
         return [section("None yet. Run `deus connect` where Deus is installed.")]
-    lines = [
-        f":warning: {escape(title)}: {escape(cut(trouble, 200))}"
-        if trouble
-        else f":large_green_circle: {escape(title)}"
-        for title, trouble in services.items()
-    ]
+    lines = [_service(title, trouble) for title, trouble in services.items()]
     return [section("\n".join(lines))]
+
+
+def _service(title: str, trouble: str | None) -> str:
+    if trouble is None:
+        return f":white_circle: {escape(title)}: being looked at"
+    if trouble:
+        return f":warning: {escape(title)}: {escape(cut(trouble, 200))}"
+    return f":large_green_circle: {escape(title)}"
 
 
 def _heading(words: str) -> Block:

@@ -42,9 +42,9 @@ class Services:
         self._states: dict[str, str] = {}
         self._looked: float | None = None
 
-    def states(self) -> Mapping[str, str]:
-        """What stands against each service, by its title; "" where nothing does, as far as is known."""
-        return {one.title or name: self._states.get(name, "") for name, one in sorted(self._connected.items())}
+    def states(self) -> Mapping[str, str | None]:
+        """What stands against each service, by its title; "" where nothing does, None where it is not known yet."""
+        return {one.title or name: self._states.get(name) for name, one in sorted(self._connected.items())}
 
     async def look(self) -> None:
         """Asks each service once, side by side, if that is due."""

@@ -145,7 +145,7 @@ def proposal(number: int = 0, **changes: Any) -> Proposal:
 
 def shown_home(waiting: int = 0, *, decides: bool = True, **changes: Any) -> tuple[list[dict[str, Any]], str]:
     asks = [Approval(proposal=proposal(n, **changes), state="requested") for n in range(waiting)]
-    services = {"Linear": "", "Sentry": "The key was <revoked>."}
+    services = {"Linear": "", "Sentry": "The key was <revoked>.", "GitHub": None}
     made = home(Homely("Ann", "ann@acme.test", decides, [run(n) for n in range(30)], asks, services), HOME)
     assert made["type"] == "home"
     return made["blocks"], json.dumps(made, ensure_ascii=False)
@@ -157,6 +157,7 @@ def test_a_home_shows_what_waits_what_was_asked_and_how_services_are() -> None:
     assert said.count("/runs/r") >= 10
     assert ":warning: Sentry: The key was &lt;revoked&gt;." in said
     assert ":large_green_circle: Linear" in said
+    assert ":white_circle: GitHub" in said
 
 
 def test_who_decides_nothing_gets_no_buttons_and_neither_does_who_is_barred() -> None:
