@@ -71,6 +71,10 @@ class Teams:
         """The run's messages by part, in their order."""
         if not view.seq:
             return {}
+        if view.status == "relayed" and not view.text:
+            # What is said to a person is theirs to answer; of the conversation itself a line is told.
+            told = cut(" ".join(view.notices), LONGEST_WORDS)
+            return {} if view.question or not told else {ANSWER: Post(f"*{literal(told)}*", summary=told)}
         titles = {line.id: line.title or line.id for line in view.steps}
         over = view.status != "running"
         posts = {ANSWER: self._answer(view)}
@@ -162,8 +166,6 @@ def _said(view: RunView) -> str:
         return "\n\n".join(filter(None, (view.text, "*Stopped before the answer was ready. Ask again to start over.*")))
     if view.standing == "awaiting_approval" and not view.text:
         return "This waits for a yes before anything is done."
-    if view.status == "relayed" and not view.text:
-        return "\n\n".join(view.notices[-1:])
     return view.text
 
 

@@ -26,7 +26,7 @@ def connect(
     bot: Annotated[bool, typer.Option("--bot", help="Slack: let people write to Deus there.")] = False,
     source: Annotated[bool, typer.Option("--source", help="Slack: let Deus read what is said there.")] = False,
     manifest: Annotated[
-        bool, typer.Option("--manifest", help="Slack: print the app's manifest and nothing else.")
+        bool, typer.Option("--manifest", help="Slack, Teams: print the app's manifest and nothing else.")
     ] = False,
     http: Annotated[
         str | None,
@@ -47,6 +47,11 @@ def connect(
         return
     if not name:
         _list()
+        return
+    if name == "teams":
+        from app.cli import connect_teams
+
+        connect_teams.connect_teams(http, check=check, manifest_alone=manifest, forget=forget)
         return
     if name not in known:
         raise UserMustMend(f"There is no service {name!r}.", remedy=f"Known are {', '.join(known)}.")
