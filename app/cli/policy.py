@@ -35,7 +35,10 @@ def show(as_json: AsJson = False, file: File = None) -> None:
     if as_json:
         print(policy.model_dump_json(indent=2))
         return
-    print(f"By itself Deus does what is of {policy.threshold} risk at most, ordered, and free of untrusted text.")
+    if any(rule.then == "allow" for rule in policy.rules):
+        print(f"By itself Deus does what is of {policy.threshold} risk at most, ordered, and free of untrusted text.")
+    else:
+        print("By itself Deus changes nothing.")
     hours = policy.hours
     print(f"People are at work {', '.join(hours.days)} from {hours.begin:%H:%M} to {hours.until:%H:%M}.\n")
     for n, rule in enumerate(policy.rules, start=1):

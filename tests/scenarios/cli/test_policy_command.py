@@ -34,10 +34,13 @@ def deus(*arguments: str) -> Result:
 
 
 def test_the_rules_that_hold_are_shown_in_order(folder: Path) -> None:
-    assert "1. mode: propose: everything → asks" in deus("policy", "show").stdout
+    proposing = deus("policy", "show").stdout
+    assert "1. mode: propose: everything → asks" in proposing
+    assert proposing.startswith("By itself Deus changes nothing.\n")
     (folder / "data").mkdir()
     (folder / "data" / "policy.yaml").write_text(RULES)
     shown = deus("policy", "show").stdout
+    assert shown.startswith("By itself Deus does what is of medium risk at most, ordered,")
     assert shown.index("vercel") < shown.index("enterprise and billing") < shown.index("mode: act")
     assert len(json.loads(deus("policy", "show", "--json").stdout)["rules"]) == 3
 
