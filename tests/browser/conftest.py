@@ -48,6 +48,7 @@ class Server:
 
     def __init__(self, port: int, command: Sequence[str], log: Path) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self.site = ""
         self._command = command
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -111,6 +112,7 @@ def serving_demo(data: Path) -> Iterator[Server]:
     run = "from app.cli import main; main()"
     command = ["-c", run, "demo", "--port", str(port), "--demo-port", str(tools), "--data-dir", str(data / "data")]
     server = Server(port, command, data / "server.log")
+    server.site = f"http://127.0.0.1:{tools}"
     server.start()
     yield server
     server.stop()
