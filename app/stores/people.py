@@ -37,6 +37,7 @@ identities = sa.Table(
 )
 WIDGET = "widget"
 TRIES = 8
+LONGEST = 256
 
 
 class StoredPeople:
@@ -121,6 +122,8 @@ class StoredPeople:
 
     async def password(self, login: str) -> tuple[Person, str] | None:
         """Who signs in by this id or e-mail address, with the hash of their password; None if nobody can."""
+        if not 0 < len(login) <= LONGEST:
+            return None
         person = await self.find(Identity(service="email", ident=login)) or await self.get(login)
         if person is None or person.role == "visitor":
             return None
