@@ -27,6 +27,10 @@ def test_a_direct_message_is_answered_in_its_thread(workspace: Workspace) -> Non
     (run,) = (one for one in workspace.runs() if one["question"] == "Why did signups drop 20% last week?")
     assert run["channel"] == "slack"
     assert "@" in run["actor"], "who asked is known by their address"
+    (chart,) = until(lambda: [one for one in workspace.posted(thread) if one.get("files")])
+    (file,) = chart["files"]
+    assert "the change" in file["alt_txt"]
+    assert workspace.slack.get(file["url_private"]).content.startswith(b"\x89PNG")
 
 
 def test_a_mention_is_answered_in_a_thread_and_follow_ups_know_what_was_said(workspace: Workspace) -> None:
@@ -37,7 +41,7 @@ def test_a_mention_is_answered_in_a_thread_and_follow_ups_know_what_was_said(wor
     assert answer["channel"] == channel
     assert answer["thread_ts"] == thread
     workspace.say("and last month?", channel, 2, thread=thread)
-    until(lambda: len(workspace.posted(thread)) == 2)
+    until(lambda: len([one for one in workspace.posted(thread) if not one.get("files")]) == 2)
     asked = [
         one for one in workspace.runs() if one["question"] in ("What's our churn rate trending?", "and last month?")
     ]
