@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import uuid
@@ -103,10 +104,11 @@ class SlackBot:
             log.exception("What was wanted of Deus in Slack failed, error %s", mark)
             said = f"Something inside Deus went wrong. The log has it as error {mark}."
         user = str(body["user"]["id"])
-        if is_home(body):
-            await self._homes.publish(user, team)
         if said:
             await self._tell(said, user, body)
+        if is_home(body):
+            with contextlib.suppress(DeusError):
+                await self._homes.publish(user, team)
 
     def _counts(self, task: asyncio.Task[Any], event_id: str) -> None:
         if task.cancelled() or task.exception() is not None:
