@@ -20,7 +20,7 @@ from agents.planners.glossary import gloss
 from agents.planners.intent import Decision, Fit, IntentMatcher, Verdict
 from agents.planners.order_slots import ordered
 from agents.planners.playbook_file import Playbook
-from agents.planners.quoted_slots import with_quote
+from agents.planners.quoted_slots import heard, with_quote
 from agents.planners.situation_slots import filled
 from agents.planners.slots import metric as metric_slot
 from agents.planners.slots.fill import Slots, fill, phrases_to_embed
@@ -73,6 +73,7 @@ class PlaybookPlanner:
 
     async def plan(self, situation: Situation) -> AsyncIterator[PlanHeader | Step]:
         """A header with playbook and slots, then the steps. Raises NotUnderstood where a person has to say more."""
+        situation = heard(situation)
         said = await self._slots(situation)
         corrects = correction(situation, said)
         further = corrects or follow_up(situation, said)

@@ -9,6 +9,7 @@ import pytest
 
 from agents.plan import Plan
 from agents.planners.followup import cut_short, follow_up
+from agents.planners.quoted_slots import heard
 from agents.planners.slots.fill import fill
 from agents.planners.slots.vocabulary import Vocabulary
 from agents.planners.unknown import unknown_milestone
@@ -129,3 +130,17 @@ def test_a_milestone_that_nobody_has_is_named(text: str, name: str | None) -> No
         assert f"“{name}”" in str(unknown)
         assert "auth and billing" in str(unknown)
         assert unknown.options[0] == text.replace(str(name), "auth")
+
+
+def relayed(question: str = "", by: str = "", text: str = "") -> Past:
+    return Past("r9", question, Plan(), Answer(text=text) if text else None, relayed=True, by=by)
+
+
+def test_who_points_after_a_person_had_the_conversation_points_at_what_was_said_there() -> None:
+    last = (relayed("It hits our exports."), relayed(by="Sarah", text="That is BACK-312."))
+    there = heard(situation("What is the status of that?", TREND, *last))
+    assert there.turn.quoted is not None
+    assert (there.turn.quoted.author, there.turn.quoted.text) == ("Sarah", "That is BACK-312.\nIt hits our exports.")
+    assert heard(situation("What are we shipping this week?", TREND)).turn.quoted is None
+    assert heard(situation("Who is on call?", *last)).turn.quoted is None
+    assert heard(situation("What is the status of that?", *last, TREND)).turn.quoted is None
