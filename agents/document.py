@@ -8,6 +8,7 @@ from typing import Any, cast
 from agents.event import Event
 from agents.plan import Plan, Step
 from agents.ports import Past
+from agents.quote import Quote
 from agents.record import Answer, Claim, Evidence, Finding, RunDocument, Status, Usage
 
 CITED = {"id", "service", "verb", "ref", "url", "at", "sha256"}
@@ -79,8 +80,11 @@ def document(run: str, question: str, events: Iterable[Event], evidence: Iterabl
 def past(run: str, question: str, events: Sequence[Event], evidence: Sequence[Evidence]) -> Past:
     """The run as a follow-up sees it."""
     plan, answer, waits, relayed, by = Plan(), None, False, False, ""
+    quote: Quote | None = None
     for event in events:
-        if event.kind == "plan.updated":
+        if event.kind == "run.started" and event.data.get("quoted"):
+            quote = Quote.model_validate(event.data["quoted"])
+        elif event.kind == "plan.updated":
             plan = Plan(
                 playbook=event.data["playbook"],
                 slots=event.data["slots"],
@@ -104,6 +108,10 @@ def past(run: str, question: str, events: Sequence[Event], evidence: Sequence[Ev
             )
         elif event.kind == "run.finished":
             relayed = event.data["status"] == "relayed"
+    if quote is not None and answer is not None:
+        # It comes last: what the answer itself cites is what it was about.
+        words, record = quote.answer()
+        answer, evidence = answer.model_copy(update={"claims": (*answer.claims, *words.claims)}), (*evidence, record)
     return Past(run, question, plan, answer, tuple(evidence), waits, relayed, by)
 
 

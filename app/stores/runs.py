@@ -97,7 +97,7 @@ class StoredRuns:
             "text": turn.text,
             **({"dry": True} if turn.dry else {}),
             **{name: said for name in ("name", "role", "audience") if (said := getattr(turn, name))},
-            **({"quoted": turn.quoted.source.model_dump(mode="json")} if turn.quoted else {}),
+            **({"quoted": row["quoted"]} if turn.quoted else {}),
         }
         async with self._database.write() as connection:
             ruling = await talks.ruled(connection, turn.conversation, now)
