@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from agents.document import past
 from agents.drive import _pointed_at
+from agents.event import Event
 from agents.plan import Plan, Step
 from agents.planners.model_view import asked_text, past_text, texts_read
 from agents.planners.quoted_slots import LONGEST_TOPIC, with_quote
 from agents.planners.slots.fill import Slots
 from agents.planners.subject import subject
-from agents.ports import Situation, Turn
+from agents.ports import Past, Situation, Turn
 from agents.quote import LONGEST, Quote
+from agents.record import Claim, Evidence
 from agents.taint import trace
 from tools.kit.tool import Verb, verbs
 
@@ -81,6 +84,30 @@ def test_what_the_asker_leaves_open_is_looked_for_in_the_message(
     assert set(taken) <= set(quoted)
     assert all(source == QUOTE.source for source in quoted.values())
     assert values["assignee"] is None
+
+
+def told(*claims: Claim) -> Past:
+    """A run that was asked about the message, as its log tells it to what follows."""
+    started = {"actor": "ann", "channel": "slack", "conversation": "c1", "text": "Is this known?"}
+    issue = {"kind": "issue", "ref": "ENG-1", "title": "Footer"}
+    cited = Evidence(
+        id="e1", run="r1", step="s1", number=1, service="linear", verb="issues.get", title="Footer", at=NOW, sha256="",
+        content=(issue,),
+    )  # fmt: skip
+    said = {
+        "text": "Yes.", "claims": [one.model_dump() for one in claims], "notes": [], "finding": None, "suggestions": [],
+    }  # fmt: skip
+    data = {"run.started": {**started, "quoted": QUOTE.model_dump(mode="json")}, "message.completed": said}
+    kinds: Any = list(data)
+    events = [Event(run="r1", seq=n, at=NOW, kind=kind, data=data[kind]) for n, kind in enumerate(kinds, 1)]
+    return past("r1", "Is this known?", events, [cited])
+
+
+def test_a_follow_up_still_knows_the_message_behind_what_the_answer_cites() -> None:
+    after = replace(situation("Create an issue for it", None), past=(told(),))
+    assert subject(after)[0] == {"subject_message": QUOTE.ref}
+    answered = told(Claim(text="It is ENG-1.", kind="fact", evidence=("e1",)))
+    assert "Records of the answer: issue ENG-1, message C1/" in asked_text(replace(after, past=(answered,)))
 
 
 def test_what_is_done_to_whom_is_never_taken_from_it() -> None:
