@@ -21,7 +21,7 @@ from app.channels.widget_cursor import Cursor, parse
 from app.channels.widget_feed import Feed
 from app.channels.widget_limits import Limits
 from app.channels.widget_person import Help
-from app.channels.widget_request import address, bearer, body, cors, identifier, origin_of, preflight, words
+from app.channels.widget_request import address, bearer, body, called, cors, identifier, origin_of, preflight, words
 from app.channels.widget_theme import Theme
 from app.channels.widget_token import Unproven, Visitor, anonymous, token_of, visitor_of, vouched
 from tools.kit.errors import DeusError
@@ -170,12 +170,12 @@ class Door:
         caller = await self._caller(request)
         fields = {"name": str, "email": str, "message": str, "id": str}
         given = await body(request, fields, ("name", "email", "message", "id"))
-        name, email = words(given["name"], 200), address(given["email"].strip())
+        name, email = " ".join(words(given["name"], 200).split()), address(given["email"].strip())
         said, mark = words(given["message"]), identifier(given["id"])
         self._pace(request, caller)
-        text = f"{said}\n\n{' '.join(name.split())}, {email}"
+        text = f"{said}\n\n{name}, {email}"
         run = await self._say(caller, text, TICKET + mark)
-        await self._help.ask(caller.visitor, caller.actor, f"A ticket of {name}, {email}")
+        await self._help.ask(caller.visitor, caller.actor, f"A ticket of {called(name)}, {email[:120]}")
         return JSONResponse({"run": run, "kept": True, "email": email}, 202)
 
     async def document(self, request: Request) -> Response:

@@ -92,6 +92,11 @@ def words(value: str, most: int = LONGEST_TEXT) -> str:
     return kept
 
 
+def called(name: str) -> str:
+    """What somebody calls themselves as one line of the company's own pages takes it: no address in it is a link."""
+    return re.sub(r"[^\w .,'’-]", "", name)[:80].strip() or "somebody"
+
+
 def identifier(value: str) -> str:
     """The id that the page gave a message, so that one that is sent twice is said once. Raises 400."""
     if not _ID.fullmatch(value):
