@@ -33,6 +33,7 @@ CHANNEL = "teams"
 # Teams waits for the answer to a button, and says that something went wrong if none comes.
 PATIENCE = 4.0  # seconds
 LONGEST = 8000  # characters of a question
+PROGRAM = "28:"  # so begin the ids of bots, which could talk to each other for ever
 TOLD = "application/vnd.microsoft.activity.message"
 WRONG = "application/vnd.microsoft.error"
 GREETING = (
@@ -131,7 +132,9 @@ class TeamsBot:
 
     async def _heard(self, activity: Activity) -> None:
         asked = activity.value.get("deus") == ASK
-        if not activity.text or not (activity.kind == "personal" or activity.mentioned or asked):
+        if activity.sender.startswith(PROGRAM) or not activity.text:
+            return
+        if not (activity.kind == "personal" or activity.mentioned or asked):
             return
         place = place_of(activity)
         person = await self._people.person(place, activity)

@@ -21,13 +21,14 @@ from botbuilder.schema import (
     Entity,
 )
 from botframework.connector.aio import ConnectorClient
+from msrest.exceptions import DeserializationError, SerializationError
 from msrest.pipeline import AsyncHTTPSender as Sender
 from msrest.pipeline import AsyncPipeline, Response
 from msrest.pipeline.universal import RawDeserializer
 from msrest.universal_http.async_abc import AsyncClientResponse
 
 from app.channels.teams_post import CARD, Post
-from tools.kit.errors import DeusError, RateLimited, Refused
+from tools.kit.errors import DeusError, Malformed, RateLimited, Refused
 from tools.kit.wire import Answer, Wire, WireOptions, traced
 
 if TYPE_CHECKING:
@@ -85,18 +86,17 @@ class Connector:
     async def send(self, place: Place, post: Post) -> str:
         """Posts a message and returns its id."""
         talk, activity = place["conversation"], _message(place, post)
-        said = await self._to(place).conversations.send_to_conversation(talk, activity)
-        return _id(said)
+        return _id(await _read(self._to(place).send_to_conversation(talk, activity)))
 
     async def update(self, place: Place, message: str, post: Post) -> None:
         """Changes a message."""
         activity = _message(place, post)
         activity.id = message
-        await self._to(place).conversations.update_activity(place["conversation"], message, activity)
+        await _read(self._to(place).update_activity(place["conversation"], message, activity))
 
     async def delete(self, place: Place, message: str) -> None:
         """Takes a message away."""
-        await self._to(place).conversations.delete_activity(place["conversation"], message)
+        await _read(self._to(place).delete_activity(place["conversation"], message))
 
     async def stream(self, place: Place, post: Post, stage: Stage, sequence: int, stream: str | None) -> str:
         """Begins, goes on with or ends a stream, and returns its id. What is streamed is all that was so far."""
@@ -107,31 +107,27 @@ class Connector:
         if not final:
             activity.type = ActivityTypes.typing
         activity.entities = [StreamInfo(stage, None if final else sequence, stream)]
-        said = await self._to(place).conversations.send_to_conversation(place["conversation"], activity)
+        said = await _read(self._to(place).send_to_conversation(place["conversation"], activity))
         return _id(said) or (stream or "")
 
     async def member(self, place: Place, user: str) -> Mapping[str, Any]:
         """Somebody in a conversation, as Teams describes them."""
         talk = place["conversation"]
-        return _raw(await self._to(place).conversations.get_conversation_member(talk, user, raw=True))
+        return _raw(await _read(self._to(place).get_conversation_member(talk, user, raw=True)))
 
     async def members(self, place: Place, of: str, after: str | None = None) -> tuple[list[Mapping[str, Any]], str]:
         """A page of the people in a conversation, or in the team `of`, and what the next page is asked with."""
-        said = _raw(
-            await self._to(place).conversations.get_conversation_paged_members(
-                of, page_size=200, continuation_token=after, raw=True
-            )
-        )
-        return [one for one in said.get("members") or () if isinstance(one, dict)], str(
-            said.get("continuationToken") or ""
-        )
+        asked = self._to(place).get_conversation_paged_members(of, page_size=200, continuation_token=after, raw=True)
+        said = _raw(await _read(asked))
+        found: list[Mapping[str, Any]] = [one for one in said.get("members") or () if isinstance(one, dict)]
+        return found, str(said.get("continuationToken") or "")
 
     def _to(self, place: Place) -> Any:
         url = str(place["service_url"]).rstrip("/")
         door = _Door(self.client, url, self.token, self.sleep)
         client = ConnectorClient(_Nobody(), url)
         client.config.pipeline = client._client.config.pipeline = AsyncPipeline([RawDeserializer()], door)
-        return client
+        return client.conversations
 
 
 class _Nobody:
@@ -208,6 +204,14 @@ def _message(place: Place, post: Post) -> Activity:
         summary=post.summary or None,
         attachments=[card] if card else None,
     )
+
+
+async def _read(asked: Awaitable[Any]) -> Any:
+    """What was asked of the SDK; an answer in which it cannot find its way is Malformed."""
+    try:
+        return await asked
+    except (DeserializationError, SerializationError) as error:
+        raise Malformed("Teams' answer is not in the form that Microsoft publishes.", service=SERVICE) from error
 
 
 def _id(said: Any) -> str:

@@ -63,6 +63,11 @@ RECORDED: Mapping[str, Sequence[Event]] = {
     "taken back": [*BEGUN, *REST],
     "failed": _cut_short("failed", "Linear could not be asked."),
     "stopped": _cut_short("stopped", None),
+    "taken over": [
+        _started("", actor="omar@acme.test", channel="inbox"),
+        event(2, "notice", text="Omar has this conversation now.", level="info"),
+        event(3, "run.finished", status="relayed", error=None, usage={}),
+    ],
     "relayed": [
         _started("", actor="omar@acme.test", channel="inbox"),
         event(2, "message.completed", text="I am looking into *this*.", by="Omar <Haddad>", **_SAID),
