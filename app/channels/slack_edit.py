@@ -26,6 +26,7 @@ CHANNEL = "slack"
 # https://docs.slack.dev/reference/views and …/block-kit/block-elements: what Slack takes, in characters.
 TITLE, LABEL, HINT, WRONG, VALUE, CHOICE, CHOICES = 24, 150, 500, 300, 3000, 75, 100
 MOST_FIELDS = 90
+NEEDED = "This has to be filled in."
 _BLOCK = "arg."
 Body = Mapping[str, Any]
 Stands = Callable[[Approval, str, Body], Awaitable[None]]
@@ -72,7 +73,8 @@ def changed(approval: Approval, filled: Mapping[str, str]) -> tuple[dict[str, An
         for one in error.errors():
             name = str(one["loc"][0]) if one["loc"] else first
             place = name if name in filled else first
-            wrong.setdefault(place, one["msg"] if place == name else f"{name}: {one['msg']}")
+            said = NEEDED if one["type"] == "missing" else str(one["msg"])
+            wrong.setdefault(place, said if place == name else f"{name}: {said}")
     return args, wrong
 
 

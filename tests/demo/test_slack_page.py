@@ -114,7 +114,7 @@ def test_what_was_posted_is_drawn_as_slack_draws_it(slack: httpx.Client) -> None
         ">Undo</button>",
     ):
         assert part in html, part
-    assert '<span class="mention">' in html
+    assert '<span class="mention">@Deus</span> why?' in html
 
 
 def test_a_stream_is_a_plan_with_its_tasks_and_words(slack: httpx.Client) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST = 40  # messages of a channel, beside their threads
 _NAMED = re.compile(r"@deus\b", re.IGNORECASE)
+_USER = re.compile(r"<@(U\w+)>")
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -45,6 +46,7 @@ class SlackPage:
         self._board = board
         self._views = views
         self._doorbell = doorbell
+        self._names = {BOT: "Deus", **{user_id(member.id): member.name for member in company.people}}
 
     def routes(self) -> Sequence[BaseRoute]:
         """The page, its files, the fragments that it looks at, and what it sends."""
@@ -225,8 +227,8 @@ class SlackPage:
     def _thread(self, channel: str, root: Said, said: Sequence[Said], user: str) -> dict[str, Any]:
         return {
             "ts": root.ts,
-            "root": _message(root),
-            "replies": [_message(one) for one in said if one.thread == root.ts],
+            "root": self._message(root),
+            "replies": [self._message(one) for one in said if one.thread == root.ts],
             "alone": self._alone(channel, user, root.ts),
             "status": self._views.status(root.ts),
         }
@@ -240,16 +242,16 @@ class SlackPage:
         ]
         return [Markup(blocks_html(one["blocks"]) or mrkdwn(str(one.get("text") or ""))) for one in found]
 
-
-def _message(one: Said) -> dict[str, Any]:
-    """A message for the template; its body is HTML already."""
-    bot = one.by.get("user") == BOT or one.posted
-    words = "" if one.files else f'<div class="section"><div>{mrkdwn(one.text)}</div></div>'
-    files = [{**file, "url": _path(str(file["url_private"]))} for file in one.files]
-    return {
-        "ts": one.ts, "name": "Deus" if bot else one.author, "bot": bot, "time": f"{one.at:%H:%M}", "files": files,
-        "edited": one.edited, "body": Markup(blocks_html(one.blocks) if one.blocks else words),
-    }  # fmt: skip
+    def _message(self, one: Said) -> dict[str, Any]:
+        """A message for the template; its body is HTML already."""
+        bot = one.by.get("user") == BOT or one.posted
+        said = _USER.sub(lambda found: f"<@{found[1]}|@{self._names.get(found[1], found[1])}>", one.text)
+        words = "" if one.files else f'<div class="section"><div>{mrkdwn(said)}</div></div>'
+        files = [{**file, "url": _path(str(file["url_private"]))} for file in one.files]
+        return {
+            "ts": one.ts, "name": "Deus" if bot else one.author, "bot": bot, "time": f"{one.at:%H:%M}", "files": files,
+            "edited": one.edited, "body": Markup(blocks_html(one.blocks) if one.blocks else words),
+        }  # fmt: skip
 
 
 @cache
