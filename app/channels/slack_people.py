@@ -100,7 +100,7 @@ class People:
         if any(there.get(sign) for sign in ("is_ext_shared", "is_pending_ext_shared", "is_org_shared")):
             return OUTSIDE
         if not (there.get("is_private") or there.get("is_mpim")):
-            everybody = [one.role for one in await self._known.listed() if one.at("slack")]
+            everybody = [one.role for one in await self._known.listed() if any(map(_here, one.identities))]
             return least((*everybody, self._usual))
         members = await self._members(channel)
         return GUEST if members is None else await self._least(members, team)
@@ -108,9 +108,11 @@ class People:
     async def _least(self, members: frozenset[str], team: str) -> Role:
         """The least role of some members, apps left out."""
         assert self._known is not None
-        found = [(user, await self._known.find(Identity(service="slack", ident=user))) for user in sorted(members)]
-        roles: list[Role | None] = [one.role for _, one in found if one is not None]
-        strangers = [user for user, one in found if one is None]
+        accounts = {
+            each.ident: one.role for one in await self._known.listed() for each in one.identities if _here(each)
+        }
+        roles: list[Role | None] = [accounts[user] for user in members if user in accounts]
+        strangers = sorted(members - accounts.keys())
         if len(strangers) > MOST_STRANGERS:
             return GUEST
         for user in strangers:
@@ -170,3 +172,7 @@ class People:
             raise Unknown(f"Slack could not say {what}.", remedy="Try again in a minute.") from error
         except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
             raise Unknown(f"Slack could not say {what}.", remedy="Try again in a minute.") from error
+
+
+def _here(identity: Identity) -> bool:
+    return identity.service == "slack"

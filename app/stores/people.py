@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -78,12 +79,15 @@ class StoredPeople:
 
     async def listed(self) -> Sequence[Person]:
         """Everybody but visitors, by name."""
+        ours = sa.select(people).where(people.c.role != "visitor").order_by(people.c.name, people.c.id)
+        theirs = sa.select(identities).order_by(identities.c.service, identities.c.ident)
         async with self._database.read() as connection:
-            found = await connection.scalars(
-                sa.select(people.c.id).where(people.c.role != "visitor").order_by(people.c.name, people.c.id)
-            )
-            everybody = [await self._by_id(connection, one) for one in found]
-        listed = [one for one in everybody if one is not None]
+            rows = list(await connection.execute(ours))
+            selves: dict[str, list[Identity]] = {row.id: [] for row in rows}
+            for one in await connection.execute(theirs.where(identities.c.service != WIDGET)):
+                if one.person in selves:
+                    selves[one.person].append(Identity(service=one.service, ident=one.ident))
+        listed = [self._person(row, selves[row.id]) for row in rows]
         if self._owner is not None and all(self._owner not in one.ids for one in listed):
             listed.insert(0, self._as_owner(self._owner))
         return listed
@@ -266,9 +270,11 @@ class StoredPeople:
             .where(identities.c.person == id)
             .order_by(identities.c.service, identities.c.ident)
         )
-        known = tuple(Identity(service=service, ident=ident) for service, ident in has)
-        role: Role = "admin" if id == self._owner else row.role
-        return Person(id=id, name=row.name, role=role, identities=known)
+        return self._person(row, [Identity(service=service, ident=ident) for service, ident in has])
+
+    def _person(self, row: sa.Row[Any], selves: Sequence[Identity]) -> Person:
+        role: Role = "admin" if row.id == self._owner else row.role
+        return Person(id=row.id, name=row.name, role=role, identities=tuple(selves))
 
     async def _known(self, connection: AsyncConnection, actor: str) -> Person:
         found = await self._by_id(connection, actor) or await self._who(connection, _former(actor))

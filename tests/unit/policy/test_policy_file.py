@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.identity import ROLES
 from agents.policy import judge
 from app.policy_file import policy_of
 from app.settings import Settings
@@ -31,6 +32,11 @@ from tools.kit.errors import UserMustMend
         ("rules:\n  - then: deny\n    when: {connector: lineer}\n", 3, "did you mean 'linear'"),
         ("rules:\n  - when: {verb: issues.create}\n", 2, "then"),
         ("rules:\n  - then: maybe\n", 2, "allow"),
+        ("reading:\n  viewer: {deny: [strip]}\n", 2, "did you mean 'stripe'"),
+        ("reading:\n  admin: {deny: [stripe]}\n", 2, "no such key"),
+        ("reading:\n  visitor: {allow: [stripe]}\n", 2, "no such key"),
+        ("reading:\n  viewer: [stripe]\n", 2, "dictionary"),
+        ("reading:\n  viewer: {allow: []}\n", 2, "empty"),
         ("rules:\n  - then: deny\n    when: {verb: []}\n", 3, "empty"),
         ("rules:\n  - then: deny\n    when: {verb: ''}\n", 3, "empty"),
         ("rules:\n  - then: ask\n    deciders: [sam]\n    needed: 2\n", 2, "2 must say yes and only 1 may"),
@@ -61,6 +67,22 @@ def test_no_text_does_anything_but_being_taken_or_refused(text: str) -> None:
     except UserMustMend:
         return
     assert taken.rules
+
+
+def test_what_roles_may_read_stands_in_the_file() -> None:
+    reading = policy(
+        "mode: propose\nreading:\n  agent: {deny: [stripe]}\n  viewer: {allow: [linear, 'git*']}\n"
+    ).reading
+    opened = {
+        role: [name for name in ("github", "linear", "sentry", "stripe") if reading.opens(role, name)] for role in ROLES
+    }
+    assert opened == {
+        "visitor": [],
+        "viewer": ["github", "linear"],
+        "agent": ["github", "linear", "sentry"],
+        "admin": ["github", "linear", "sentry", "stripe"],
+    }
+    assert policy("mode: propose\n").reading.opens("viewer", "stripe")
 
 
 def test_a_file_is_found_or_named_and_otherwise_the_shipped_one_holds(tmp_path: Path) -> None:
