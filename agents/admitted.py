@@ -108,11 +108,12 @@ class Admitted:
         return [one for one in found if one.run in visible][:limit]
 
     async def conversations(self, actor: str, limit: int = 50) -> Sequence[ConversationSummary]:
-        """An actor's conversations; those of others only for who reads all."""
+        """An actor's conversations, by whichever name they began them; those of others only for who reads all."""
         person = await self._person()
-        if actor in person.ids or reads_all(person.role):
-            return await self._all.conversations(actor, limit)
-        return ()
+        if actor in person.ids:
+            found = [one for name in sorted(person.ids) for one in await self._all.conversations(name, limit)]
+            return sorted(found, key=lambda one: one.updated_at, reverse=True)[:limit]
+        return await self._all.conversations(actor, limit) if reads_all(person.role) else ()
 
     async def rename(self, conversation: str, title: str) -> bool:
         """Gives a conversation of one's own another title."""

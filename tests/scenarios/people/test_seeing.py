@@ -80,6 +80,22 @@ async def test_nobody_speaks_where_they_may_not_read_or_in_anothers_name(tmp_pat
     assert follows.status_code == 200
 
 
+async def test_after_a_merge_all_that_was_said_is_theirs(tmp_path: Path) -> None:
+    async with office(tmp_path) as there:
+        first = await there.ask("vic", "What is new?", "c1")
+        second = await there.ask("val", "What broke?", "c2")
+        await there.people.merge("vic@acme.com", "val@acme.com", by="founder")
+        vic = await there.browser("vic@acme.com")
+        both_seen = [one["run"] for one in (await vic.get("/api/runs")).json()]
+        talks = await there.deus.conversations.of("vic@acme.com").conversations("vic@acme.com")
+        others = await there.deus.conversations.of("vic@acme.com").conversations("ann@acme.com")
+        follows = await there.ask("vic", "And then?", "c2")
+    assert both_seen == [second, first]
+    assert [one.id for one in talks] == ["c2", "c1"]
+    assert others == ()
+    assert follows.startswith("run_")
+
+
 async def test_who_is_no_longer_known_may_nothing(tmp_path: Path) -> None:
     async with office(tmp_path) as there:
         run = await there.ask("bob", "What broke?", "c1")
