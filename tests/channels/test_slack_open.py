@@ -25,6 +25,7 @@ from app.channels.slack_people import person
 from app.channels.slack_requests import signature
 from app.main import _without_other_bots, channels
 from app.settings import Settings, read_settings
+from app.settings_channels import with_kept_channels
 from tests.channels.fake_conversations import FrozenClock, ScriptedRuns, scripted
 from tests.scenarios.playbooks.company import _served
 from tools.kit.errors import UserMustMend
@@ -305,3 +306,19 @@ async def test_over_a_socket_too(sockets: Sockets, product: Any) -> None:
         assert busy.asked == ["T1/D1/1.0"]
         busy.free.set()
         await product.deliveries.begun.wait()
+
+
+def test_what_the_vault_keeps_counts_where_nothing_else_is_said() -> None:
+    kept = {
+        "slack_bot": {"token": "xoxb-kept", "app_token": "xapp-kept", "channels": "#growth"},
+        "github": {"token": "x"},
+    }
+    settings = with_kept_channels(read_settings({"DEUS_SLACK_BOT_TOKEN": "xoxb-set"}, {}), kept)
+    assert settings.slack_bot_token is not None
+    assert settings.slack_bot_token.get_secret_value() == "xoxb-set"
+    assert settings.slack_bot_app_token is not None
+    assert settings.slack_bot_app_token.get_secret_value() == "xapp-kept"
+    assert settings.slack_bot_channels == ("#growth",)
+    assert "xapp-kept" not in repr(settings)
+    with pytest.raises(UserMustMend, match="slack_bot_pace"):
+        with_kept_channels(read_settings({}, {}), {"slack_bot": {"pace": "soon"}})
