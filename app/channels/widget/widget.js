@@ -365,15 +365,17 @@ form.ticket div { display: flex; gap: 8px; justify-content: flex-end; align-item
   }
 
   const note = (text) => { ui.note.textContent = text || ""; ui.note.hidden = !text; };
-  let standing = "";
+  let standing = "", asked = false;
   function stand({ state, by, available }) {
     const was = standing;
     standing = state;
-    ui.person.hidden = state === "waiting" || state === "taken";
+    ui.person.hidden = state === "taken" || (state === "waiting" && available);
+    ui.person.textContent = state === "waiting" ? texts.ticket : texts.person;
     if (state === "taken") note(texts.taken.replace("{name}", by || texts.person));
     else if (state === "waiting") note(available ? texts.waiting : texts.nobody);
     else if (was === "waiting" || was === "taken") note("");
-    if (state === "waiting" && !available && was === "asked") ticket(true);
+    if (state === "waiting" && !available && asked) ticket(true);
+    if (state === "waiting") asked = false;
   }
 
   // ---- saying something
@@ -403,10 +405,10 @@ form.ticket div { display: flex; gap: 8px; justify-content: flex-end; align-item
   }
 
   async function person() {
-    if (!messages.size) return ticket(true);
+    if (!messages.size || standing === "waiting") return ticket(true);
     ui.person.disabled = true;
     try {
-      standing = "asked";
+      asked = true;
       stand(await (await ask("person", { body: {} })).json());
       listen();
     } catch (refused) {
@@ -472,17 +474,17 @@ form.ticket div { display: flex; gap: 8px; justify-content: flex-end; align-item
   /** Keeps one stream of events open: after a break it goes on after the last one that came. */
   async function listen() {
     if (stream) return;
-    stream = new AbortController();
-    while (stream) {
+    const mine = stream = new AbortController();
+    while (stream === mine) {
       let wait = 0;
       try {
-        const response = await ask("events", { headers: { "Last-Event-ID": after || "0" }, signal: stream.signal });
+        const response = await ask("events", { headers: { "Last-Event-ID": after || "0" }, signal: mine.signal });
         await read(response.body.getReader());
       } catch (refused) {
-        if (refused.status === 403) { stream = null; return; }
+        if (refused.status === 403 && stream === mine) stream = null;
         wait = refused.wait * 1000 || 0;
       }
-      if (!stream) return;
+      if (stream !== mine) return;
       tries += 1;
       if (tries > 2 && standing !== "waiting") note(texts.offline);
       await pause(Math.max(wait, Math.min(30000, 500 * 2 ** Math.min(tries, 6)) * (0.5 + Math.random() / 2)));
@@ -491,6 +493,13 @@ form.ticket div { display: flex; gap: 8px; justify-content: flex-end; align-item
   let wake = () => {};
   const pause = (ms) => new Promise((go) => { const timer = setTimeout(go, ms); wake = () => { clearTimeout(timer); go(); }; });
   addEventListener("online", () => wake());
+  // A tab that nobody looks at gives its connection up: browsers have only a few for each server.
+  let idle = 0;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(idle);
+    if (!document.hidden) { if (after !== null) listen(); return; }
+    idle = setTimeout(() => { const old = stream; stream = null; old?.abort(); }, 60000);
+  });
 
   async function read(reader) {
     const decoder = new TextDecoder();
