@@ -74,6 +74,7 @@ class TeamsBot:
         connector: Connector,
         people: TeamsPeople,
         home: str,
+        patience: float = PATIENCE,
     ) -> None:
         self._conversations = conversations
         self._approvals = approvals
@@ -83,6 +84,7 @@ class TeamsBot:
         self._connector = connector
         self._people = people
         self._channel = Teams(home)
+        self._patience = patience
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def hear(self, activity: Activity) -> None:
@@ -111,7 +113,7 @@ class TeamsBot:
             return 200, _answer(400, WRONG, {"code": "BadRequest", "message": "Deus knows no such button."})
         # It goes on when Teams no longer waits for it.
         task = self._start(self._pressed(activity, verb, data))
-        done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+        done, _ = await asyncio.wait({task}, timeout=self._patience)
         if not done:
             self._start(self._told(_of(task), activity))
             return 200, _answer(200, TOLD, "It is under way; this message will show what came of it.")
