@@ -39,6 +39,15 @@ async def admitted(means: Means, turn: Turn) -> Means:
     )
 
 
+def still_open(means: Means, services: Collection[str]) -> None:
+    """Raises StepFailed where a run goes on that has read what has been closed to its asker or readers since."""
+    missing = means.rights.missing(services) if means.rights is not None else ()
+    if missing:
+        raise StepFailed(
+            f"This run has read {', '.join(missing)}, which by now is {CLOSED}.", remedy="Ask the question again."
+        )
+
+
 class RestrictedToolbox:
     """A toolbox that asks only what is open. A closed service still serves its verbs, so that it is named as unchecked
     and nobody takes its silence for an empty answer."""

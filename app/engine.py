@@ -20,7 +20,7 @@ from agents.errors import DeusError
 from agents.evidence import Citations
 from agents.graph import advance, build
 from agents.ports import Turn
-from agents.restricted import admitted
+from agents.restricted import admitted, still_open
 from agents.visiting import Visits, means_for
 from app.budgeting import budget_of
 from app.segments import Segments, on_loop
@@ -290,6 +290,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             group.create_task(budget.prepare(), name=f"draw on the budget for {run_log.run}")
             means = means_for(await admitted(self._means, turn), self._visits, turn)
+            still_open(means, {item.service for item in citations})
             drive = Drive(means, run_log, turn, budget=budget, citations=citations, stored=stored, group=group)
             advanced = await advance(self._graph, drive, claim.thread, claim.seed)
         if advanced.status is not None:

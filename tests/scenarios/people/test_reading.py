@@ -73,6 +73,22 @@ async def test_a_role_that_was_lowered_counts_from_the_next_segment_on(tmp_path:
     assert "sentry" not in {service for service, _ in toolbox.asked}
 
 
+async def test_what_was_read_before_a_role_was_lowered_is_not_told_after_it(tmp_path: Path) -> None:
+    held = ScriptedPlanner([Step(id="e", verb="errors.search"), asyncio.Event()])
+    async with office(tmp_path, held) as there:
+        run = await there.deus.conversations.say(Turn("What broke?", "ann@acme.com", "slack", "direct", NOW))
+        async with asyncio.timeout(20):
+            async for event in there.deus.conversations.follow(run):
+                if event.kind == "step.finished":
+                    break
+        await there.people.set_role("ann@acme.com", "viewer", by="founder")
+    async with office(tmp_path) as there:
+        events = await there.deus.watched(run)
+    assert events[-1].data["status"] == "failed"
+    assert "sentry, which by now is not open" in events[-1].data["error"]
+    assert "message.completed" not in {event.kind for event in events}
+
+
 async def test_a_follow_up_for_more_readers_does_not_know_what_was_found_for_fewer(tmp_path: Path) -> None:
     planner = both()
     async with office(tmp_path, planner) as there:
