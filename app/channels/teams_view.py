@@ -29,6 +29,7 @@ ANSWER = "answer"
 # What a suggestion says when it is pressed, so that it is heard without a mention.
 ASK = "deus.ask"
 MOST_SOURCES, MOST_STEPS, MOST_ARTIFACTS, MOST_SUGGESTIONS = 12, 25, 5, 3
+MOST_NAMED = 3  # steps that are named as being done now
 STEPS = "steps"
 LONGEST_WORDS = 6000  # characters that are streamed, or that a person writes; with six bytes each they still fit
 
@@ -183,7 +184,9 @@ def _informative(view: RunView) -> str:
     now = [_title(line) for line in view.steps if line.state == "running"]
     ended = sum(line.state in ("done", "failed", "skipped") for line in view.steps)
     far = f" ({ended} of {len(view.steps)} steps done)" if view.steps else ""
-    return cut((" · ".join(now) or "Looking into it") + "…", INFORMATIVE - len(far)) + far
+    more = f" and {len(now) - MOST_NAMED} more" if len(now) > MOST_NAMED else ""
+    named = " · ".join(now[:MOST_NAMED]) or "Looking into it"
+    return cut(named, INFORMATIVE - 60) + more + "…" + far
 
 
 def _state(view: RunView, line: StepLine) -> str:
