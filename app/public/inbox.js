@@ -46,6 +46,7 @@
   }
 
   function row(talk) {
+    const unread = talk.unread && talk.conversation !== open;
     const chips = element("span", { class: "chips" },
       element("b", { class: "chip", text: channelName(talk.channel) }),
       element("b", { class: `chip ${talk.state}`, text: standingWords(talk) }),
@@ -54,13 +55,13 @@
     const last = talk.last ? `${talk.last_by ? `${talk.last_by}: ` : "Deus: "}${talk.last}` : "";
     const link = element("a", { href: address(talk.conversation), "data-conversation": talk.conversation },
       element("span", { class: "who" }, element("strong", { text: talk.who }),
-        talk.unread && element("i", { class: "dot", role: "img", "aria-label": "unread" }),
+        unread && element("i", { class: "dot", role: "img", "aria-label": "unread" }),
         element("time", { text: ago(talk.updated_at), datetime: talk.updated_at })),
       element("span", { class: "subject", text: talk.title }),
       last && last !== `${talk.who}: ${talk.title}` && element("span", { class: "last", text: last }), chips);
     if (talk.why && talk.state === "waiting") link.append(element("span", { class: "why", text: `Why: ${talk.why}` }));
     if (talk.conversation === open) link.setAttribute("aria-current", "true");
-    return element("li", { "data-state": talk.state, class: talk.unread ? "unread" : "" }, link);
+    return element("li", { "data-state": talk.state, class: unread ? "unread" : "" }, link);
   }
 
   function drawList() {
@@ -231,7 +232,7 @@
       const kept = new Set(JSON.parse(event.data).runs);
       for (const [run, { item }] of drawn) if (!kept.has(run)) { item.remove(); drawn.delete(run); }
       const wanted = fresh && document.getElementById(location.hash.slice(1));
-      if (wanted) { low = false; wanted.scrollIntoView(); }
+      if (wanted) { wanted.scrollIntoView(); look(); }
       fresh = false;
     });
     feed.onerror = () => { if (feed.readyState === EventSource.CLOSED) trouble("This conversation is not there any more, or not yours to see."); };
@@ -240,6 +241,10 @@
   // Whoever reads the end goes on reading the end.
   function follow() {
     if (low) $("runs").scrollTop = $("runs").scrollHeight;
+  }
+
+  function look() {
+    low = $("runs").scrollHeight - $("runs").scrollTop - $("runs").clientHeight < 80;
   }
 
   function trouble(words) {
@@ -309,6 +314,7 @@
     const words = $("words").value.trim();
     if (!words) return;
     $("send").disabled = true;
+    low = true;
     if (await act("write", { text: words })) $("words").value = "";
     $("send").disabled = false;
     $("words").focus();
@@ -316,7 +322,7 @@
   $("words").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); $("writing").requestSubmit(); }
   });
-  $("runs").addEventListener("scroll", () => { low = $("runs").scrollHeight - $("runs").scrollTop - $("runs").clientHeight < 80; });
+  $("runs").addEventListener("scroll", look);
   new ResizeObserver(follow).observe($("runs"));
   document.addEventListener("visibilitychange", watch);
   addEventListener("popstate", read);

@@ -14,6 +14,7 @@ from agents.event import EPHEMERAL, Event, Kind
 from agents.ports import Clock, StepResult
 from agents.record import Evidence
 from app.stores import events as event_table
+from app.stores.conversations import later
 from app.stores.database import Database
 from app.stores.live import Live
 from app.stores.schema import conversations, evidence, results, runs
@@ -201,11 +202,9 @@ class StoredRunLog:
                         # Also what was queued meanwhile: who decided a moment ago does not open the run again.
                         over["ended"] = runs.c.segment
                     await connection.execute(runs.update().where(runs.c.run == self.run).values(**over))
-                    await connection.execute(
-                        conversations.update()
-                        .where(conversations.c.id == self._conversation)
-                        .values(updated_at=event.at)
-                    )
+                    last = await connection.scalar(sa.select(sa.func.max(conversations.c.updated_at)))
+                    used = conversations.update().where(conversations.c.id == self._conversation)
+                    await connection.execute(used.values(updated_at=later(event.at, last)))
         for event in made:
             self._seq = event.seq
             self._live.publish(event)
