@@ -1,34 +1,14 @@
-"""Who may do what in Teams, who reads along, and what people write in the place of Deus."""
+"""Who reads along in Teams, and what people write in the place of Deus."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.channels.fake_teams import TENANT
-from tests.scenarios.teams.tenant import Tenant, buttons, said, tenant_of, words
+from tests.scenarios.teams.tenant import Tenant, said, words
 from tests.scenarios.writes.office import until
 
 pytestmark = [pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
-
-
-@pytest.fixture(scope="module")
-def strict(acme: Path) -> Iterator[Tenant]:
-    """Where those whom Teams brings along may look, and nothing more."""
-    with tenant_of(acme, DEUS_PEOPLE_ROLE="viewer") as opened:
-        yield opened
-
-
-def test_who_may_not_decide_is_told_so(strict: Tenant) -> None:
-    told = strict.deus.post("/api/runs", json={"question": "Create an issue for the torn page"}).json()
-    assert told["status"] == "awaiting_approval"
-    talk = strict.say("Create an issue for the broken footer")["conversation"]["id"]
-    answer = strict.answer(talk)
-    assert not [one for one in buttons(answer.card) if one["type"] == "Action.Execute"]
-    (run,) = (one for one in strict.runs() if one["question"] == "Create an issue for the broken footer")
-    assert not [one for one in strict.deus.get("/api/approvals").json() if one["run"] == run["run"]]
 
 
 def test_what_a_person_writes_is_shown_under_their_name_and_deus_stays_silent(tenant: Tenant) -> None:
