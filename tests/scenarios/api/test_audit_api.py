@@ -30,7 +30,7 @@ async def test_the_log_is_read_newest_first_in_pages(tmp_path: Path) -> None:
     server = FastAPI()
     server.include_router(audit.router)
     problem.install(server)
-    server.state.product = SimpleNamespace(audit=AuditLog(database), settings=settings)
+    server.state.product = SimpleNamespace(audit=AuditLog(database), settings=settings, people=None)
     transport = httpx.ASGITransport(server, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         assert (await client.get("/api/audit")).status_code == 401
