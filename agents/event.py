@@ -56,7 +56,8 @@ class Event(BaseModel):
       citations [{number, evidence}], suggestions, by (who wrote it in Deus' place, if anybody did)
     - approval.requested: id, digest, step, title, service, verb, args, change, risk, why, sources, requester,
       asker (who that is, in words), deciders, barred, needed, at, expires_at, draft {text, claims, citations},
-      remaining (0 with the last one of a batch) · approval.resolved, approval.expired: id, step, decision, by, channel, edited, more_needed
+      remaining (0 with the last one of a batch) · approval.resolved, approval.expired: id, step, decision, by, channel,
+      edited, more_needed
     - receipt.added: id, step, service, verb, title, ref, url, said, at, approved_by, undo, undo_until, before, after,
       verified · undo.finished: id, step, title, service, by, channel, ok, summary, drift
     - input.requested: id, question, options · notice: text, level, id · usage.updated: usage
