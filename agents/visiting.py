@@ -14,7 +14,7 @@ from agents.errors import StepFailed
 from agents.identity import least
 from agents.plan import Plan, Step
 from agents.planners.playbook_file import Playbook
-from agents.ports import PlanHeader, Recalled, Reply, Situation, StepResult, Toolbox, Turn
+from agents.ports import PlanHeader, Recalled, Reply, Situation, StepResult, Turn
 from agents.vocabulary import Vocabulary
 from tools.kit.tool import Verb
 from tools.nouns import Document
@@ -153,11 +153,6 @@ def means_for(means: Means, visits: Visits | None, turn: Turn) -> Means:
     if visits is None:
         raise StepFailed("Visitors cannot be answered here.", remedy="Set DEUS_MEMORY=true, and ingest with --public.")
     return visits.for_visitor(means) if visiting else visits.for_investigation(means)
-
-
-def toolbox_title(toolbox: Toolbox, service: str) -> str:
-    """What people call a service, the public documents included."""
-    return "Help" if service == SERVICE else toolbox.title(service)
 
 
 def slots_of(situation: Situation) -> Mapping[str, Any]:
