@@ -107,7 +107,7 @@ class Acting:
         """Nobody can find out whether it happened: a person looks, and says whether it is sent again, and how."""
         asked = last if last is not None and last.id != effect.approval else None
         if asked is None:
-            return self._asking.propose(wanted, effect.service, effect.args, _warned(effect.change), last, (AGAIN,))
+            return self._ask_again(wanted, effect, effect.args, _warned(effect.change), last, (AGAIN,))
         if asked.state == "requested":
             return Acted("awaiting", service=effect.service)
         if asked.edited is not None:
@@ -116,21 +116,46 @@ class Acting:
                 change = await self._desk.workbench.preview(effect.service, request)
             except DeusError as error:
                 return await self._unseen(asked, error)
-            return self._asking.propose(wanted, effect.service, dumped(request), _warned(change), last, (EDITED, AGAIN))
-        proposal, allowed = asked.proposal, permits(asked, asked.proposal, self._desk.clock.now())
-        other: Effect | None = None
+            return self._ask_again(wanted, effect, dumped(request), _warned(change), last, (EDITED, AGAIN))
+        proposal, now = asked.proposal, self._desk.clock.now()
+        if not permits(asked, proposal, now):
+            return Acted("failed", service=effect.service, reason=effect.error or AGAIN)
+        # The rules may have become stricter while it waited.
+        verdict = self._asking.judged(wanted, effect.service, proposal.args, proposal.change)
+        strict = verdict.decision == "ask" and not permits(asked, under(verdict, proposal), now)
+        if strict or verdict.decision in ("deny", "shadow"):
+            return self._ask_again(wanted, effect, proposal.args, proposal.change, last, (STRICTER, AGAIN))
+        news: dict[str, Any] = {"by": tuple(dict.fromkeys((*effect.by, *_yes(asked))))}
         if proposal.args != effect.args:
-            news = {"args": proposal.args, "change": proposal.change, "digest": proposal.digest, "error": ""}
-            other = effect.model_copy(update=news)
-        if allowed and await self._desk.ledger.attempt(effect.key, effect.attempt, asked.id, other):
-            sending = (other or effect).model_copy(update={"attempt": effect.attempt + 1, "approval": asked.id})
-            sent = await self._sender.send(sending, wanted.verb.model_validate(sending.args))
-            return await self._sent(wanted, sent, asked)
-        return Acted("failed", service=effect.service, reason=effect.error or AGAIN)
+            news |= {"args": proposal.args, "change": proposal.change, "digest": proposal.digest, "error": ""}
+        anew = effect.model_copy(update=news)
+        if not await self._desk.ledger.attempt(effect.key, effect.attempt, asked.id, anew):
+            # Somebody else has brought it further meanwhile.
+            return await self.perform(wanted)
+        sending = anew.model_copy(update={"attempt": effect.attempt + 1, "approval": asked.id})
+        sent = await self._sender.send(sending, wanted.verb.model_validate(sending.args))
+        return await self._sent(wanted, sent, asked)
+
+    def _ask_again(
+        self,
+        wanted: Wanted,
+        effect: Effect,
+        args: Mapping[str, Any],
+        change: Change,
+        last: Approval | None,
+        why: tuple[str, ...],
+    ) -> Acted:
+        """Asks whether it is sent again, unless the rules forbid that by now: then it stays unknown."""
+        verdict = self._asking.judged(wanted, effect.service, args, change)
+        if verdict.decision in ("deny", "shadow"):
+            reason = " ".join(filter(None, (effect.error, *verdict.why)))
+            return Acted("failed", service=effect.service, reason=reason)
+        return self._asking.propose(wanted, effect.service, args, change, last, why, verdict)
 
     async def _sent(self, wanted: Wanted, sent: Effect, approval: Approval | None) -> Acted:
         """What came of a sending."""
-        return await self._begun(wanted, sent, approval) if sent.state == "unknown" else await self._told(sent)
+        unsettled = sent.state in ("intent", "unknown")  # with intent another sender has it by now
+        return await self._begun(wanted, sent, approval) if unsettled else await self._told(sent)
 
     async def _unseen(self, asked: Approval, error: DeusError) -> Acted:
         """What cannot be shown just now: people may still decide, and what they decided is not lost at once."""
@@ -214,7 +239,7 @@ class Acting:
             args=dumped(request),
             change=change,
             approval=approval.id if approval else None,
-            by=tuple(one.by for one in approval.decisions if one.choice == "approve") if approval else (),
+            by=_yes(approval) if approval else (),
             requester=self._turn.actor,
             at=self._desk.clock.now(),
         )
@@ -254,6 +279,11 @@ class Acting:
 def _warned(change: Change) -> Change:
     """A change of which nobody knows whether it has happened already."""
     return change.model_copy(update={"warnings": tuple(dict.fromkeys((*change.warnings, AGAIN)))})
+
+
+def _yes(approval: Approval) -> tuple[str, ...]:
+    """Who said yes."""
+    return tuple(one.by for one in approval.decisions if one.choice == "approve")
 
 
 def _filled(value: Any, late: Mapping[str, Any]) -> Any:

@@ -85,32 +85,36 @@ class Sender:
         """
         now = await self._ledger.now()
         begun = effect.begun or effect.at
+        tried, old = effect.state == "unknown" and now >= begun + ASKED_FOR, now >= begun + BELIEVED
         if effect.unsent:
-            if effect.state == "unknown" and now >= begun + ASKED_FOR:
-                return await self._ledger.settle(effect.key, "failed", error=effect.error, attempt=effect.attempt)
+            if tried or old:
+                error = effect.error if tried else "Nothing was sent: it was ordered too long ago to be sent unseen."
+                failed = await self._ledger.settle(effect.key, "failed", error=error, attempt=effect.attempt)
+                return _open(failed, self._looks.least)
             return await self._again(effect, request, now, unsent=True)
         repeat = self._workbench.repeat(effect.service, effect.verb)
         if repeat == "idempotent":
-            if effect.state == "unknown" and now >= begun + ASKED_FOR:
-                return Open(effect, None)
-            return await self._again(effect, request, now)
+            if old and not tried:
+                # Setting it now could overwrite what others have set since.
+                return _open(await self._unknown(effect, StepFailed("It was begun long ago.")), None)
+            return Open(effect, None) if tried else await self._again(effect, request, now)
         left, settles = effect.left or effect.at, self._settles(effect.service, effect.verb)
         if repeat == "blind":
-            return Open(await self._unknown(effect, StepFailed("It cannot be looked up.")), None)
+            return _open(await self._unknown(effect, StepFailed("It cannot be looked up.")), None)
         until = left + (settles or timedelta())
         try:
             found = await self._workbench.find(effect.service, request, effect.change, effect.key)
         except DeusError as error:
             again = self._looks.after(now - left) if now < until + ASKED_FOR else None
-            return Open(await self._unknown(effect, error), again)
+            return _open(await self._unknown(effect, error), again)
         if found is not None:
             return await self._landed(effect, request, found)
         if now < until:
             rest = (until - now).total_seconds()
             missing = StepFailed(f"{effect.service.capitalize()} does not have it so far; it is looked for again.")
-            return Open(await self._unknown(effect, missing), min(self._looks.after(now - left), rest))
+            return _open(await self._unknown(effect, missing), min(self._looks.after(now - left), rest))
         if settles is None or effect.sent > RESENT or now >= left + BELIEVED:
-            return Open(await self._unknown(effect, StepFailed("It cannot be found there.")), None)
+            return _open(await self._unknown(effect, StepFailed("It cannot be found there.")), None)
         return await self._again(effect, request, now)
 
     async def _again(self, effect: Effect, request: Write, now: datetime, *, unsent: bool = False) -> Effect | Open:
@@ -120,9 +124,7 @@ class Sender:
         assert there is not None, "an effect is never deleted"
         if mine:
             there = await self.send(there, request)
-        if there.state not in ("intent", "unknown"):
-            return there
-        return Open(there, self._looks.after(now - (there.begun or now)))
+        return _open(there, self._looks.after(now - (there.begun or now)))
 
     async def _send(self, effect: Effect, request: Write) -> Effect:
         there = await self._ledger.get(effect.key)
@@ -162,6 +164,11 @@ class Sender:
             differs = drift(landed.state, now)
             read_back = f"It reads back differently: {', '.join(sorted(differs))}." if differs else ""
         return await self._ledger.settle(effect.key, "done", landed=landed, error=read_back, attempt=effect.attempt)
+
+
+def _open(settled: Effect, again: float | None) -> Effect | Open:
+    """How a write stands after a look: settled, be it by another sender in the meantime, or still open."""
+    return Open(settled, again) if settled.state in ("intent", "unknown") else settled
 
 
 def _unclear(effect: Effect, error: DeusError) -> str:

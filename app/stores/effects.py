@@ -39,6 +39,8 @@ class StoredLedger:
     async def intend(self, effect: Effect) -> Effect:
         """Records the intent, or returns what is there; an approval that another sending has used raises NotDecided."""
         async with self._database.write() as connection:
+            # The run first, as everywhere: of two who intend at once the second one sees what the first has recorded.
+            await connection.execute(sa.select(runs.c.run).where(runs.c.run == effect.run).with_for_update())
             there = await _locked(connection, effect.key)
             if there is not None:
                 return there
@@ -146,7 +148,10 @@ class StoredLedger:
         return await self._found(effects.c.run.in_(its), limit)
 
     async def _found(self, wanted: sa.ColumnElement[bool], limit: int) -> list[Effect]:
-        query = sa.select(effects.c.record).where(wanted).order_by(effects.c.at.desc(), effects.c.key).limit(limit)
+        # The database's time tells apart what the workspace's clock, where it stands still, does not.
+        begun = sa.func.coalesce(effects.c.record["begun"].as_string(), "")
+        newest = (effects.c.at.desc(), begun.desc(), effects.c.key)
+        query = sa.select(effects.c.record).where(wanted).order_by(*newest).limit(limit)
         async with self._database.read() as connection:
             return [Effect.model_validate(record) for record in await connection.scalars(query)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -88,6 +89,28 @@ async def test_a_sender_that_was_overtaken_does_not_say_how_it_ended(database: D
     assert late.state == "intent"
     done = await space.ledger.settle(mine.key, "done", landed=LANDED, attempt=2)
     assert (done.state, done.landed) == ("done", LANDED)
+
+
+async def test_two_who_intend_the_same_at_once_have_one_intent_and_use_one_yes(database: Database) -> None:
+    """Whoever froze before the intent wakes up while another process does the same."""
+    space = await opened(database)
+    steps = [f"step{n}" for n in range(8)]
+    for step in steps:
+        mine = effect(space.run, step, approval=f"apr_{step}")
+        first, second = await asyncio.gather(space.ledger.intend(mine), space.ledger.intend(mine.model_copy()))
+        assert first.key == second.key
+    assert len(await space.ledger.of_run(space.run)) == len(steps)
+
+
+async def test_the_newest_write_comes_first_where_the_workspaces_clock_stands_still(database: Database) -> None:
+    """A demo's clock stands still: "undo that" must mean the last change all the same."""
+    space = await opened(database)
+    steps = [f"step{n}" for n in range(6)]
+    for n, step in enumerate(steps):
+        await space.ledger.intend(effect(space.run, step, approval=f"apr_{n}"))
+    assert [one.step for one in await space.ledger.of_conversation("c1")] == steps[::-1]
+    assert [one.step for one in await space.ledger.of_conversation("c1", 2)] == steps[:-3:-1]
+    assert [one.step for one in await space.ledger.of_run(space.run)] == steps
 
 
 async def test_the_services_word_counts_whoever_brings_it(database: Database) -> None:
