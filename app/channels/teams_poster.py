@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 PACE = 1.0  # seconds; Teams takes one request a second of a stream
 # https://learn.microsoft.com/microsoftteams/platform/bots/streaming-ux: a stream lasts two minutes at most.
-LIFE = 100.0
+LIFE, GONE = 100.0, 150.0
 
 
 class Stop(Protocol):
@@ -104,6 +104,8 @@ class Poster:
 
     def _may_stream(self, place: Mapping[str, Any], post: Post) -> bool:
         """Teams streams in chats of two alone, one message at a time."""
+        # What another process has taken over meanwhile, or was given up, has ended by itself.
+        self._streams = {name: one for name, one in self._streams.items() if self._now() - one.began < GONE}
         busy = any(one.conversation == place["conversation"] for one in self._streams.values())
         return post.live and place.get("kind") == "personal" and not busy
 
@@ -122,7 +124,7 @@ class Poster:
             log.info("Teams does not stream here (%s); the message is edited.", error.message)
             return None
         finally:
-            del self._streams[mark]
+            self._streams.pop(mark, None)
         if not stream:
             return None
         self._streams[stream] = begun

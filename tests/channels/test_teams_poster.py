@@ -9,7 +9,7 @@ import pytest
 
 from app.channels.delivery import Delivery, Undeliverable
 from app.channels.teams_post import INFORMATIVE, Post, card, paragraph, run
-from app.channels.teams_poster import LIFE, Poster
+from app.channels.teams_poster import GONE, LIFE, Poster
 from app.channels.teams_tokens import BotToken
 from app.channels.teams_wire import Connector
 from tests.channels.fake_teams import APP, BOT, SECRET, TENANT, FakeTeams
@@ -148,6 +148,9 @@ async def test_a_chat_has_one_stream_at_a_time(chat: Place) -> None:
     assert [kind for _, kind in chat.sent] == ["informative", "message"]
     await chat.show(FINAL, first)
     assert (await chat.show(live()))["stream"], "the first one has ended"
+    chat.teams.shown[-1].streaming = 0
+    chat.time += GONE
+    assert (await chat.show(live()))["stream"], "one that nobody ended is over after two minutes"
 
 
 async def test_where_teams_does_not_stream_the_message_is_edited(chat: Place) -> None:
