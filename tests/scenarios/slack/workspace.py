@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import httpx
 from fastapi import FastAPI
 
-from app.api import approvals, problem, runs
+from app.api import approvals, inbox, problem, runs
 from app.api.access import api_token
 from app.bootstrap import open_product
 from app.channels.slack import PATH, open_channel
@@ -288,6 +288,7 @@ def product_app(settings: Settings) -> FastAPI:
     api = FastAPI(lifespan=lifespan)
     api.include_router(runs.router)
     api.include_router(approvals.router)
+    api.include_router(inbox.router)
     problem.install(api)
     return api
 
