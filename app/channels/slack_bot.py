@@ -153,12 +153,13 @@ class SlackBot:
             return
         value = _value(action)
         user = await self._asking.member(str(body["user"]["id"]), team)
+        desk = self._approvals.of(user.actor)
         if kind == UNDO:
             effect, run = value.get("effect", ""), value.get("run", "")
-            if effect not in {one.key for one in await self._approvals.receipts(run)}:
+            if effect not in {one.key for one in await desk.receipts(run)}:
                 raise LookupError("This receipt is no longer there.")
             await self._stands_there(run, body)
-            await self._approvals.undo(effect, by=user.actor, channel=CHANNEL)
+            await desk.undo(effect, by=user.actor, channel=CHANNEL)
             return
         choice: Choice = "reject" if kind == REJECT else "approve"
         wanted = value if kind == APPROVE_ALL else {value.get("id", ""): value.get("digest", "")}
@@ -166,9 +167,10 @@ class SlackBot:
             await self._decide(ident, digest, choice, user.actor, body)
 
     async def _decide(self, ident: str, digest: str, choice: Choice, actor: str, body: Mapping[str, Any]) -> None:
-        approval = await self._approvals.get(ident)
+        desk = self._approvals.of(actor)
+        approval = await desk.get(ident)
         await self.stands(approval, actor, body)
-        await self._approvals.decide(approval.id, choice, by=actor, channel=CHANNEL, digest=digest)
+        await desk.decide(approval.id, choice, by=actor, channel=CHANNEL, digest=digest)
 
     async def stands(self, approval: Approval, actor: str, body: Mapping[str, Any]) -> None:
         """A button counts where Deus has put it: in the run's thread, or in the home of who may decide."""

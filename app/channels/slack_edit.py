@@ -91,7 +91,7 @@ class Editing:
         """Shows the modal to who pressed “Edit”. Raises NotDecided, LookupError."""
         value = json.loads(str(body["actions"][0].get("value") or "{}"))
         user = await self._asking.member(str(body["user"]["id"]), team)
-        approval = await self._asked(str(value.get("id")), str(value.get("digest")))
+        approval = await self._asked(str(value.get("id")), str(value.get("digest")), user.actor)
         await self._stands(approval, user.actor, body)
         await self._client.views_open(trigger_id=str(body["trigger_id"]), view=form(approval))
 
@@ -102,16 +102,16 @@ class Editing:
         first = next((f"{_BLOCK}{name}" for name in filled), "")
         try:
             user = await self._asking.member(str(body["user"]["id"]), team)
-            approval = await self._asked(str(about["id"]), str(about["digest"]))
+            approval = await self._asked(str(about["id"]), str(about["digest"]), user.actor)
             args, wrong = changed(approval, filled)
             if not wrong:
-                await self._approvals.edit(approval.id, args, by=user.actor, channel=CHANNEL)
+                await self._approvals.of(user.actor).edit(approval.id, args, by=user.actor, channel=CHANNEL)
         except (DeusError, LookupError) as error:
             return {first: cut(str(error), WRONG)}
         return {f"{_BLOCK}{name}": cut(words, WRONG) for name, words in wrong.items()}
 
-    async def _asked(self, ident: str, digest: str) -> Approval:
-        approval = await self._approvals.get(ident)
+    async def _asked(self, ident: str, digest: str, actor: str) -> Approval:
+        approval = await self._approvals.of(actor).get(ident)
         if approval.state != "requested":
             raise NotDecided(f"This was settled already: {approval.state}.")
         if approval.proposal.digest != digest:
