@@ -308,8 +308,6 @@ class Engine:
         if await self._runs.stopped_by(run) is not None:
             # Whoever stopped it before it waits has queued no segment that would end it.
             raise asyncio.CancelledError("stopped")
-        if asked:
-            return "awaiting_approval"
         later = [result for result in drive.waiting().values() if result.state == "later"]
         for result in later:
             said = f"{result.id}: {result.error}"
@@ -317,8 +315,9 @@ class Engine:
                 await drive.log.emit("notice", id=said, text=f"Waiting: {result.error}", level="info")
         if later:
             soonest = min(self._look_again if result.again is None else result.again for result in later)
-            await self._runs.look_again(run, soonest)
-        return "running"
+            # What waits for the world does not wait for a person's answer to something else.
+            await self._runs.look_again(run, max(soonest, self._look_again) if asked else soonest)
+        return "awaiting_approval" if asked else "running"
 
     async def _still_mine(self, claim: Claim) -> None:
         """Raises Superseded if another worker drives the run by now: what is not the log's has no fence of its own."""

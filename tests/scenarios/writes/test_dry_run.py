@@ -57,6 +57,8 @@ async def product_of(acme: Path, folder: Path, model: str, **environment: str) -
         more = {"DEUS_CONFIG": str(folder / "deus.toml"), "DEUS_MODEL": "scripted", "DEUS_MODEL_BASE_URL": model}
         async with open_product(load_settings({**given, **more, **environment})) as product:
             await product.ready()
+            assert product.people is not None
+            await product.people.add("ann", by="deus")
             yield product
 
 
