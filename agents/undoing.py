@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any, Protocol
@@ -10,14 +9,20 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from agents.approval import Approval, Proposal, may_decide, permits, proposal_id, same_person, who_may
-from agents.effect import Effect, Ledger, effect_key, receipt_of
+from agents.effect import Effect, Ledger, effect_key
 from agents.errors import DeusError, PersonMustDecide
 from agents.policy import Policy, Verdict, ask_of, judge_undo, proposing
 from agents.ports import Clock, Workbench
 from agents.taint import Taint
-from tools.kit.action import Change, drift
+from agents.way_back import back_to, in_words, is_back, only_shown, taken_back
+from tools.kit.action import drift
+from tools.kit.errors import Unavailable
+from tools.kit.leave import Moment, sent_only_if
 from tools.kit.tool import Verb, Write, verbs
 from tools.nouns import Receipt
+
+# For how many seconds what was seen at a service counts as how it is there, before an undo writes over it.
+SEEN = 60.0
 
 
 class UndoWrite(Verb):
@@ -126,23 +131,25 @@ class Undoing:
         effect = await self.named(key)
         try:
             if effect.state == "undone":
-                return _taken_back(effect, (by,), "It was taken back already.")
+                return taken_back(effect, (by,), "It was taken back already.")
             await self._check_may(effect, by)
             verdict = self.judged(effect, by, channel)
             if verdict.decision == "deny":
                 raise NotUndone(f"“{effect.title}” was not taken back. {' '.join(verdict.why)}")
-            if dry or verdict.decision == "shadow":
-                return _shown(effect, verdict)
+            looked = Moment()
             differs, state = await self._look(effect)
+            if dry or verdict.decision == "shadow":
+                return only_shown(effect, UndoWrite.name, asks=verdict.decision == "ask")
             if verdict.decision == "ask" and not self._permitted(effect, verdict, approval):
                 raise UndoAsks(effect, verdict)
             yes = tuple(one.by for one in approval.decisions if one.choice == "approve") if approval else ()
-            back = await self._undo(effect, yes or (by,), run, differs, state)
+            back = await self._undo(effect, yes or (by,), run, differs, state, looked)
         except UndoAsks:
             raise
         except DeusError as error:
             differing = {k: list(v) for k, v in error.drift.items()} if isinstance(error, NotUndone) else {}
-            await self._tell(effect, by, channel, ok=False, summary=str(error), drift=differing)
+            if not dry:
+                await self._tell(effect, by, channel, ok=False, summary=str(error), drift=differing)
             raise
         await self._tell(effect, by, channel, ok=True, summary=back.said, drift={})
         return back
@@ -224,7 +231,7 @@ class Undoing:
             raise NotUndone(f"“{effect.title}” cannot be taken back: {effect.service} is no longer connected.")
         state = await self._workbench.state(effect.service, _request(effect), change, landed)
         differs = drift(landed.state, state)
-        if differs and not _is_back(change.before, state):
+        if differs and not is_back(change.before, state):
             raise NotUndone(
                 f"“{effect.title}” was not taken back, because somebody changed it since: {in_words(differs)}.",
                 differs=differs,
@@ -232,7 +239,13 @@ class Undoing:
         return differs, state
 
     async def _undo(
-        self, effect: Effect, by: tuple[str, ...], run: str, differs: Mapping[str, Any], state: Mapping[str, Any] | None
+        self,
+        effect: Effect,
+        by: tuple[str, ...],
+        run: str,
+        differs: Mapping[str, Any],
+        state: Mapping[str, Any] | None,
+        looked: Moment,
     ) -> Receipt:
         landed, change, request = effect.landed, effect.change, _request(effect)
         assert landed is not None, "what is not done is not taken back"
@@ -240,7 +253,8 @@ class Undoing:
             said = f"{landed.title or effect.title} was back already."
         else:
             again = effect_key(effect.run, effect.step, "undo")
-            await self._workbench.undo(effect.service, request, change, landed, again)
+            with sent_only_if(lambda: self._still(effect, looked)):
+                await self._workbench.undo(effect.service, request, change, landed, again)
             left = await self._workbench.state(effect.service, request, change, landed)
             if left is not None and not drift(landed.state, left):
                 raise NotUndone(
@@ -248,87 +262,21 @@ class Undoing:
                 )
             said = change.undo
         settled = await self._ledger.settle(effect.key, "undone", undone_by=run)
-        return _taken_back(settled, by, said)
+        return taken_back(settled, by, said)
+
+    async def _still(self, effect: Effect, looked: Moment) -> None:
+        """Raises Unavailable where another process has taken it back, or what was looked at may be so no longer."""
+        there = await self._ledger.get(effect.key)
+        if there is None or there.state != "done":
+            raise Unavailable(f"“{effect.title}” is being taken back already.", service=effect.service)
+        if looked.past(SEEN):
+            said = f"Nobody knows how “{effect.title}” stands by now; it was not taken back."
+            raise Unavailable(said, service=effect.service, remedy="Try it again.")
 
     async def _tell(self, effect: Effect, by: str, channel: str, **outcome: Any) -> None:
         data = {"id": effect.key, "step": effect.step, "title": effect.title, "service": effect.service}
         await self._told.undone(effect.run, {**data, "by": by, "channel": channel, **outcome})
 
 
-def back_to(effect: Effect) -> Change:
-    """Taking a write back as a change of its own: from what it left to what was before."""
-    change, landed = effect.change, effect.landed
-    target = change.target
-    if landed is not None:
-        target = target.model_copy(update={"ref": landed.ref, "url": landed.url, "title": landed.title or target.title})
-    before = dict(landed.state) if landed is not None else dict(change.after)
-    after = {name: change.before.get(name) for name in before}
-    if not change.before:
-        before, after = {"record": "as it was made"}, {"record": change.undo}
-    return change.model_copy(
-        update={
-            "target": target,
-            "before": before,
-            "after": after,
-            "bound": {"effect": effect.key},
-            "undo": "the write can be ordered again",
-            "undo_for": None,
-            "warnings": (),
-        }
-    )
-
-
 def _request(effect: Effect) -> Write:
     return verbs(Write)[effect.verb].model_validate(effect.args)
-
-
-def _shown(effect: Effect, verdict: Verdict) -> Receipt:
-    """The receipt of an undo that is only shown."""
-    change = back_to(effect)
-    then = " It would have waited for a yes." if verdict.decision == "ask" else ""
-    done = receipt_of(effect, effect.at) if effect.landed is not None else None
-    if done is None:
-        raise NotUndone(f"“{effect.title}” was not done, so there is nothing to take back.")
-    said = f"Only shown: nothing was taken back.{then}"
-    title = f"Take back: {done.title}"
-    news = {
-        "said": said,
-        "title": title,
-        "verb": UndoWrite.name,
-        "before": change.before,
-        "after": change.after,
-        "approved_by": (),
-        "undo": "",
-        "dry": True,
-    }
-    return done.model_copy(update=news)
-
-
-def in_words(differs: Mapping[str, tuple[Any, Any]]) -> str:
-    """A drift in words: "priority was urgent and is now low"."""
-    parts = [
-        f"{name.replace('_', ' ')} was {_word(left)} and is now {_word(now)}" for name, (left, now) in differs.items()
-    ]
-    return "; ".join(parts)
-
-
-def _word(value: Any) -> str:
-    if value is None or value == "":
-        return "nothing"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else f"{text[:79]}…"
-
-
-def _is_back(before: Mapping[str, Any], state: Mapping[str, Any] | None) -> bool:
-    """Whether the record is as it was before the write, or, for one that the write made, gone."""
-    if state is None:
-        return not before
-    common = [name for name in before if name in state]
-    return bool(common) and all(state[name] == before[name] for name in common)
-
-
-def _taken_back(effect: Effect, by: tuple[str, ...], said: str) -> Receipt:
-    done = receipt_of(effect, effect.at)
-    return done.model_copy(
-        update={"said": said, "before": done.after, "after": done.before, "approved_by": by, "undo": ""}
-    )

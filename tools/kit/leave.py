@@ -32,6 +32,17 @@ def sent_only_if(allowed: Callable[[], Awaitable[None]]) -> Iterator[None]:
         _allowed.reset(token)
 
 
+class Moment:
+    """Now, by two clocks: one stands still while a machine sleeps, the other one may be set."""
+
+    def __init__(self) -> None:
+        self._clocks = _clocks()
+
+    def past(self, seconds: float) -> bool:
+        """Whether it is longer ago than that by either clock."""
+        return any(abs(now - then) > seconds for now, then in zip(_clocks(), self._clocks, strict=True))
+
+
 class Leave:
     """The leave for one request. It is taken when the connection stands, and is good for a second: what lies still
     after it was given must take it anew before the first byte, and does not send the last one."""
@@ -40,7 +51,7 @@ class Leave:
         self.limit: asyncio.Timeout | None = None
         self._allowed = allowed
         self._fresh = fresh
-        self._began = (0.0, 0.0)
+        self._began = Moment()
 
     async def take(self) -> None:
         """Raises what refuses it, and Unavailable where no leave is ever fresh. While it is asked for, the `limit` for
@@ -58,7 +69,7 @@ class Leave:
 
     async def _ask(self) -> None:
         for _ in range(TRIES):
-            self._began = _clocks()
+            self._began = Moment()
             await self._allowed()
             if not self._stale():
                 return
@@ -73,8 +84,7 @@ class Leave:
             raise Unavailable("This process lay still while it sent; the request was broken off.")
 
     def _stale(self) -> bool:
-        # Both clocks: one stands still while a machine sleeps, the other one may be set.
-        return any(abs(now - began) > self._fresh for now, began in zip(_clocks(), self._began, strict=True))
+        return self._began.past(self._fresh)
 
 
 def leave_of(method: str) -> Leave | None:
