@@ -178,7 +178,8 @@ def _tainted(ask: Ask) -> tuple[str, ...]:
 
 def _names(ask: Ask) -> str:
     found = [name for name, texts in ask.taint.args.items() if texts and name not in ask.taint.body]
-    return f"Its {' and '.join(found)} {'depends' if len(found) == 1 else 'depend'}".replace("_", " ")
+    named = " and ".join(f"“{name.replace('_', ' ')}”" for name in found)
+    return f"Its {named} {'depends' if len(found) == 1 else 'depend'}"
 
 
 def _titles(sources: tuple[object, ...]) -> str:

@@ -39,7 +39,7 @@ def asking(
         *(f":warning: {escape(one)}" for one in drawn["warnings"]),
         f"*Risk:* {escape(drawn['risk']['level'])}" + _listed(drawn["risk"]["reasons"]),
         *([f"*Reaches:* {escape(', '.join(drawn['people']))}"] if drawn["people"] else []),
-        *([f"*Why you are asked:* {escape('; '.join(drawn['why']))}"] if drawn["why"] else []),
+        *([f"*Why you are asked:* {escape(' '.join(drawn['why']))}"] if drawn["why"] else []),
         *(f"*From:* {_source(one)}" for one in drawn["sources"][:MOST_SOURCES]),
         *(
             [f"and {len(drawn['sources']) - MOST_SOURCES} more, in Deus"]

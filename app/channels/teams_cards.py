@@ -217,7 +217,7 @@ def _about(drawn: Mapping[str, Any]) -> list[Element]:
     if drawn["people"]:
         found.append(said("Reaches", run(cut(", ".join(drawn["people"]), 1000))))
     if drawn["why"]:
-        found.append(said("Why you are asked", run(cut("; ".join(drawn["why"]), 1000))))
+        found.append(said("Why you are asked", run(cut(" ".join(drawn["why"]), 1000))))
     sources = []
     for one in drawn["sources"][:MOST_SOURCES]:
         quoted = [run(f": “{cut(one['excerpt'], 300)}”")] if one["quoted"] else []

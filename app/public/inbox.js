@@ -157,7 +157,7 @@
     for (const one of run.receipts) found.push(element("p", { class: "done" }, one.url ? linked(one.url, one.title) : one.title));
     if (run.evidence.length) {
       const lines = run.evidence.map((one) => element("li", { value: one.number }, linked(one.url, one.title), " ", element("small", { text: one.service })));
-      found.push(element("details", { class: "evidence" }, element("summary", { text: `${run.evidence.length} pieces of evidence` }), element("ol", {}, ...lines)));
+      found.push(element("details", { class: "evidence" }, element("summary", { text: run.evidence.length === 1 ? "1 piece of evidence" : `${run.evidence.length} pieces of evidence` }), element("ol", {}, ...lines)));
     }
     if (run.trouble) found.push(element("p", { class: "warning", text: run.trouble }));
     return found;

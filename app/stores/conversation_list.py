@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.inbox import Talk
-from app.stores.schema import conversations, events, runs
+from app.stores.schema import approvals, conversations, events, runs
 
 INBOX = "inbox"
 # So many of a conversation's last runs are looked through for its last words; notes have none.
@@ -44,7 +44,9 @@ async def list_talks(
     its = runs.c.conversation == conversations.c.id
     began = sa.select(runs.c.channel).where(its, runs.c.channel != INBOX).order_by(runs.c.at).limit(1).scalar_subquery()
     named = sa.select(runs.c.name).where(its, runs.c.actor == conversations.c.actor, runs.c.name != "").limit(1)
-    waiting = sa.select(sa.func.count()).where(its, runs.c.status == "awaiting_approval").scalar_subquery()
+    asked = sa.and_(approvals.c.run == runs.c.run, approvals.c.state == "requested")
+    stands = sa.and_(its, runs.c.status == "awaiting_approval")
+    waiting = sa.select(sa.func.count()).select_from(approvals.join(runs, asked)).where(stands).scalar_subquery()
     standing = sa.func.coalesce(states.c.state, "open")
     joined = (
         conversations.outerjoin(states, states.c.conversation == conversations.c.id)
