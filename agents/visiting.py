@@ -25,8 +25,8 @@ ACTOR = "visitor:"
 # Where what a visitor told is looked into, for the person who is asked for; visitors never see it.
 INVESTIGATION = "investigation"
 SERVICE = "help"
-# A message id that begins so was given by the server to a ticket.
-TICKET = "ticket-"
+# So the server begins the ids of what was said, and of what was left as a ticket; the rest is the page's.
+MESSAGE, TICKET = "message-", "ticket-"
 PUBLIC_VERBS: Mapping[str, type[Verb]] = {DocumentsSearch.name: DocumentsSearch}
 MOST_PAGES = 3
 # Fewer words than these follow up on what was said before.

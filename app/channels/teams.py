@@ -114,7 +114,7 @@ class Door:
         if activity.type == "invoke":
             status, body = await self._bot.invoke(activity)
             return JSONResponse(body, status)
-        self._bot.hear(activity)
+        await self._bot.hear(activity)
         return Response(status_code=202)
 
     async def _taken(self, request: Request) -> Activity:

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 CHANNEL = "teams"
 # Teams waits for the answer to a button, and says that something went wrong if none comes.
 PATIENCE = 4.0  # seconds
+HEARING = 2.0  # seconds that Teams waits until what was said is stored
 LONGEST = 8000  # characters of a question
 PROGRAM = "28:"  # so begin the ids of bots, which could talk to each other for ever
 TOLD = "application/vnd.microsoft.activity.message"
@@ -75,6 +76,7 @@ class TeamsBot:
         people: TeamsPeople,
         home: str,
         patience: float = PATIENCE,
+        hearing: float = HEARING,
     ) -> None:
         self._conversations = conversations
         self._approvals = approvals
@@ -85,10 +87,14 @@ class TeamsBot:
         self._people = people
         self._channel = Teams(home)
         self._patience = patience
+        self._hearing = hearing
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def hear(self, activity: Activity) -> None:
-        """An activity that wants no answer. Returns at once; what comes of it shows in the conversation."""
+    async def hear(self, activity: Activity) -> None:
+        """An activity that wants no answer; what comes of it shows in the conversation.
+
+        Returns when what was said is stored, so that nothing is lost if Deus dies after it; or soon, if that takes long.
+        """
         if activity.type == "message" and activity.id and activity.sender:
             verb = str(activity.value.get("deus") or "")
             work = (
@@ -96,7 +102,7 @@ class TeamsBot:
                 if verb in (APPROVE, REJECT, UNDO)
                 else self._heard(activity)
             )
-            self._start(self._told(work, activity))
+            await asyncio.wait({self._start(self._told(work, activity))}, timeout=self._hearing)
         elif activity.type == "conversationUpdate":
             self._people.forget(activity.conversation, activity.team)
             if activity.kind == "personal" and activity.bot in activity.added:

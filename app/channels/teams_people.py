@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agents.identity import Identity, Person, Role, least
 from tools.kit.errors import DeusError, NotFound
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.channels.teams_wire import Connector, Place
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 FRESH = 600.0  # seconds
 MOST_PAGES = 50
@@ -63,7 +64,8 @@ class TeamsPeople:
         """Who said or pressed something. Raises Unknown."""
         known = self._members.get(activity.sender)
         if known is None or known[0] < monotonic() - FRESH:
-            known = self._members[activity.sender] = monotonic(), await self._asked(place, activity)
+            known = monotonic(), await self._asked(place, activity)
+            self._members = {**_fresh(self._members), activity.sender: known}
         found = known[1]
         if not found.ours or found.aad != activity.aad:
             raise Unknown("Only people of this company may talk to Deus here.")
@@ -85,7 +87,7 @@ class TeamsPeople:
         except DeusError as error:
             log.warning("Who reads along in Teams could not be found out, so that visitors are assumed: %s", error)
             return "visitor"
-        self._audiences[of] = monotonic(), found
+        self._audiences = {**_fresh(self._audiences), of: (monotonic(), found)}
         return found
 
     def forget(self, *of: str) -> None:
@@ -115,3 +117,8 @@ class TeamsPeople:
             return Member(activity.aad, activity.sender_name, None, ours=False)
         except DeusError as error:
             raise Unknown("Teams could not say who you are.", remedy="Try again in a minute.") from error
+
+
+def _fresh(known: Mapping[str, tuple[float, T]]) -> dict[str, tuple[float, T]]:
+    """What is still remembered: nobody's writing makes it grow for ever."""
+    return {name: one for name, one in known.items() if one[0] > monotonic() - FRESH}

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 ISSUER = "https://api.botframework.com"
 SCOPE = "https://api.botframework.com/.default"
 LEEWAY = 60  # seconds by which two clocks may differ
-FRESH = 24 * 3600.0  # seconds for which keys are used
+FRESH = 24 * 3600.0  # seconds after which keys are fetched anew
+STALE = 3 * FRESH  # seconds after which keys that could not be fetched anew are used no more
 AGAIN = 60.0  # seconds between two requests for keys, whatever is asked for
 TIMEOUT = 5.0
 EARLY = 300.0  # seconds before its end at which our own token is fetched anew
@@ -48,7 +49,7 @@ class Keys:
         """The key of that id; None if there is none. One that is not known makes them be fetched, not too often."""
         if kid not in self._keys or self._now() - self._fetched > FRESH:
             await self._refresh(kid)
-        return self._keys.get(kid)
+        return self._keys.get(kid) if self._now() - self._fetched <= STALE else None
 
     async def _refresh(self, kid: str) -> None:
         async with self._fetching:
@@ -150,22 +151,34 @@ class BotToken:
         }
         self._now = now
         self._token = ""
-        self._ends = float("-inf")
+        self._ends = self._renews = float("-inf")
         self._fetching = asyncio.Lock()
 
     async def current(self) -> str:
         """The token. Raises the kit's errors where there is none to be had."""
         async with self._fetching:
-            if self._now() >= self._ends - EARLY:
-                answer = await self._wire.request("POST", "oauth2/v2.0/token", form=self._form)
-                data = answer.data if isinstance(answer.data, dict) else {}
-                token, lasts = data.get("access_token"), data.get("expires_in")
-                if not isinstance(token, str) or not token:
-                    raise Malformed("Microsoft's sign-in gave no token.", service="Microsoft's sign-in")
-                self._token = token
-                self._ends = self._now() + float(lasts if isinstance(lasts, int | float) else 3600)
+            if self._now() >= self._renews:
+                try:
+                    await self._fetch()
+                except DeusError as error:
+                    if self._now() >= self._ends:
+                        raise
+                    # The one that is there still counts.
+                    self._renews = min(self._now() + AGAIN, self._ends)
+                    log.warning("Deus' token for Teams could not be renewed yet: %s", error)
             return self._token
+
+    async def _fetch(self) -> None:
+        answer = await self._wire.request("POST", "oauth2/v2.0/token", form=self._form)
+        data = answer.data if isinstance(answer.data, dict) else {}
+        token, lasts = data.get("access_token"), data.get("expires_in")
+        if not isinstance(token, str) or not token:
+            raise Malformed("Microsoft's sign-in gave no token.", service="Microsoft's sign-in")
+        seconds = float(lasts if isinstance(lasts, int | float) and lasts > 0 else 3600)
+        self._token, self._ends = token, self._now() + seconds
+        # One that lasts only minutes is not asked for anew at every message.
+        self._renews = self._ends - min(EARLY, seconds / 2)
 
     def forget(self) -> None:
         """It was not taken: another one is fetched."""
-        self._ends = float("-inf")
+        self._ends = self._renews = float("-inf")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-LONGEST = 400
+# A run that hangs keeps the places of all later ones in the cursor; it has to stay readable.
+LONGEST = 6000
 _FORM = re.compile(r"(\d{1,19})((?:;\d{1,19}\.\d{1,9})*)")
 
 

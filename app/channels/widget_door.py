@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 
 from agents.identity import Identity, Person
 from agents.ports import Turn
-from agents.visiting import CHANNEL, TICKET
+from agents.visiting import CHANNEL, MESSAGE, TICKET
 from app.api.problem import Problem, document, status_of
 from app.channels.widget_cursor import Cursor, parse
 from app.channels.widget_feed import Feed
@@ -140,7 +140,7 @@ class Door:
         given = await body(request, {"text": str, "id": str}, ("text", "id"))
         said, mark = words(given["text"]), identifier(given["id"])
         self._pace(request, caller)
-        run = await self._say(caller, said, mark)
+        run = await self._say(caller, said, MESSAGE + mark)
         self._feed.tell(caller.visitor.conversation)
         return JSONResponse({"run": run}, 202)
 
@@ -148,6 +148,7 @@ class Door:
     async def events(self, request: Request) -> Response:
         """What happens in the conversation, as server-sent events after `Last-Event-ID` (or `after`)."""
         caller = await self._caller(request)
+        self._paced(f"streams {caller.visitor.ident}", 10 * self._settings.widget_messages_minute)
         try:
             after = parse(request.headers.get("last-event-id") or request.query_params.get("after") or "0")
         except ValueError as error:

@@ -5,6 +5,7 @@ Pure but for the secret's file. Nothing here falls back: what cannot be read as 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -16,7 +17,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tools.kit.errors import UserMustMend
+
 _FILE = "widget-secret"
+SHORTEST_SECRET = 32
 ISSUER = "widget"
 LASTS = timedelta(days=30)
 # The fields of the host page's word, in the order of its canonical form.
@@ -44,19 +48,27 @@ class Visitor:
 
 
 def kept_secret(data: Path) -> str:
-    """The secret that signs tokens, made on the first start and readable by its owner alone."""
+    """The secret that signs tokens, made on the first start and readable by its owner alone.
+
+    Raises UserMustMend where the file holds less than a secret: whoever guesses it is any visitor.
+    """
     path = data / _FILE
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
+    if not path.exists():
         data.mkdir(parents=True, exist_ok=True)
-        made = secrets.token_urlsafe(48)
-        try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                file.write(made + "\n")
-        except FileExistsError:
-            return path.read_text(encoding="utf-8").strip()
-        return made
+        whole = data / f"{_FILE}.{secrets.token_hex(8)}"
+        with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(48) + "\n")
+        # It is there whole or not at all, and of two processes that begin at once one has made it.
+        with contextlib.suppress(FileExistsError):
+            os.link(whole, path)
+        whole.unlink()
+    kept = path.read_text(encoding="utf-8").strip()
+    if len(kept) < SHORTEST_SECRET:
+        raise UserMustMend(
+            f"{path} holds no secret that could sign the widget's tokens.",
+            remedy="Delete the file; another is made, and visitors who are not signed in begin anew.",
+        )
+    return kept
 
 
 def anonymous(origin: str) -> Visitor:

@@ -65,7 +65,10 @@ class Shown:
 
 
 class FakeTeams:
-    """`troubles` come first: (method, path's end, status, body, headers). `groups` are the conversations of many."""
+    """`troubles` come first: (method, path's end, status, body, headers). `groups` are the conversations of many.
+
+    Tokens last so many seconds, `lasts`; while it is `closed` none is given.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -79,6 +82,8 @@ class FakeTeams:
         self.issued = 0
         self.fetched = 0
         self.page = 2
+        self.lasts = 3599
+        self.closed = False
         talk = "/service/v3/conversations/{talk}"
         self.app = Starlette(
             routes=[
@@ -152,11 +157,11 @@ class FakeTeams:
         form = {name: str(value) for name, value in (await request.form()).items()}
         wanted = ("client_credentials", APP, SECRET, "https://api.botframework.com/.default")
         given = tuple(form.get(name) for name in ("grant_type", "client_id", "client_secret", "scope"))
-        if given != wanted or request.path_params["tenant"] != TENANT:
+        if self.closed or given != wanted or request.path_params["tenant"] != TENANT:
             return JSONResponse({"error": "invalid_client"}, 401)
         self.issued += 1
         self.tokens = {f"t{self.issued}"}
-        return JSONResponse({"token_type": "Bearer", "expires_in": 3599, "access_token": f"t{self.issued}"})
+        return JSONResponse({"token_type": "Bearer", "expires_in": self.lasts, "access_token": f"t{self.issued}"})
 
     async def _send(self, request: Request) -> Response:
         activity, talk = await request.json(), request.path_params["talk"]

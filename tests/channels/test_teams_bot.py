@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,9 +39,11 @@ class Office:
     def __init__(self, error: Exception | None = None) -> None:
         self.going, self.decided, self.error = asyncio.Event(), asyncio.Event(), error
         self.said: list[str] = []
+        self.stored: list[str] = []
         self.spoke = asyncio.Event()
+        self.slow = False
         office: Any = self
-        self.bot = TeamsBot(office, office, office, office, office, office, office, "https://deus.test", 0.01)
+        self.bot = TeamsBot(office, office, office, office, office, office, office, "https://deus.test", 0.01, 0.05)
 
     async def person(self, place: Any, activity: Activity) -> Any:
         return SimpleNamespace(id="lena@acme.com")
@@ -58,6 +61,22 @@ class Office:
 
     async def events(self, run: str) -> Any:
         return BEGUN
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 18, 15, tzinfo=UTC)
+
+    async def audience(self, place: Any, activity: Activity) -> None:
+        return None
+
+    async def say(self, turn: Any) -> str:
+        await asyncio.sleep(0)
+        if self.slow:
+            await self.going.wait()
+        self.stored.append(turn.text)
+        return "r1"
+
+    async def begin(self, run: str, place: Any) -> None:
+        return None
 
     async def send(self, place: Any, post: Post) -> str:
         self.said.append(post.summary)
@@ -107,3 +126,23 @@ async def test_other_bots_are_not_answered() -> None:
     office = Office()
     await office.bot._heard(Activity(**{**vars(PRESSED), "type": "message", "sender": "28:other", "text": "Hello"}))
     assert office.said == []
+
+
+ASKED = Activity(**{**vars(PRESSED), "type": "message", "text": "What is open?", "value": {}})
+
+
+async def test_what_was_said_is_stored_before_teams_hears_that_it_was_taken() -> None:
+    office = Office()
+    await office.bot.hear(ASKED)
+    assert office.stored == ["What is open?"]
+
+
+async def test_teams_does_not_wait_for_a_store_that_is_slow_and_what_was_said_is_stored_all_the_same() -> None:
+    office = Office()
+    office.slow = True
+    await office.bot.hear(ASKED)
+    assert office.stored == []
+    office.going.set()
+    (task,) = office.bot._tasks
+    await task
+    assert office.stored == ["What is open?"]

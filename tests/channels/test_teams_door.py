@@ -34,7 +34,7 @@ class Ears:
     def __init__(self) -> None:
         self.heard: list[Activity] = []
 
-    def hear(self, activity: Activity) -> None:
+    async def hear(self, activity: Activity) -> None:
         self.heard.append(activity)
 
     async def invoke(self, activity: Activity) -> tuple[int, dict[str, Any]]:
@@ -207,6 +207,17 @@ async def test_keys_that_change_are_fetched_but_not_as_often_as_somebody_likes(g
     assert gateway.teams.fetched == 3, "they are looked at again each day"
 
 
+async def test_keys_that_cannot_be_looked_at_again_are_not_trusted_for_ever(gateway: Gateway) -> None:
+    assert (await gateway.post(gateway.hello(), gateway.teams.bearer())).status_code == 202
+    gateway.ears.heard.clear()
+    gateway.teams.troubles = [("GET", "/openid", 503, {}, {})] * 8
+    gateway.time += FRESH + 1
+    assert (await gateway.post(gateway.hello(), gateway.teams.bearer())).status_code == 202, "a bad day of Microsoft's"
+    gateway.ears.heard.clear()
+    gateway.time += 2 * FRESH
+    await gateway.refused(gateway.hello(), gateway.teams.bearer())
+
+
 @pytest.mark.parametrize("path", ["/openid", "/keys"])
 @pytest.mark.parametrize(("status", "body"), [(503, {}), (404, {}), (200, {"keys": "none"}), (200, ["a list"])])
 async def test_where_keys_cannot_be_had_nobody_gets_in(gateway: Gateway, path: str, status: int, body: Any) -> None:
@@ -350,19 +361,3 @@ async def test_in_development_only_this_machine_is_listened_to(served: FakeTeams
             answered = await http.post(PATH, json=served.activity(LENA, "Hello", serviceUrl=url))
         assert answered.status_code == status
     assert len(ears.heard) == 1
-
-
-def test_nothing_but_the_wire_knows_the_sdk() -> None:
-    root = Path(__file__).parents[2]
-    marks = ("botbuilder", "botframework.connector", "msrest")
-    assert _users(root, marks) == {"app/channels/teams_wire.py"}
-
-
-def _users(root: Path, marks: tuple[str, ...]) -> set[str]:
-    found = set()
-    for room in ("app", "agents", "tools", "tests"):
-        for path in (root / room).rglob("*.py"):
-            lines = path.read_text(encoding="utf-8").splitlines()
-            if any(line.strip().startswith((f"import {mark}", f"from {mark}")) for line in lines for mark in marks):
-                found.add(path.relative_to(root).as_posix())
-    return found

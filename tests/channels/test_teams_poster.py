@@ -31,8 +31,8 @@ class Place:
         self.time = 0.0
         self.waited: list[float] = []
         self.stopped: list[str] = []
-        token = BotToken(client, f"{teams.url}/login", TENANT, APP, SECRET, now=lambda: self.time)
-        self.connector = Connector(client, token, self.sleep)
+        self.token = BotToken(client, f"{teams.url}/login", TENANT, APP, SECRET, now=lambda: self.time)
+        self.connector = Connector(client, self.token, self.sleep)
         self.poster = Poster(
             self.connector, "https://deus.test", stop=self.stop, now=lambda: self.time, sleep=self.sleep
         )
@@ -270,6 +270,25 @@ async def test_our_token_is_fetched_once_and_again_when_it_is_not_taken(chat: Pl
     chat.time += 3400
     await chat.show(FINAL, message)
     assert chat.teams.issued == 3, "before it ends it is fetched anew"
+
+
+async def test_a_token_that_cannot_be_renewed_yet_is_used_to_its_end(chat: Place) -> None:
+    first = await chat.token.current()
+    chat.teams.closed = True
+    chat.time += 3400
+    assert await chat.token.current() == first
+    chat.time += 300
+    with pytest.raises(Refused):
+        await chat.token.current()
+    chat.teams.closed = False
+    assert await chat.token.current() != first
+
+
+async def test_a_token_of_some_minutes_is_not_fetched_for_every_message(chat: Place) -> None:
+    chat.teams.lasts = 200
+    assert {await chat.token.current() for _ in range(5)} == {"t1"}
+    chat.time += 120
+    assert await chat.token.current() == "t2"
 
 
 async def test_a_wrong_secret_is_tried_again_later_and_not_told(teams: FakeTeams) -> None:

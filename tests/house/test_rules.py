@@ -51,6 +51,12 @@ def test_httpx_lives_in_the_kit_alone() -> None:
     assert {user for user in users if user.startswith(("tools/", "agents/"))} <= {"tools/kit/client.py", "tools/kit/wire.py"}
 
 
+def test_the_sdk_of_teams_lives_in_one_file() -> None:
+    sdk = {"botbuilder", "botframework", "msrest"}
+    users = {str(path.relative_to(ROOT)) for path in SOURCES if sdk & {m.split(".")[0] for m in imports(path)}}
+    assert users == {"app/channels/teams_wire.py"}
+
+
 def test_only_the_settings_read_the_environment() -> None:
     # The web chat removes other programs' variables before Chainlit sees them, which is writing, not reading.
     allowed = {"app/settings.py", "app/cli.py", "app/chat.py", "app/main.py", "app/models.py"}
