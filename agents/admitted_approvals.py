@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agents.admission import Admission
 from agents.approval import Approval, Choice
 from agents.effect import Effect
+from agents.identity import Role
 from tools.nouns import Receipt
 
 if TYPE_CHECKING:
@@ -66,9 +67,9 @@ class AdmittedApprovals:
         await self.get(approval)
         return await self._all.withdraw(approval, by=by, channel=channel)
 
-    async def undo(self, effect: str, *, by: str, channel: str) -> Receipt:
+    async def undo(self, effect: str, *, by: str, channel: str, audience: Role | None = None) -> Receipt:
         """Takes a write back."""
-        return await self._all.undo(effect, by=by, channel=channel)
+        return await self._all.undo(effect, by=by, channel=channel, audience=audience)
 
     async def _runs(self, runs: Sequence[str]) -> frozenset[str]:
         return await self._admission.visible(await self._admission.person(self._actor), runs)

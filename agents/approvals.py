@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from agents.admission import Admission
 from agents.admitted_approvals import AdmittedApprovals
-from agents.approval import ANYONE, Approval, Choice, Decision, same_person
+from agents.approval import ANYONE, Approval, Choice, Decision, folded, same_person
 from agents.effect import Effect, Ledger
 from agents.errors import PersonMustDecide
+from agents.identity import Role
 from agents.planners.taking_back import undo_order
 from agents.ports import Clock, Turn
 from agents.undoing import UndoAsks, Undoing, UndoWrite
@@ -17,20 +19,24 @@ from tools.nouns import Receipt
 
 # How many proposals are looked through for those about the same undo.
 MOST = 1000
+_NAMESPACE = uuid.UUID("7a0d2c1e-3c0b-4d0e-9a55-5f2b1d9b3c27")
 # Starts a run and returns its id.
 Say = Callable[[Turn], Awaitable[str]]
 
 
 class UndoAsked(PersonMustDecide):
-    """Taking a write back waits for a yes, which `run` asks for; nothing has been taken back yet."""
+    """Taking a write back waits for a yes, which `run` asks for in a conversation; nothing has been taken back yet.
+    `begun` says that it asks because of this very order; otherwise it was asked before."""
 
-    def __init__(self, asks: UndoAsks, run: str) -> None:
+    def __init__(self, asks: UndoAsks, run: str, conversation: str | None, *, begun: bool) -> None:
         whom = ", ".join(asks.verdict.deciders) if ANYONE not in asks.verdict.deciders else "somebody"
         super().__init__(
             f"Taking “{asks.effect.title}” back waits for a yes of {whom}. {' '.join(asks.verdict.why)}".strip(),
             remedy="It stands under /approvals.",
         )
         self.run = run
+        self.conversation = conversation
+        self.begun = begun
 
 
 class Decisions(Protocol):
@@ -121,9 +127,9 @@ class Approvals:
         """What a run has changed, or tried to, in order."""
         return await self._ledger.of_run(run)
 
-    async def undo(self, effect: str, *, by: str, channel: str) -> Receipt:
-        """Takes a write back. Where the rules want a yes for that, a run asks for it: UndoAsked. Raises LookupError,
-        NotUndone, Forbidden, or the service's own failure."""
+    async def undo(self, effect: str, *, by: str, channel: str, audience: Role | None = None) -> Receipt:
+        """Takes a write back. Where the rules want a yes for that, a run asks for it: UndoAsked; `audience` is the
+        least role among those who read it there. Raises LookupError, NotUndone, Forbidden, or the service's failure."""
         if self._admission is not None:
             person, there = await self._admission.decider(by, channel), await self._ledger.get(effect)
             if there is not None and there.run not in await self._admission.visible(person, [there.run]):
@@ -133,9 +139,9 @@ class Approvals:
         except UndoAsks as asks:
             if self._say is None:
                 raise
-            raise await self._asked(asks, self._say, by, channel) from None
+            raise await self._asked(asks, self._say, by, channel, audience) from None
 
-    async def _asked(self, asks: UndoAsks, say: Say, by: str, channel: str) -> UndoAsked:
+    async def _asked(self, asks: UndoAsks, say: Say, by: str, channel: str, audience: Role | None) -> UndoAsked:
         """Begins a run that asks for the yes, unless one has asked already."""
         key = asks.effect.key
         earlier = [
@@ -145,15 +151,19 @@ class Approvals:
         ]
         for one in earlier:
             if one.state == "requested":
-                return UndoAsked(asks, one.proposal.run)
+                run = one.proposal.run
+                return UndoAsked(asks, run, await self._undoing.conversation_of(run), begun=False)
         await self._ready()
-        # Whoever asked for the write sees it where that was said; for others it is a conversation of its own.
+        # Whoever asked for the write sees it where that was said; for others it is a conversation of their own.
         mine = same_person(by, asks.effect.requester)
-        conversation = await self._undoing.conversation(asks.effect) if mine else f"undo-{key[:12]}"
-        # Pressed twice in a row it is one run; after a no it is another.
-        message = f"undo-{key}-{len(earlier)}"
-        turn = Turn(undo_order(asks.effect), by, channel, conversation, self._clock.now(), message_id=message)
-        return UndoAsked(asks, await say(turn))
+        said_in = await self._undoing.conversation_of(asks.effect.run) if mine else None
+        conversation = said_in or str(uuid.uuid5(_NAMESPACE, f"{key}/{folded(by)}"))
+        # Pressed twice in a row it is one run; after a no, or after one that came to nothing, it is another.
+        minute = int((await self._ledger.now()).timestamp()) // 60
+        message = f"undo-{key}-{len(earlier)}-{minute}"
+        order = undo_order(asks.effect)
+        turn = Turn(order, by, channel, conversation, self._clock.now(), message_id=message, audience=audience)
+        return UndoAsked(asks, await say(turn), conversation, begun=True)
 
     async def _may(self, approval: str, by: str, channel: str) -> None:
         """Raises Forbidden for one whose role decides nothing, LookupError for one who may not see the run."""

@@ -113,9 +113,9 @@ class Undoing:
             raise LookupError(f"There is no receipt {key!r}.")
         return effect
 
-    async def conversation(self, effect: Effect) -> str:
-        """The conversation in which a write was ordered; one of its own where that is gone."""
-        return await self._told.conversation(effect.run) or f"undo-{effect.key[:12]}"
+    async def conversation_of(self, run: str) -> str | None:
+        """The conversation of a run; None where that is gone."""
+        return await self._told.conversation(run)
 
     async def undo(
         self, key: str, by: str, channel: str, run: str = "", *, dry: bool = False, approval: Approval | None = None

@@ -124,12 +124,20 @@ class Asking:
             conversation=place.conversation,
             at=self._clock.now(),
             message_id=message,
-            audience=await self._people.audience(place.channel, place.team),
+            audience=await self.audience(place),
             quoted=quoted,
         )
         run = await self._conversations.say(turn)
-        await self._deliverer.begin(run, vars(place))
+        await self.show(run, place)
         return run
+
+    async def audience(self, place: Place) -> Role | None:
+        """The least role among those who read along at a place; None where nobody does."""
+        return await self._people.audience(place.channel, place.team)
+
+    async def show(self, run: str, place: Place) -> None:
+        """Shows a run at the place, from now on."""
+        await self._deliverer.begin(run, vars(place))
 
     async def direct(self, user: str) -> str:
         """The direct conversation with somebody."""

@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agents.approval import Approval, Choice
+from agents.approvals import UndoAsked
 from app.channels.slack_asking import CHANNEL, Asking, Place, Tasks
 from app.channels.slack_cards import APPROVE, APPROVE_ALL, REJECT, UNDO
 from app.channels.slack_entries import notice, trouble
@@ -158,8 +159,15 @@ class SlackBot:
             effect, run = value.get("effect", ""), value.get("run", "")
             if effect not in {one.key for one in await desk.receipts(run)}:
                 raise LookupError("This receipt is no longer there.")
-            await self._stands_there(run, body)
-            await desk.undo(effect, by=user.actor, channel=CHANNEL)
+            place = await self._stands_there(run, body)
+            audience = await self._asking.audience(place)
+            try:
+                await desk.undo(effect, by=user.actor, channel=CHANNEL, audience=audience)
+            except UndoAsked as asked:
+                # What asks for the yes comes into the same thread; where it stands already that is said.
+                if not asked.begun or await self._deliveries.get(asked.run, CHANNEL) is not None:
+                    raise
+                await self._asking.show(asked.run, place)
             return
         choice: Choice = "reject" if kind == REJECT else "approve"
         wanted = value if kind == APPROVE_ALL else {value.get("id", ""): value.get("digest", "")}
@@ -180,11 +188,13 @@ class SlackBot:
         else:
             await self._stands_there(approval.proposal.run, body)
 
-    async def _stands_there(self, run: str, body: Mapping[str, Any]) -> None:
-        """A button counts only where Deus has put it."""
+    async def _stands_there(self, run: str, body: Mapping[str, Any]) -> Place:
+        """A button counts only where Deus has put it; that place, with whoever pressed it."""
         delivery = await self._deliveries.get(run, CHANNEL)
         if delivery is None or delivery.place.get("channel") != _channel(body):
             raise LookupError("This button belongs to another conversation.")
+        there = {name: str(delivery.place.get(name) or "") for name in ("channel", "thread", "team")}
+        return Place(**there, user=str(body["user"]["id"]))
 
     async def _tell(self, said: str, user: str, body: Mapping[str, Any]) -> None:
         """To one person alone: beside the message, in a small window where there is none, else directly."""
