@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from agents.approvals import Approvals, UndoAsked
 from agents.effect import Effect
-from agents.policy import acting
+from agents.policy import Policy, acting
+from agents.ports import Turn
+from agents.rules import Rule, When
 from agents.undoing import NotUndone, Undoing
 from app.stores.database import Database
+from app.stores.effects import StoredLedger
+from app.stores.runs import run_id
 from tests.contracts.test_approvals import LANDED, Workspace, effect, opened
 from tools.kit import leave as leaving
 from tools.kit.action import Change, Target
@@ -118,3 +124,44 @@ async def test_a_dry_undo_says_what_stands_in_its_way_and_tells_it_nowhere(datab
         with pytest.raises(NotUndone, match="somebody changed it"):
             await undoing(space, service).undo(one.key, "ann", "api", dry=True)
     assert await space.kinds() == before
+
+
+class LaterLedger(StoredLedger):
+    """The ledger so much later."""
+
+    later = timedelta()
+
+    async def now(self) -> datetime:
+        return await super().now() + self.later
+
+
+async def test_a_question_that_came_to_nothing_does_not_keep_an_undo_from_being_asked_about(database: Database) -> None:
+    """A run that could not ask, as its service was away, is over; the button must not point to it for ever."""
+    space = await opened(database)
+    one, turns = await done(space), list[Turn]()
+    ledger = LaterLedger(database)
+
+    async def say(turn: Turn) -> str:
+        turns.append(turn)
+        return run_id(turn)
+
+    async def ready() -> None:
+        return None
+
+    policy = Policy(rules=(Rule(name="looked at", when=When(undo=True), then="ask"),))
+    async with httpx.AsyncClient(transport=httpx.MockTransport(Sent())) as client:
+        service: Any = Service(client, lambda: None)
+        asking = Undoing(service, ledger, space.approvals, space.clock, policy)
+        door = Approvals(space.approvals, ledger, asking, space.clock, ready, say=say)
+        asked = []
+        for later in (0, 120):
+            ledger.later = timedelta(seconds=later)
+            with pytest.raises(UndoAsked) as raised:
+                await door.undo(one.key, by="ann", channel="web")
+            asked.append(raised.value)
+        with pytest.raises(UndoAsked) as others:
+            await door.undo(one.key, by="eve", channel="web")
+    assert asked[0].run != asked[1].run
+    assert [turn.conversation for turn in turns[:2]] == ["c1", "c1"]
+    assert all(one.begun for one in asked)
+    assert others.value.conversation not in ("c1", None)
