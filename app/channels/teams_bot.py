@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agents.approval import Choice
+from agents.approvals import UndoAsked
 from agents.ports import Turn
 from app.channels.teams_cards import APPROVE, REJECT, UNDO
 from app.channels.teams_post import CARD, Post
@@ -93,7 +94,7 @@ class TeamsBot:
     async def hear(self, activity: Activity) -> None:
         """An activity that wants no answer; what comes of it shows in the conversation.
 
-        Returns when what was said is stored, so that nothing is lost if Deus dies after it; or soon, if that takes long.
+        Returns when what was said is stored, so that nothing is lost if Deus dies then; or soon, if that takes long.
         """
         if activity.type == "message" and activity.id and activity.sender:
             verb = str(activity.value.get("deus") or "")
@@ -165,7 +166,15 @@ class TeamsBot:
             if effect not in {one.key for one in await self._approvals.receipts(run)}:
                 raise LookupError("This receipt is no longer there.")
             await self._stands_there(run, activity)
-            await self._approvals.undo(effect, by=person.id, channel=CHANNEL)
+            place = place_of(activity)
+            audience = await self._people.audience(place, activity)
+            try:
+                await self._approvals.undo(effect, by=person.id, channel=CHANNEL, audience=audience)
+            except UndoAsked as asked:
+                # What asks for the yes comes into the same conversation; where it stands already that is said.
+                if not asked.begun or await self._deliveries.get(asked.run, CHANNEL) is not None:
+                    raise
+                await self._deliverer.begin(asked.run, place)
             return await self._now(run, f"receipt/{effect}")
         approval = await self._approvals.get(str(data.get("id") or ""))
         await self._stands_there(approval.proposal.run, activity)
