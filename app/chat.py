@@ -8,14 +8,17 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import chainlit as cl
+import chainlit.auth
 import chainlit.server
 from chainlit.config import config
 from chainlit.context import init_ws_context
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
+from starlette.exceptions import HTTPException
 
 from agents.errors import Forbidden
 from agents.ports import Turn
+from app.channels.sign_in_tries import TooOften, refused
 from app.channels.web_card import CardActions
 from app.channels.web_evidence import evidence_page
 from app.channels.web_history import HistoryLayer, thread_dict
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from app.channels.web_mount import Desk
 
 log = logging.getLogger(__name__)
+
+SIGNED_OUT = "You are signed in no longer. Reload the page to sign in again."
 
 
 def open_chat(desk: Desk) -> None:
@@ -44,10 +49,30 @@ def open_chat(desk: Desk) -> None:
     # Chainlit lets nobody but who began a thread see it; here the engine says who may.
     chainlit.server.is_thread_author = kept.may_open
 
-    @cl.password_auth_callback  # type: ignore[untyped-decorator]
     async def sign_in(user: str, password: str) -> cl.User | None:
-        known = await desk.signed_in(user, password)
-        return cl.User(identifier=known[0], display_name=known[1]) if known else None
+        try:
+            known = await desk.signed_in(user, password)
+        except TooOften as error:
+            raise refused(error) from error
+        claims = await desk.sessions.claims(known[0]) if known else None
+        return cl.User(identifier=known[0], display_name=known[1], metadata=claims) if known and claims else None
+
+    # Chainlit's own decorator would take a refusal for a wrong password.
+    config.code.password_auth_callback = sign_in
+
+    theirs = chainlit.auth.authenticate_user
+
+    async def authenticated(token: str) -> Any:
+        """Chainlit looks at the signature alone; a session also ends with the password that it was begun with."""
+        if await desk.sessions.of(token) is None:
+            raise HTTPException(401, "Sign in again.")
+        return await theirs(token)
+
+    chainlit.auth.authenticate_user = authenticated
+
+    async def gone(session: Any) -> bool:
+        who: str = session.user.identifier
+        return await desk.sessions.of(session.token) != who
 
     @cl.set_starters  # type: ignore[untyped-decorator]
     async def starters(user: Any, language: str) -> list[cl.Starter]:
@@ -59,6 +84,9 @@ def open_chat(desk: Desk) -> None:
         if not text or not is_thread_id(session.thread_id):
             return
         emitter = cl.context.emitter
+        if await gone(session):
+            await emitter.send_step(notice(SIGNED_OUT, str(uuid.uuid4())))
+            return
         begun = False
         await emitter.send_window_message({"deus": "thread", "id": session.thread_id})
         try:
@@ -93,7 +121,7 @@ def open_chat(desk: Desk) -> None:
         finally:
             if not begun:
                 beginnings.expect(session.thread_id).set()
-        viewers.listen(session.id, emitter, session.thread_id)
+        viewers.listen(session.id, emitter, session.thread_id, lambda: gone(session))
         await viewers.show(session.id, emitter, run, message.id)
 
     # Chainlit's own decorator adds a step of its own around each message, out of order with ours.
@@ -108,6 +136,8 @@ def open_chat(desk: Desk) -> None:
         asked = action.payload
         run, which = str(asked.get("run")), str(asked.get("evidence"))
         session = cl.context.session
+        if await gone(session):
+            return {"error": SIGNED_OUT}
         door = desk.conversations.of(session.user.identifier)
         if not await history.opens(session.thread_id, session.user.identifier):
             return {"error": "This evidence belongs to somebody else's conversation."}
@@ -122,15 +152,23 @@ def open_chat(desk: Desk) -> None:
 
     @cl.action_callback("decide")  # type: ignore[untyped-decorator]
     async def decided(action: cl.Action) -> dict[str, Any]:
-        return await card.decide(cl.context.session.user.identifier, action.payload)
+        session = cl.context.session
+        if await gone(session):
+            return {"error": SIGNED_OUT}
+        return await card.decide(session.user.identifier, action.payload)
 
     @cl.action_callback("edit")  # type: ignore[untyped-decorator]
     async def edited(action: cl.Action) -> dict[str, Any]:
-        return await card.edit(cl.context.session.user.identifier, action.payload)
+        session = cl.context.session
+        if await gone(session):
+            return {"error": SIGNED_OUT}
+        return await card.edit(session.user.identifier, action.payload)
 
     @cl.action_callback("undo")  # type: ignore[untyped-decorator]
     async def undone(action: cl.Action) -> dict[str, Any]:
         session, emitter = cl.context.session, cl.context.emitter
+        if await gone(session):
+            return {"error": SIGNED_OUT}
         said = await card.undo(session.user.identifier, action.payload)
         await viewers.refresh(session.id, emitter, (str(action.payload.get("run")),))
         return said
@@ -149,11 +187,11 @@ def open_chat(desk: Desk) -> None:
             viewers.leave(session.id)
             await emitter.resume_thread(thread_dict(thread))
         viewers.resume(session.id, emitter, thread.running)
-        viewers.listen(session.id, emitter, session.thread_id)
+        viewers.listen(session.id, emitter, session.thread_id, lambda: gone(session))
 
     async def stop(sid: str) -> None:
         session = WebsocketSession.get(sid)
-        if session is None or session.user is None:
+        if session is None or session.user is None or await gone(session):
             return
         for run in viewers.working(session.id):
             with contextlib.suppress(Forbidden, LookupError):

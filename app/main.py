@@ -24,6 +24,7 @@ import app.api
 import app.channels
 from app.api import problem
 from app.channels.sign_in import sign_in
+from app.channels.sign_in_tries import Addressed
 from app.channels.web_mount import ChatMount, Desk, content_policy, furnish, own_page
 from app.guard import LOOPBACK, Guard
 
@@ -109,7 +110,7 @@ def load_chat(desk: Desk, root: Path) -> ASGIApp:
     importlib.import_module("app.chat").open_chat(desk)
     html = own_page(chainlit.get_html_template(""))
     chainlit.get_html_template = lambda root_path: html
-    return _with_policy(chainlit.app, content_policy(html))
+    return Addressed(_with_policy(chainlit.app, content_policy(html)))
 
 
 def channels() -> list[Callable[..., AbstractAsyncContextManager[Sequence[BaseRoute]]]]:

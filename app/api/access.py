@@ -15,16 +15,15 @@ from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 from starlette.datastructures import Headers
 
-from agents.approval import folded
 from agents.errors import Forbidden
 from agents.identity import Identity
 from agents.rights import administers
 from app.api.problem import Problem
 from app.bootstrap import Product
 from app.channels.sign_in import sign_in
+from app.channels.sign_in_session import Sessions, token_in
 from app.settings import Settings
 
-COOKIE = "access_token"
 PROGRAM = "api"
 SAFE = ("GET", "HEAD", "OPTIONS")
 bearer = HTTPBearer(auto_error=False, description="DEUS_API_TOKEN, or what the first start left in the data folder.")
@@ -42,17 +41,17 @@ def product(request: Request) -> Product:
     return cast(Product, request.app.state.product)
 
 
-def actor(
+async def actor(
     request: Request,
     opened: Annotated[Product, Depends(product)],
     given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
 ) -> str:
-    """Who asks: the name that a session bears, or "api" for the token. Raises a 401 problem otherwise."""
+    """Who asks: whose session it is, or "api" for the token. Raises a 401 problem otherwise."""
     if given is not None:
         if hmac.compare_digest(given.credentials.encode(), api_token(opened.settings).encode()):
             return PROGRAM
         raise Problem(401, "The token is not the right one.", remedy=REMEDY)
-    user = _session(request.cookies, opened.settings)
+    user = await _sessions(opened).of(token_in(request.cookies))
     if user is None:
         raise Problem(401, "This needs a token, or that you are signed in.", remedy=REMEDY)
     if request.method not in SAFE and not _from_our_page(request.headers):
@@ -90,21 +89,9 @@ async def admin_only(opened: Product, caller: str) -> None:
         raise Forbidden("Only an admin of this workspace may see this.")
 
 
-def _session(cookies: dict[str, str], settings: Settings) -> str | None:
-    """The name in the web chat's cookie, if our secret signed it and it has not expired."""
-    import jwt
-
-    token = cookies.get(COOKIE) or "".join(cookies[k] for k in sorted(cookies) if k.startswith(f"{COOKIE}_"))
-    if not token:
-        return None
-    secret = sign_in(settings.data_dir, settings.user, settings.password).secret
-    try:
-        claims = jwt.decode(token, secret, algorithms=["HS256"], options={"require": ["exp"]})
-    except jwt.InvalidTokenError:
-        return None
-    name = claims.get("identifier")
-    # Only the token's bearer is called so: it may speak for others.
-    return name if isinstance(name, str) and folded(name) != PROGRAM else None
+def _sessions(opened: Product) -> Sessions:
+    settings = opened.settings
+    return Sessions(sign_in(settings.data_dir, settings.user, settings.password), opened.people)
 
 
 @lru_cache(maxsize=4)

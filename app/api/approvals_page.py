@@ -33,7 +33,7 @@ async def show(
     """Those that are open, or were decided last. Strangers sign in first."""
     if not known:
         return RedirectResponse("/login", 303)
-    return await _page(product, state, actor(request, product, None), coming=coming)
+    return await _page(product, state, await actor(request, product, None), coming=coming)
 
 
 @router.post("/{approval}/decision")

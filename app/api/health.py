@@ -13,12 +13,12 @@ from app.api.problem import Problem
 router = APIRouter(prefix="/api/health", tags=["health"])
 
 
-def may_know(
+async def may_know(
     request: Request, opened: Opened, given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 ) -> bool:
     """Whether the caller is known; strangers are told no more than that the server is up."""
     try:
-        actor(request, opened, given)
+        await actor(request, opened, given)
     except Problem:
         return False
     return True

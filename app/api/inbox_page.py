@@ -22,7 +22,7 @@ async def show(request: Request, product: Opened, known: Annotated[bool, Depends
         return RedirectResponse("/login", 303)
     if product.inbox is None:
         raise Problem(404, "There is no inbox here.")
-    me = actor(request, product, None)
+    me = await actor(request, product, None)
     html = inbox_page(me, may_take=await product.inbox.may_take(me))
     return HTMLResponse(html, 200, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
 

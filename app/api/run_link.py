@@ -28,7 +28,7 @@ async def run_link(
     in no chat. Strangers sign in first."""
     if not known:
         return RedirectResponse("/login", 303)
-    caller = actor(request, product, given)
+    caller = await actor(request, product, given)
     summary = await product.conversations.of(caller).summary(run)
     by_person = "text/html" in request.headers.get("accept", "") and product.inbox is not None
     if is_thread_id(summary.conversation) and (summary.actor == caller or not by_person):

@@ -34,7 +34,7 @@ class CardActions:
         for one in asked[:MOST]:
             if not isinstance(one, Mapping):
                 continue
-            work = self._approvals.decide(
+            work = self._approvals.of(by).decide(
                 str(one.get("id")),
                 choice,
                 by=by,
@@ -51,13 +51,14 @@ class CardActions:
 
     async def undo(self, by: str, payload: Mapping[str, Any]) -> Said:
         """Takes a write back."""
-        return await _answered(self._approvals.undo(str(payload.get("effect")), by=by, channel="web"))
+        return await _answered(self._approvals.of(by).undo(str(payload.get("effect")), by=by, channel="web"))
 
     async def _edit(self, by: str, payload: Mapping[str, Any]) -> None:
-        there = await self._approvals.get(str(payload.get("id")))
+        desk = self._approvals.of(by)
+        there = await desk.get(str(payload.get("id")))
         filled = payload.get("filled")
         args = arguments(there.proposal.verb, filled if isinstance(filled, Mapping) else {})
-        await self._approvals.edit(there.id, args, by=by, channel="web")
+        await desk.edit(there.id, args, by=by, channel="web")
 
 
 async def _answered(work: Awaitable[object]) -> Said:

@@ -12,7 +12,7 @@ import logging
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +20,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.channels.sign_in import matches
+from app.channels.sign_in_session import Sessions
+from app.channels.sign_in_tries import Tries
 
 if TYPE_CHECKING:
     from agents.approvals import Approvals
@@ -40,6 +42,8 @@ class Accounts(Protocol):
 
     async def password(self, login: str) -> tuple[Person, str] | None: ...
 
+    async def password_of(self, actor: str) -> str | None: ...
+
 
 @dataclass(frozen=True)
 class Desk:
@@ -51,9 +55,22 @@ class Desk:
     sign_in: SignIn
     starters: tuple[str, ...]
     people: Accounts | None = None
+    tries: Tries = field(default_factory=Tries)
+
+    @property
+    def sessions(self) -> Sessions:
+        """Those who are signed in."""
+        return Sessions(self.sign_in, self.people)
 
     async def signed_in(self, login: str, password: str) -> tuple[str, str] | None:
-        """Id and name of whoever signs in so; None if nobody does."""
+        """Id and name of whoever signs in so; None if nobody does. Raises TooOften."""
+        async with self.tries.one(login) as right:
+            found = await self._fits(login, password)
+            if found is not None:
+                right()
+            return found
+
+    async def _fits(self, login: str, password: str) -> tuple[str, str] | None:
         known = hmac.compare_digest(login.strip().casefold().encode(), self.sign_in.user.casefold().encode())
         right = hmac.compare_digest(password.encode(), self.sign_in.password.encode())
         if known or self.people is None:

@@ -117,21 +117,26 @@ class Viewers:
             if run not in self.watched(session):
                 await Watch(self._conversations, browser, run).elements()
 
-    def listen(self, session: str, browser: Browser, conversation: str) -> None:
-        """Shows what people write in the conversation in the place of Deus, from now on until the page leaves."""
+    def listen(
+        self, session: str, browser: Browser, conversation: str, gone: Callable[[], Awaitable[bool]] | None = None
+    ) -> None:
+        """Shows what people write in the conversation in the place of Deus, from now on until the page leaves, or
+        whoever sits there is signed in no longer (`gone`): then nothing more of anything is shown."""
         name = f"listen {conversation}"
         older = self._listening.get(session)
         if older is not None and older.get_name() == name and not older.done():
             return
         if older is not None:
             older.cancel()
-        work = self._overheard(browser, conversation)
+        work = self._overheard(session, browser, conversation, gone or _stays)
         task = asyncio.create_task(_told(work, browser.send_step, conversation), name=name)
         self._listening[session] = task
 
-    async def _overheard(self, browser: Browser, conversation: str) -> None:
+    async def _overheard(
+        self, session: str, browser: Browser, conversation: str, gone: Callable[[], Awaitable[bool]]
+    ) -> None:
         heard: set[str] = set()
-        while True:
+        while not await gone():
             talk = await self._conversations.runs(conversation=conversation, limit=MOST_RUNS)
             for one in sorted(talk, key=lambda run: run.at):
                 if one.channel == INBOX and one.run not in heard:
@@ -139,6 +144,7 @@ class Viewers:
                     await Watch(self._conversations, browser, one.run).until_the_end()
             heard |= {one.run for one in talk}
             await asyncio.sleep(GLANCE)
+        self.leave(session)
 
     def watched(self, session: str) -> tuple[str, ...]:
         """The runs that a page is watching now."""
@@ -181,6 +187,11 @@ INBOX = "inbox"
 GLANCE = 1.0
 TAKES_BACK = "writes.undo"
 MOST_RUNS = 20
+
+
+async def _stays() -> bool:
+    """Nobody is signed in who could be signed out."""
+    return False
 
 
 async def _told(work: Any, send: Callable[[Any], Awaitable[None]], run: str) -> None:

@@ -33,6 +33,11 @@ class Limits:
         times.append(now)
         return 0.0
 
+    def forgive(self, key: str) -> None:
+        """Takes back the last time that was counted."""
+        if times := self._done.get(key):
+            times.pop()
+
     @contextlib.contextmanager
     def hold(self, key: str, most: int) -> Iterator[bool]:
         """Whether this may go on beside the others of that key for as long as the block runs."""

@@ -135,6 +135,15 @@ class StoredPeople:
             hashed: str | None = await connection.scalar(sa.select(people.c.password).where(people.c.id == person.id))
         return (person, hashed) if hashed else None
 
+    async def password_of(self, actor: str) -> str | None:
+        """The hash of an actor's own password; None where there is none, or nobody is called so."""
+        person = await self.get(actor)
+        if person is None or person.role == "visitor":
+            return None
+        async with self._database.read() as connection:
+            kept: str | None = await connection.scalar(sa.select(people.c.password).where(people.c.id == person.id))
+        return kept
+
     async def link(self, actor: str, identity: Identity, *, by: str) -> Person:
         """Says by hand whose an identity is; no e-mail address moves it from there. Raises LookupError."""
         wanted = _linkable(identity)

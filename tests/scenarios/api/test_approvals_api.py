@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
-import jwt
 import pytest
 from fastapi import FastAPI
 
@@ -21,7 +20,6 @@ from agents.undoing import Undoing
 from app.api import approvals, approvals_page, problem
 from app.api.access import api_token
 from app.bootstrap import Product
-from app.channels.sign_in import sign_in
 from app.guard import Guard
 from app.settings import Settings
 from app.stores.audit import AuditLog
@@ -31,6 +29,7 @@ from app.workshop import Workshop
 from tests.contracts.test_approvals import Workspace, opened, proposal, requested
 from tests.contracts.test_store import store
 from tests.scenarios.engine.script import NOW
+from tests.signed_in import session
 from tools.kit.action import Change, Landed, Target
 from tools.kit.tool import Write
 from tools.writes import MessagesSend
@@ -89,11 +88,8 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
             settings, space.clock, conversations, desk, ConnectedToolbox({}), Workshop(), AuditLog(database)
         )
         transport = httpx.ASGITransport(server, raise_app_exceptions=False)
-        account = sign_in(settings.data_dir)
-        until = {"exp": datetime.now(UTC) + timedelta(hours=1)}
-        cookie = jwt.encode({"identifier": "founder", **until}, account.secret, algorithm="HS256")
         browser = httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"Origin": ORIGIN})
-        browser.cookies.set("access_token", cookie)
+        browser.cookies.set("access_token", await session(settings, "founder"))
         bearer = {"Authorization": f"Bearer {api_token(settings)}"}
         program = httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=bearer)
         yield Office(await stack.enter_async_context(browser), await stack.enter_async_context(program), space, slack)

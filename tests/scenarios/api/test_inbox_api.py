@@ -8,7 +8,6 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from agents.rights import EVERYTHING
 from app.api import inbox, inbox_page, problem, runs
 from app.api.access import api_token
 from app.bootstrap import Product
-from app.channels.sign_in import sign_in
 from app.guard import Guard
 from app.settings import Settings
 from app.stores.audit import AuditLog
@@ -42,6 +40,7 @@ from tests.scenarios.engine.script import (
     deployment,
     small,
 )
+from tests.signed_in import session
 
 TALK = "c1"
 EVIL = "<script>document.title='x'</script> [x](javascript:alert(1))"
@@ -108,20 +107,13 @@ async def office(folder: Path) -> AsyncIterator[Office]:
         url = await stack.enter_async_context(served(server))
         headers = {"Authorization": f"Bearer {api_token(settings)}"}
         program = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers))
-        browsers = [
-            await stack.enter_async_context(
-                httpx.AsyncClient(base_url=url, cookies=cookie(settings, name), headers={"Origin": url})
-            )
-            for name in ("founder", viewer.id)
-        ]
+        browsers = []
+        for name in ("founder", viewer.id):
+            own = {"access_token": await session(settings, name, deus.people)}
+            client = httpx.AsyncClient(base_url=url, cookies=own, headers={"Origin": url})
+            browsers.append(await stack.enter_async_context(client))
         stranger = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
         yield Office(url, program, browsers[0], browsers[1], stranger, deus, planner, gate, door, ann.id)
-
-
-def cookie(settings: Settings, name: str) -> dict[str, str]:
-    secret = sign_in(settings.data_dir).secret
-    claims = {"identifier": name, "exp": datetime.now(UTC) + timedelta(hours=1)}
-    return {"access_token": jwt.encode(claims, secret, algorithm="HS256")}
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,6 @@ import contextlib
 import json
 import stat
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from app.stores.sqlite import SQLite
 from app.toolbox import ConnectedToolbox
 from app.workshop import Workshop
 from tests.scenarios.engine.script import ScriptedPlanner, ScriptedToolbox, StillClock, Workspace, deployment, small
+from tests.signed_in import session
 
 
 @contextlib.asynccontextmanager
@@ -203,13 +203,17 @@ async def test_nothing_is_open_without_a_token_or_a_session(tmp_path: Path) -> N
         asked = await client.post("/api/runs", json={"question": "x"})
         wrong = await client.get("/api/runs", headers={"Authorization": "Bearer guess"})
         stranger = await client.get("/api/health")
-        account = sign_in(tmp_path)
-        lifetime = {"exp": datetime.now(UTC) + timedelta(hours=1)}
-        client.cookies.set("access_token", jwt.encode({"identifier": "founder", **lifetime}, account.secret))
+        mine = await session(Settings(data_dir=tmp_path), "founder")
+        client.cookies.set("access_token", mine)
         signed_in = await client.get("/api/runs")
-        client.cookies.set("access_token", jwt.encode({"identifier": "founder", **lifetime}, "x" * 32))
-        forged = await client.get("/api/runs")
-    assert [*refused, asked.status_code, wrong.status_code, forged.status_code] == [401] * 7
+        claims = jwt.decode(mine, options={"verify_signature": False})
+        untrue: list[dict[str, object]] = [{**claims, "metadata": {}}, {**claims, "identifier": "api"}]
+        forged = [jwt.encode(claims, "x" * 32), *(jwt.encode(one, sign_in(tmp_path).secret) for one in untrue)]
+        told = []
+        for one in forged:
+            client.cookies.set("access_token", one)
+            told.append((await client.get("/api/runs")).status_code)
+    assert [*refused, asked.status_code, wrong.status_code, *told] == [401] * 9
     assert asked.headers["www-authenticate"] == "Bearer"
     assert stranger.json() == {"status": "starting"}
     assert signed_in.status_code == 200

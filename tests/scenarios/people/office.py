@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-import jwt
 from fastapi import FastAPI
 
 from agents.plan import Step
@@ -19,7 +18,6 @@ from agents.rights import Reading, Sources
 from app.api import audit, problem, run_link, runs
 from app.api.access import api_token
 from app.bootstrap import Product
-from app.channels.sign_in import sign_in
 from app.settings import Settings
 from app.stores.audit import AuditLog
 from app.stores.people import StoredPeople
@@ -36,6 +34,7 @@ from tests.scenarios.engine.script import (
     error,
     small,
 )
+from tests.signed_in import session
 
 ORIGIN = "http://127.0.0.1"
 # Viewers may not look into Sentry, agents not into Stripe.
@@ -85,8 +84,7 @@ class Office:
 
     async def browser(self, actor: str) -> httpx.AsyncClient:
         """Somebody's browser, signed in."""
-        claims = {"identifier": actor, "exp": datetime.now(UTC) + timedelta(hours=1)}
-        cookie = jwt.encode(claims, sign_in(self.settings.data_dir).secret, algorithm="HS256")
+        cookie = await session(self.settings, actor, self.people)
         transport = httpx.ASGITransport(self.server, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"Origin": ORIGIN})
         client.cookies.set("access_token", cookie)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
-import jwt
 import pytest
 from fastapi import FastAPI
 
@@ -23,7 +21,6 @@ from agents.rights import Reading, Sources
 from agents.undoing import Undoing
 from app.api import approvals, approvals_page, problem
 from app.bootstrap import Product
-from app.channels.sign_in import sign_in
 from app.settings import Settings
 from app.stores.audit import AuditLog
 from app.stores.people import StoredPeople
@@ -36,6 +33,7 @@ from tests.contracts.test_approvals import opened, proposal, requested
 from tests.contracts.test_store import store
 from tests.scenarios.api.test_approvals_api import Slack
 from tests.scenarios.people.office import ORIGIN
+from tests.signed_in import session
 
 CLOSED = Reading(roles={"agent": Sources(deny=("slack",))})
 
@@ -49,11 +47,11 @@ class Desk:
     waits: dict[str, Any]
     server: FastAPI
     settings: Settings
+    people: StoredPeople
     stack: contextlib.AsyncExitStack
 
     async def browser(self, actor: str) -> httpx.AsyncClient:
-        claims = {"identifier": actor, "exp": datetime.now(UTC) + timedelta(hours=1)}
-        cookie = jwt.encode(claims, sign_in(self.settings.data_dir).secret, algorithm="HS256")
+        cookie = await session(self.settings, actor, self.people)
         transport = httpx.ASGITransport(self.server, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"Origin": ORIGIN})
         client.cookies.set("access_token", cookie)
@@ -94,7 +92,7 @@ async def desk(folder: Path, reading: Reading | None = None) -> AsyncIterator[De
         )
         (one,) = await requested(space, proposal(space.run, service="slack"))
         waits = {"id": one.id, "digest": one.proposal.digest}
-        yield Desk(space, door, waits, server, settings, stack)
+        yield Desk(space, door, waits, server, settings, people, stack)
 
 
 async def _nothing() -> None:
@@ -135,7 +133,7 @@ async def test_an_agent_decides_and_a_stranger_does_not(tmp_path: Path) -> None:
         place = f"/api/approvals/{there.waits['id']}/decision"
         refused = await stranger.post(place, json=there.yes)
         decided = await ann.post(place, json=there.yes)
-    assert refused.status_code == 403
+    assert refused.status_code == 401
     assert decided.status_code == 200, decided.text
     assert decided.json()["state"] == "approved"
     assert decided.json()["decisions"][0]["by"] == "ann@acme.com"

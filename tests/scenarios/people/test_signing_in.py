@@ -10,12 +10,16 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from app.channels.sign_in import SignIn, hashed
+from app.channels.sign_in_session import Sessions
+from app.channels.sign_in_tries import BY_ADDRESS, BY_NAME, WINDOW, TooOften, Tries
 from app.channels.web_mount import Desk
 from app.channels.web_threads import History
 from tests.channels.fake_conversations import FrozenClock
@@ -125,7 +129,15 @@ def test_people_sign_in_with_passwords_of_their_own_and_see_what_is_theirs(serve
     links = [one.get(f"/runs/{run}", follow_redirects=False).status_code for one in (founder, vic)]
     assert links == [303, 404]
     served.command("people", "remove", "vic@acme.com")
-    assert vic.get("/api/runs").status_code == 403
+    served.command("people", "password", "ann@acme.com", typed="another horse")
+    places = [("GET", "/api/runs", None), ("GET", "/user", None), ("POST", "/project/threads", wanted)]
+    told = [
+        [one.request(how, path, json=body).status_code for how, path, body in places] for one in (founder, vic, ann)
+    ]
+    assert told == [[200] * 3, [401] * 3, [401] * 3], "a session ends with its password, and with whoever had it"
+    again = served.browser("ann@acme.com", "another horse")
+    assert again is not None
+    again.close()
     for one in (founder, vic, ann):
         one.close()
 
@@ -148,6 +160,68 @@ async def test_the_owner_and_people_with_passwords_sign_in_and_nobody_else(tmp_p
             assert await front.signed_in(login, password) is None, login
         await there.people.set_password("vic@acme.com", None, by="founder")
         assert await front.signed_in("vic@acme.com", VICS) is None
+
+
+def test_who_guesses_is_told_to_wait(served: Served) -> None:
+    served.command("people", "add", "Gus", "--email", "gus@acme.com", "--password", typed=VICS)
+    with httpx.Client(base_url=served.url, headers={"Origin": served.url}, timeout=60) as browser:
+        said = [
+            browser.post("/login", data={"username": name, "password": f"guess {number}"})
+            for number, name in enumerate(("gus@acme.com", " GUS@acme.com") * 6)
+        ]
+        right = browser.post("/login", data={"username": "gus@acme.com", "password": VICS})
+        other = browser.post("/login", data={"username": "founder", "password": OWNERS})
+    assert [one.status_code for one in said] == [401] * BY_NAME + [429] * 2
+    assert (right.status_code, right.json()) == (429, {"detail": "tooOften"}), "whatever the password is"
+    assert 0 < int(right.headers["retry-after"]) <= WINDOW
+    assert other.status_code == 200
+
+
+async def test_an_address_has_so_many_tries_and_those_that_were_right_do_not_count() -> None:
+    now = 0.0
+    nothing: Any = None
+    tries = Tries(lambda: now)
+    front = Desk(nothing, nothing, FrozenClock(), SignIn("founder", OWNERS, "s" * 48), (), tries=tries)
+    for _ in range(BY_ADDRESS + 1):
+        assert await front.signed_in("founder", OWNERS) is not None
+    for number in range(BY_ADDRESS):
+        assert await front.signed_in(f"name{number}", "x") is None
+    with pytest.raises(TooOften) as told:
+        await front.signed_in("founder", OWNERS)
+    assert told.value.seconds == WINDOW
+    now = WINDOW + 1
+    assert await front.signed_in("founder", OWNERS) is not None
+
+
+async def test_a_session_holds_for_its_password_alone(tmp_path: Path) -> None:
+    async with office(tmp_path) as there:
+        account = SignIn("founder", OWNERS, "s" * 48)
+        sessions = Sessions(account, there.people)
+        assert await sessions.claims("vic@acme.com") is None, "without a password nobody signs in"
+        await there.people.set_password("vic@acme.com", "one", by="founder")
+
+        async def begun(actor: str) -> str:
+            claims = {"identifier": actor, "metadata": await sessions.claims(actor), "exp": time() + 60}
+            return jwt.encode(claims, account.secret, algorithm="HS256")
+
+        vics, owners = await begun("vic@acme.com"), await begun("founder")
+        assert [await sessions.of(one) for one in (vics, owners, "", "x")] == ["vic@acme.com", "founder", None, None]
+        stolen = {**jwt.decode(vics, options={"verify_signature": False}), "identifier": "root@acme.com"}
+        assert await sessions.of(jwt.encode(stolen, account.secret, algorithm="HS256")) is None
+        others = (SignIn("founder", "other", account.secret), SignIn("boss", OWNERS, account.secret))
+        for changed in (*others, SignIn("founder", OWNERS, "t" * 48)):
+            assert await Sessions(changed, there.people).of(owners) is None
+        await there.people.set_password("vic@acme.com", "two", by="founder")
+        assert await sessions.of(vics) is None
+        anew = await begun("vic@acme.com")
+        await there.people.set_password("vic@acme.com", None, by="founder")
+        assert await sessions.of(anew) is None
+        gone = await begun("founder")
+        assert await Sessions(account, None).of(gone) == "founder"
+        await there.people.set_password("vic@acme.com", "three", by="founder")
+        merged = await begun("vic@acme.com")
+        await there.people.merge("ann@acme.com", "vic@acme.com", by="founder")
+        assert await sessions.of(merged) is None
 
 
 async def test_a_thread_opens_for_those_who_may_see_it(tmp_path: Path) -> None:
