@@ -171,6 +171,9 @@ def open_chat(desk: Desk) -> None:
             return {"error": SIGNED_OUT}
         said = await card.undo(session.user.identifier, action.payload)
         await viewers.refresh(session.id, emitter, (str(action.payload.get("run")),))
+        if said.get("conversation") == session.thread_id:
+            # What it waits for is asked in this very conversation.
+            viewers.resume(session.id, emitter, (said["run"],))
         return said
 
     async def connected(sid: str) -> None:

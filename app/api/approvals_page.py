@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from agents.approval import Choice
+from agents.approvals import UndoAsked
 from app.api.access import Actor, Opened, actor
 from app.api.health import may_know
 from app.api.problem import Problem
@@ -69,9 +70,11 @@ async def undo(effect: str, product: Opened, by: Actor, state: Which = "open") -
 
 
 async def _done(work: Awaitable[object], product: Product, state: Which, by: str) -> Response:
-    """Back to the list; what did not count is said above it."""
+    """Back to the list; what did not count is said above it, and what waits for a yes stands in the open one."""
     try:
         await work
+    except UndoAsked:
+        return RedirectResponse("/approvals?state=open&coming=1", 303)
     except DeusError as error:
         return await _page(product, state, by, trouble=str(error), status=409)
     return RedirectResponse(f"/approvals?state={state}&coming=1", 303)

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from agents.approvals import UndoAsked
 from app.channels.approval_form import arguments
 from tools.kit.errors import DeusError
 
@@ -50,7 +51,7 @@ class CardActions:
         return await _answered(self._edit(by, payload))
 
     async def undo(self, by: str, payload: Mapping[str, Any]) -> Said:
-        """Takes a write back."""
+        """Takes a write back. Where that waits for a yes, `waits` says so, and `run` asks for it in `conversation`."""
         return await _answered(self._approvals.of(by).undo(str(payload.get("effect")), by=by, channel="web"))
 
     async def _edit(self, by: str, payload: Mapping[str, Any]) -> None:
@@ -62,9 +63,11 @@ class CardActions:
 
 
 async def _answered(work: Awaitable[object]) -> Said:
-    """{} if it went well, or the error as a sentence."""
+    """{} if it went well, what it waits for, or the error as a sentence."""
     try:
         await work
+    except UndoAsked as asked:
+        return {"waits": asked.message, "run": asked.run, "conversation": asked.conversation}
     except (DeusError, LookupError) as error:
         return {"error": str(error)}
     except Exception:  # the channel's edge

@@ -185,6 +185,7 @@ function Receipt({ item, state, run }) {
           <small>{done.undo}{done.undo_until ? ` Until ${when(done.undo_until)}.` : ''}</small>
         </div>
       ) : null}
+      {!undone && state.waits ? <p className="deus-soft" role="status"><Clock className="deus-mark" />{state.waits} <a href="/approvals">Look at it</a></p> : null}
       {!undone && !done.undo ? <p className="deus-soft">This cannot be taken back.</p> : null}
       {state.error && !(back && !back.ok) ? <p className="deus-warn" role="alert"><TriangleAlert className="deus-mark" />{state.error}</p> : null}
     </article>
@@ -198,7 +199,7 @@ export default function Approvals() {
     redraw((n) => n + 1);
   };
   const act = (name) => (action) => {
-    put(name, { busy: true, error: '' });
+    put(name, { busy: true, error: '', waits: '' });
     callAction(action)
       .then((said) => put(name, { busy: false, ...(said.response || { error: 'Nothing came back. Reload the page and look again.' }) }))
       .catch(() => put(name, { busy: false, error: 'The server could not be reached. Try again in a moment.' }));
