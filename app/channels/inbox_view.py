@@ -11,6 +11,7 @@ from urllib.parse import quote
 from agents.conversation import RunSummary
 from agents.handover import Handover
 from agents.inbox import Talk
+from agents.visiting import INVESTIGATION
 from app.channels.web import CITATION
 from app.channels.web_view import RunView
 
@@ -41,6 +42,9 @@ def run_shown(view: RunView, run: RunSummary) -> dict[str, Any]:
         "channel": run.channel,
         "who": run.name or run.actor,
         "question": view.question or run.question,
+        "quoted": {"text": str(view.quoted.get("text") or ""), "url": _url(view.quoted.get("url"))},
+        "beside": run.channel == INVESTIGATION,
+        "next": list(view.suggestions) if run.channel == INVESTIGATION else [],
         "status": view.standing,
         "by": view.by,
         "html": html(_cited(view)),

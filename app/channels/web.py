@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from agents.answer_format import link, plain
 from agents.event import Event
 from app.channels.web_view import ENDED, RunView, fold
 from app.channels.web_writes import writes_card
 
 NAME = "Deus"
 CITATION = re.compile(r"\[(\d{1,3})\](?!\()")
+# A place that Slack calls by its id alone.
+_IDENT = re.compile(r"[CDG][A-Z0-9]{6,}")
 _NAMESPACE = uuid.UUID("5b0f6d5e-9b1b-4b86-8f6d-0c7c2f7f4f0e")
 
 Message = dict[str, Any]
@@ -47,11 +50,11 @@ def words(view: RunView) -> str:
     Which number stands for which evidence is known once the message is complete; until then the numbers stay plain.
     """
 
-    def link(found: re.Match[str]) -> str:
+    def cited(found: re.Match[str]) -> str:
         evidence = view.citations.get(found[1])
         return f"[{found[1]}](#evidence/{view.run}/{evidence})" if evidence else found[0]
 
-    text = CITATION.sub(link, view.text)
+    text = CITATION.sub(cited, view.text)
     if view.status == "failed":
         return "\n\n".join(filter(None, (text, view.error or "This could not be answered. Please ask again.")))
     if view.status == "stopped":
@@ -61,6 +64,21 @@ def words(view: RunView) -> str:
     if view.status == "relayed" and not text:
         return "\n\n".join(f"*{notice}*" for notice in view.notices)
     return text
+
+
+def quotation(view: RunView) -> str:
+    """The message that was asked about, as a quotation in Markdown: somebody else's words, in which nothing is a link
+    or a mark; "" where none was."""
+    if not view.quoted:
+        return ""
+    said = view.quoted
+    place = str(said.get("channel") or "")
+    where = f" in #{plain(place)}" if place and not _IDENT.fullmatch(place) else ""
+    url = link(str(said.get("url") or ""))
+    about = f"[a message]({url})" if url else "a message"
+    # A line that begins with what nobody sees begins no heading and no list.
+    lines = [f"> \u2060{plain(line)}" for line in str(said.get("text") or "").splitlines() if line.strip()]
+    return "\n".join([f"About {about}{where}:", "", *lines])
 
 
 def page(view: RunView, question_id: str | None = None) -> Page:
@@ -83,7 +101,7 @@ def page(view: RunView, question_id: str | None = None) -> Page:
         "name": view.actor,
         "type": "user_message",
         "input": "",
-        "output": view.question,
+        "output": "\n\n".join(filter(None, (quotation(view), view.question))),
         "end": began,
         "streaming": False,
     }

@@ -33,12 +33,13 @@ class RunView:
     """All that the page shows of one run, and nothing about how.
 
     `drafted` says that the text is what was known when the run began to wait: it stands until something new comes.
-    `by` is the name of the person who wrote the text; nobody's for Deus.
+    `by` is the name of the person who wrote the text; nobody's for Deus. `quoted` is the message that was asked about.
     """
 
     run: str
     seq: int = 0
     question: str = ""
+    quoted: Mapping[str, Any] = field(default_factory=dict)
     actor: str = ""
     conversation: str = ""
     asked_at: datetime | None = None
@@ -90,6 +91,7 @@ def _started(view: RunView, event: Event) -> RunView:
     return replace(
         view,
         question=data.get("text", ""),
+        quoted=data.get("quoted") or {},
         actor=data.get("actor", ""),
         conversation=data.get("conversation", ""),
         asked_at=event.at,

@@ -159,6 +159,8 @@
       const lines = run.evidence.map((one) => element("li", { value: one.number }, linked(one.url, one.title), " ", element("small", { text: one.service })));
       found.push(element("details", { class: "evidence" }, element("summary", { text: run.evidence.length === 1 ? "1 piece of evidence" : `${run.evidence.length} pieces of evidence` }), element("ol", {}, ...lines)));
     }
+    if (may) for (const question of run.next)
+      found.push(element("p", {}, element("button", { type: "button", class: "ask", text: question })));
     if (run.trouble) found.push(element("p", { class: "warning", text: run.trouble }));
     return found;
   }
@@ -168,9 +170,12 @@
     const item = before?.item || element("li", { id: `run-${run.run}` });
     const relayed = run.status === "relayed";
     const parts = [];
-    if (run.question)
+    if (run.beside) parts.push(element("p", { class: "note", text: "Looked into for you. The visitor does not see this." }));
+    else if (run.question)
       parts.push(element("article", { class: "turn", "aria-label": `${run.who} said` },
         element("header", {}, element("strong", { text: run.who }), " ", element("time", { text: moment(run.at), datetime: run.at })),
+        ...(run.quoted.text ? [element("p", { class: "note" }, "About ", run.quoted.url ? linked(run.quoted.url, "a message") : "a message", ":"),
+          element("blockquote", { text: run.quoted.text })] : []),
         element("p", { class: "words", text: run.question })));
     if (relayed && run.by === "")
       for (const notice of run.notices) parts.push(element("p", { class: "note", text: notice }));
@@ -321,6 +326,19 @@
   });
   $("words").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); $("writing").requestSubmit(); }
+  });
+  // What is offered next is asked in the reader's own name, in a conversation of its own.
+  $("runs").addEventListener("click", async (event) => {
+    const button = event.target.closest("button.ask");
+    if (!button) return;
+    button.disabled = true;
+    const answer = await fetch("/api/runs", {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ question: button.textContent, wait: false }),
+    }).catch(() => null);
+    const said = answer ? await answer.json().catch(() => ({})) : {};
+    if (answer?.ok) { location.assign(`/runs/${encodeURIComponent(said.run)}`); return; }
+    button.disabled = false;
+    trouble(answer ? [said.detail || "That did not work.", said.remedy].filter(Boolean).join(" ") : "Deus could not be reached, so nothing was done. Try again.");
   });
   $("runs").addEventListener("scroll", look);
   new ResizeObserver(follow).observe($("runs"));
