@@ -13,7 +13,9 @@ from agents.drive import Means
 from agents.errors import StepFailed
 from agents.identity import least
 from agents.plan import Plan, Step
+from agents.planners.glossary import gloss, language
 from agents.planners.playbook_file import Playbook
+from agents.planners.slots import topic
 from agents.ports import PlanHeader, Recalled, Reply, Situation, StepResult, Turn
 from agents.vocabulary import Vocabulary
 from tools.kit.tool import Verb
@@ -36,6 +38,12 @@ _TROUBLE = re.compile(
     r"\b(?:can(?:not|['’]?t)|couldn['’]?t|won['’]?t|doesn['’]?t|does not|unable|not working|fail\w*|broken?|errors?|"
     r"stuck|crash\w*|down|wrong|missing|lost|since (?:this|yesterday|today|last)|geht nicht|kaputt|"
     r"funktioniert nicht|fehler|no puedo|no funciona)\b",
+    re.IGNORECASE,
+)
+
+# What follows on these somebody cannot do, or something does not; a glossed sentence may say "not can export".
+_UNDONE = re.compile(
+    r"\b(?:can(?:not|['’]?t)|couldn['’]?t|won['’]?t|does(?:n['’]?t| not)|unable to|not)(?: can)? (?P<what>\w+)",
     re.IGNORECASE,
 )
 
@@ -67,7 +75,14 @@ class HelpToolbox:
         """Looks through the public documents."""
         if not isinstance(request, DocumentsSearch):
             raise StepFailed("Visitors may read the public documents, and nothing else.")
-        return Reply(SERVICE, tuple(await self._shelf.search(request.text, request.limit)))
+        wordings = [request.text]
+        if language(request.text) != "en":
+            # The pages may be in another language than the question; English is what most are written in.
+            wordings += [gloss(request.text), subject_of(request.text)]
+        for words in dict.fromkeys(wordings):
+            if found := await self._shelf.search(words, request.limit):
+                return Reply(SERVICE, tuple(found))
+        return Reply(SERVICE)
 
 
 class FixedPlanner:
@@ -160,11 +175,18 @@ def slots_of(situation: Situation) -> Mapping[str, Any]:
     text = " ".join(situation.turn.text.split())
     return {
         "topic": topic_of(text, [one.question for one in situation.past]),
+        "subject": subject_of(situation.turn.text),
         "said": text,
-        "trouble": bool(_TROUBLE.search(text)),
+        "language": language(text),
+        "trouble": in_trouble(text),
         "pages": MOST_PAGES,
         "since": (situation.now - SINCE).isoformat(),
     }
+
+
+def linked(conversation: str) -> str:
+    """The conversation in which a visitor's is looked into; no visitor's token opens it."""
+    return f"{conversation}-{INVESTIGATION}"
 
 
 def topic_of(text: str, before: Sequence[str]) -> str:
@@ -172,3 +194,22 @@ def topic_of(text: str, before: Sequence[str]) -> str:
     if before and len(text.split()) < FEW_WORDS:
         return f"{before[-1]} {text}"
     return text
+
+
+def in_trouble(text: str) -> bool:
+    """Whether words tell of something that does not work, in a language that is known."""
+    return any(_TROUBLE.search(one) or _UNDONE.search(one) for one in (text, gloss(text)))
+
+
+def subject_of(text: str) -> str:
+    """What somebody has trouble with, as words to find the company's own records by: what they cannot do, else what
+    remains of their words without the trouble and since when it is. The last line that tells of trouble counts most,
+    then the one that says most."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    troubled = [line for line in reversed(lines) if in_trouble(line)]
+    for line in (*troubled, *sorted(lines, key=len, reverse=True)):
+        undone = (topic.find(found["what"]) for found in _UNDONE.finditer(gloss(line)))
+        rest = _TROUBLE.sub(" ", gloss(_TROUBLE.sub(" ", line)))
+        if words := next(filter(None, undone), None) or topic.find(rest):
+            return words
+    return " ".join(text.split())

@@ -85,7 +85,7 @@ SPANISH = (
     "usuario* users|cliente* customers|empresa* companies|prueba* trials|cancelacion* cancellations|abandono churn|"
     "bajas cancellations|venta* sales|pedido* orders|compra* purchases|pago* payments|factura* invoices|"
     "ingresos revenue|mensaje* messages|visita* visits|suscripcion* subscriptions|conversion* conversion|"
-    "reserva* booking|activacion* activation|exportacion* export|precio* prices|gratuito free|gratis free|"
+    "reserva* booking|activacion* activation|exporta* export|precio* prices|gratuito free|gratis free|"
     "bajo dropped|bajaron dropped|bajado dropped|cayo dropped|cayeron dropped|caida drop|caido dropped|caer fall|"
     "desplom* collapsed|disminu* declined|descenso drop|subio rose|subieron rose|subida rise|subido risen|"
     "aumento rise|aument* increased|mitad half|duplic* doubled|triplic* tripled|cierto true|verdad true|"

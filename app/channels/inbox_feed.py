@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from agents.errors import Forbidden
+from agents.visiting import linked
 from app.channels.inbox_view import run_shown, standing_shown, talk_shown
 from app.channels.web_view import RunView, fold
 
@@ -117,7 +118,11 @@ class TalkFeed:
 
     async def _look(self) -> None:
         """Finds runs that are new, or go on again, and follows those that go on."""
-        found = await self._door.runs(conversation=self._conversation, limit=MOST_RUNS)
+        found = [
+            run
+            for one in (self._conversation, linked(self._conversation))
+            for run in await self._door.runs(conversation=one, limit=MOST_RUNS)
+        ]
         for run in sorted(found, key=lambda one: one.at):
             known = self._runs.get(run.run)
             self._runs[run.run] = run

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.identity import Identity
 from agents.ports import Turn
-from agents.visiting import INVESTIGATION
+from agents.visiting import INVESTIGATION, linked
 from app.api.problem import Problem
 from app.channels.widget_token import Visitor
 
@@ -52,8 +52,3 @@ class Help:
             text, person.id, INVESTIGATION, linked(conversation), self._product.clock.now(), f"after-{len(said)}"
         )
         return await self._product.conversations.say(turn)
-
-
-def linked(conversation: str) -> str:
-    """The conversation in which a visitor's is looked into."""
-    return f"{conversation}-{INVESTIGATION}"

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.inbox import Talk
+from agents.visiting import INVESTIGATION
 from app.stores.schema import approvals, conversations, events, runs
 
 INBOX = "inbox"
@@ -69,6 +70,9 @@ async def list_talks(
         sa.and_(standing == "taken", gone).label("gone"),
         sa.or_(looks.c.at.is_(None), looks.c.at < conversations.c.updated_at).label("unread"),
     ).select_from(joined)
+    if wanted.channel is None and wanted.conversation is None:
+        # What a visitor told is looked into beside their conversation, where it is shown.
+        query = query.where(sa.func.coalesce(began, "") != INVESTIGATION)
     if wanted.channel is not None:
         query = query.where(began == wanted.channel)
     if wanted.state is not None:

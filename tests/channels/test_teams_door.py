@@ -7,7 +7,6 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 from collections.abc import Coroutine
@@ -10,6 +11,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from agents.inbox import Inbox
+from app.channels.inbox_feed import TalkFeed
 from tests.scenarios.playbooks.company import PATIENCE
 from tests.scenarios.widget.website import EXPORT, HELP, Website
 from tests.scenarios.writes.office import until
@@ -137,19 +140,61 @@ def test_a_person_gets_the_conversation_and_what_was_looked_into_which_the_visit
         "errors.search", "incidents.search", "deploys.list", "issues.search", "analyze.topic",
     }  # fmt: skip
     assert "BACK-312" in document["answer"]
+    assert "ExportTruncated" in document["answer"]
     assert visitor.post("person").status_code == 202, "who asks twice waits once"
     assert len(website.runs("investigation")) == 1
     assert "BACK-312" not in json.dumps(visitor.shown())
     assert len(visitor.shown()) == 1
+    inbox = _inbox(website)
+    listed = [one.conversation for one in _on(website, inbox.listed(limit=500))]
+    assert visitor.conversation in listed
+    assert investigation["conversation"] not in listed
+    asked, found = _on(website, _talk(website, visitor.conversation))
+    assert (asked["channel"], asked["beside"], asked["next"]) == ("widget", False, [])
+    assert (found["channel"], found["beside"], found["run"]) == ("investigation", True, investigation["run"])
+    assert "ExportTruncated" in found["html"]
+
+
+def test_where_no_issue_is_known_one_is_offered_to_whoever_reads_the_inbox_and_not_to_the_visitor(
+    website: Website,
+) -> None:
+    visitor = website.visitor()
+    visitor.ask("My zebra fails to load since today")
+    visitor.post("person")
+    linked = f"{visitor.conversation}-investigation"
+    until(
+        lambda: [
+            one
+            for one in website.runs("investigation")
+            if one["conversation"] == linked and one["status"] == "abstained"
+        ],
+        PATIENCE,
+    )
+    _, found = _on(website, _talk(website, visitor.conversation))
+    assert found["next"] == ["Create an issue: My zebra fails to load since today"]
+    assert "Create an issue" not in json.dumps(visitor.shown())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Ich kann meine Berichte seit heute Morgen nicht exportieren", "Ich kann unsere Hilfeseiten lesen"),
+        ("No puedo exportar mis informes desde esta mañana", "Puedo leer nuestras páginas de ayuda"),
+    ],
+)
+def test_another_language_finds_the_same_page_and_is_answered_in_its_own(
+    website: Website, text: str, says: str
+) -> None:
+    answer = website.visitor().ask(text)
+    assert [one["url"] for one in answer["citations"]][:1] == [f"{HELP}/exporting"]
+    assert says in answer["text"]
 
 
 def test_what_a_person_writes_comes_with_their_name_and_the_product_stays_silent(website: Website) -> None:
     visitor = website.visitor()
     visitor.ask(EXPORT)
     visitor.post("person")
-    assert website.product is not None
-    assert website.product.inbox is not None
-    inbox = website.product.inbox.local
+    inbox = _inbox(website)
     with visitor.listening() as events:
         _on(website, inbox.take(visitor.conversation, "founder"))
         taken = next(one for one in events if one["event"] == "state" and one["data"]["state"] == "taken")
@@ -173,9 +218,7 @@ def test_a_ticket_is_kept_in_the_inbox_and_the_visitor_is_told_so(website: Websi
     shown = visitor.answer(answered.json()["run"])
     assert "Your message is kept" in shown["text"]
     assert "olga@brightwater.test" in shown["question"]
-    assert website.product is not None
-    assert website.product.inbox is not None
-    standing = _on(website, website.product.inbox.local.state(visitor.conversation))
+    standing = _on(website, _inbox(website).state(visitor.conversation))
     assert standing.state == "waiting"
     assert "Olga, olga@brightwater.test" in standing.why
     for wrong in ({"email": "olga"}, {"email": "a@b.c\r\nBcc: x@y.zz"}, {"message": "  "}, {"name": ""}, {"more": 1}):
@@ -211,3 +254,23 @@ def _on(website: Website, work: Coroutine[Any, Any, T]) -> T:
     """Does something of the product on its own loop."""
     assert website.loop is not None
     return asyncio.run_coroutine_threadsafe(work, website.loop).result(PATIENCE)
+
+
+def _inbox(website: Website) -> Inbox:
+    assert website.product is not None
+    assert website.product.inbox is not None
+    return website.product.inbox.local
+
+
+async def _talk(website: Website, conversation: str) -> list[dict[str, Any]]:
+    """The runs that somebody sees who opens a conversation in the inbox."""
+    assert website.product is not None
+    feed = TalkFeed(_inbox(website), website.product.conversations, "founder", conversation)
+    runs = []
+    async with contextlib.aclosing(feed.changes()) as changes:  # type: ignore[type-var]
+        async for change in changes:
+            if change.event == "run":
+                runs.append(dict(change.data))
+            if change.event == "shown":
+                break
+    return runs
