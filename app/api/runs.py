@@ -119,7 +119,7 @@ async def follow_run(
     run: str,
     product: Opened,
     caller: Actor,
-    after: Annotated[int, Query(ge=0, description="the number of the last event that is known")] = 0,
+    after: Annotated[int, Query(ge=0, lt=10**9, description="the number of the last event that is known")] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     """The run's events as server-sent events: those after `Last-Event-ID` (or `after`), then those that happen.
@@ -127,7 +127,7 @@ async def follow_run(
     The id is the event's number. text.delta has none: it is not stored, and message.completed holds the whole text.
     """
     if last_event_id is not None:
-        if not last_event_id.isdecimal():
+        if not (last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) <= 9):
             raise Problem(422, "Last-Event-ID is not a number.")
         after = int(last_event_id)
     await product.conversations.of(caller).summary(run)
