@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from agents.approval import Approval, Choice
+    from agents.approvals import UndoAsked
     from agents.effect import Effect
     from app.bootstrap import Product
 
@@ -154,9 +155,8 @@ def decide(found: Sequence[Approval], choice: Choice, note: str = "") -> None:
 
     for after in asyncio.run(_decide(found, choice, note)):
         more = after.proposal.needed - len(after.decisions)
-        print(
-            f"{after.proposal.title}: {settled(after) if after.state != 'requested' else f'{more} more yeses needed'}."
-        )
+        how = settled(after) if after.state != "requested" else f"{more} more yeses needed"
+        print(f"{after.proposal.title}: {how}.")
 
 
 def _really(question: str, found: Sequence[Approval], *, yes: bool) -> None:
@@ -302,10 +302,22 @@ async def _undo(effect: str) -> str:
         try:
             back = await product.approvals.undo(effect, by=_me(), channel="cli")
         except UndoAsked as asked:
-            return str(asked)
+            return await _asks(product, asked)
         except LookupError as error:
             raise UserMustMend(str(error), remedy="`deus approvals receipts RUN` names them.") from error
         return f"Taken back: {back.said} {back.url}".rstrip()
+
+
+async def _asks(product: Product, asked: UndoAsked) -> str:
+    """What waits for a yes before something is taken back, as soon as that is asked."""
+    from agents.event import pauses
+
+    async for event in product.conversations.follow(asked.run):
+        if pauses(event):
+            break
+    waiting = [one for one in await product.approvals.of_run(asked.run) if one.state == "requested"]
+    how = f"{asked.message}\n\n{in_words(waiting)}\n\ndeus approvals approve --run {asked.run} --wait"
+    return how if waiting else (await product.conversations.document(asked.run)).answer
 
 
 async def _wait(run: str) -> None:
