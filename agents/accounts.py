@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 
-from agents.identity import Identity, People
+from agents.identity import Identity, People, Person, plain
 from agents.ports import Toolbox
 from tools.nouns import Person as Account
 from tools.verbs import PeopleFind
@@ -15,6 +15,8 @@ from tools.verbs import PeopleFind
 # Services that show an address only if its owner has confirmed it: at GitHub only a verified one can be public, at
 # Linear it is what one signs in by. Slack and Teams say who somebody is when they speak.
 VOUCHING = ("github", "linear")
+# Where work is assigned stands first.
+ORDER = {"linear": 0, "github": 1}
 PATIENCE = 20.0
 # In seconds: how long after a start, and then how often, it is looked.
 SOON, OFTEN = 60.0, 3600.0
@@ -75,3 +77,22 @@ class Accounts:
             return None
         await self._people.recognise(identity, name=account.name, email=account.email)
         return identity
+
+
+async def own_name(person: Person, accounts: Sequence[Account], people: People) -> str | None:
+    """How the services call a person: by an account that is linked to them, or bears their address at a service that
+    vouches for it and is nobody else's. Where others have the same name it is the account's handle."""
+    mails = {one.ident for one in person.identities if one.service == "email"}
+    for account in sorted(accounts, key=lambda one: ORDER.get(one.service, len(ORDER))):
+        selves = [
+            plain(Identity(service=account.service, ident=name)) for name in (account.ref, account.handle) if name
+        ]
+        linked = any(one in person.identities for one in selves)
+        vouched = account.service in VOUCHING and (account.email or "").strip().casefold() in mails
+        if vouched and not linked:
+            holders = [await people.find(one) for one in selves]
+            vouched = all(one is None or one.id == person.id for one in holders)
+        if linked or vouched:
+            namesakes = [one for one in accounts if one.service == account.service and one.name == account.name]
+            return account.name if len(namesakes) == 1 else account.handle or account.ref
+    return None

@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from agents.accounts import own_name
 from agents.errors import Forbidden
 from agents.identity import PROGRAM, People, Person, Role, least, rank
 from agents.ports import Turn
 from agents.rights import EVERYTHING, LOCAL, Reading, Rights, Trace, may_decide, reads_all, sees
+from tools.nouns import Person as Account
 
 ASK_ADMIN = "Ask an admin of this workspace: `deus people role` changes it."
 
@@ -65,6 +67,11 @@ class Admission:
         if speakers and turn.audience is None and not reads_all(role) and not speakers & person.ids:
             raise LookupError(f"There is no conversation {turn.conversation!r}.")
         return replace(turn, role=role, name=turn.name or person.name)
+
+    async def name_in_tools(self, actor: str, accounts: Sequence[Account]) -> str | None:
+        """How the company's tools call somebody, by their accounts there; None where none is theirs."""
+        person = await self._people.get(actor)
+        return await own_name(person, accounts, self._people) if person is not None else None
 
     async def forking(self, by: str) -> Asker:
         """By what right somebody begins a run anew; whom nobody knows sits at the machine."""

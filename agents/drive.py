@@ -266,7 +266,10 @@ class Drive:
     async def _situate(self, recalled: Sequence[Mapping[str, Any]]) -> Situation:
         if self._situation is None:
             rights = self._means.rights
-            words = await self._means.vocabulary.current(rights.reads if rights is not None else None)
+            reads = rights.reads if rights is not None else None
+            words = await self._means.vocabulary.current(reads)
+            accounts = self._means.vocabulary.accounts(reads)
+            admission = self._means.admission
             past = await self._means.archive.past(self.turn.conversation, self.log.run)
             self._situation = Situation(
                 turn=self.turn,
@@ -274,6 +277,7 @@ class Drive:
                 timezone=self._means.company.timezone.key,
                 past=(*past, *_pointed_at(self.turn)),
                 **vars(words),
+                me=await admission.name_in_tools(self.turn.actor, accounts) if admission is not None else None,
                 recalled=await self._recalled(recalled),
             )
         return self._situation

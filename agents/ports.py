@@ -232,7 +232,8 @@ class Situation:
     """All that a planner may know: the turn, the past of its conversation, the company's vocabulary, what can be asked.
 
     `metrics` maps each metric to its properties and their values; `people`, `milestones`, `teams`, `components`,
-    `customers` are names. `recalled` came from the context store and is untrusted text.
+    `customers` are names; `me` is the asker's among the people, if it is known. `recalled` came from the context store
+    and is untrusted text.
     """
 
     turn: Turn
@@ -241,6 +242,7 @@ class Situation:
     past: tuple[Past, ...] = ()
     metrics: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     people: tuple[str, ...] = ()
+    me: str | None = None
     milestones: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
     components: tuple[str, ...] = ()

@@ -84,8 +84,15 @@ class Vocabulary:
                 async with asyncio.TaskGroup() as group:
                     for service, request in due:
                         group.create_task(self._learn(service, request))
+        return gather(self._told(reads))
+
+    def accounts(self, reads: Callable[[str], bool] | None = None) -> list[Person]:
+        """The accounts of the company's people, as far as they are known now and may be read."""
+        return [noun for noun in self._told(reads) if isinstance(noun, Person)]
+
+    def _told(self, reads: Callable[[str], bool] | None) -> Iterable[Noun]:
         told = [nouns for (service, _), (_, nouns) in self._known.items() if reads is None or reads(service)]
-        return gather(noun for nouns in told for noun in nouns)
+        return (noun for nouns in told for noun in nouns)
 
     async def _learn(self, service: str, request: Verb) -> None:
         try:

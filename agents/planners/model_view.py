@@ -43,6 +43,7 @@ def company_text(situation: Situation, *, unread: bool = False) -> str:
     }
     known = {
         "metrics": metrics,
+        **({"asker": situation.me} if situation.me else {}),
         "people": situation.people[:60],
         "milestones": situation.milestones[:40],
         "teams": situation.teams[:40],

@@ -84,7 +84,7 @@ def _changing(situation: Situation, slots: Slots) -> tuple[dict[str, Any], Mappi
     state = words.issue_state(text)
     assignee = "nobody" if _NOBODY.search(text) else None
     assignee = assignee or (slots.person.name if slots.person else None)
-    assignee = assignee or (situation.turn.actor if _MINE.search(text) else None)
+    assignee = assignee or ((situation.me or situation.turn.actor) if _MINE.search(text) else None)
     on = words.switch(text)
     return values | {
         "pull": values["pull_ref"] or values["pull_topic"],

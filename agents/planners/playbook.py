@@ -18,6 +18,7 @@ from agents.planners.correction import correction, kept_quotations
 from agents.planners.followup import cut_short, follow_up, selection
 from agents.planners.glossary import gloss
 from agents.planners.intent import Decision, Fit, IntentMatcher, Verdict
+from agents.planners.myself import with_asker
 from agents.planners.order_slots import ordered
 from agents.planners.playbook_file import Playbook
 from agents.planners.quoted_slots import heard, with_quote
@@ -101,6 +102,7 @@ class PlaybookPlanner:
         elif situation.turn.quoted is not None:
             read = replace(situation, turn=replace(situation.turn, text=situation.turn.quoted.text))
             values, quoted = with_quote(situation, values, said, filled(read, await self._slots(read)))
+        values = with_asker(situation, book, values)
         if corrects is not None:
             quoted = {**quoted, **kept_quotations(situation.answered[-1])}
         self._ask_for_missing(book, values, said, situation)

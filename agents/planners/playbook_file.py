@@ -66,7 +66,8 @@ class Playbook(Frozen):
     """One file of prompts/playbooks. `finding` maps fields of agents.record.Finding to expressions.
 
     `say` is a template of what the product says of itself, which is no claim about the company; `nothing` is what it
-    says where the tools returned nothing to claim. `first` names a playbook whose steps come before its own, where the
+    says where the tools returned nothing to claim. `of_asker` says that it is about whoever asks, unless they name
+    somebody. `first` names a playbook whose steps come before its own, where the
     slot of its `first_if` is filled.
     """
 
@@ -75,6 +76,7 @@ class Playbook(Frozen):
     examples: tuple[str, ...]
     slots: tuple[Slot, ...] = ()
     writes: bool = False
+    of_asker: bool = False
     first: str = ""
     first_if: str = ""
     say: str = ""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from app.demo.company import PUBLIC_URL, open_company
 from tests.scenarios.slack.workspace import Workspace
 from tests.scenarios.writes.office import until
 
@@ -93,3 +96,14 @@ def test_a_request_that_slack_has_not_signed_runs_nothing(workspace: Workspace) 
     said = workspace.send(challenge, "application/json", {})
     assert (said.status_code, said.json()["challenge"]) == (200, "3eZbrw1aB")
     assert len(workspace.runs()) == before
+
+
+@pytest.mark.parametrize("text", ["What should I work on?", "Was ist mir zugewiesen?", "¿Qué tengo asignado?"])
+def test_my_work_is_the_work_of_whoever_asks(workspace: Workspace, text: str) -> None:
+    members = open_company(workspace.world, PUBLIC_URL).people
+    told = []
+    for person in (0, 1):
+        answer = words(workspace.answer(workspace.say(text, workspace.direct(person), person)["event"]["ts"]))
+        assert f"or {members[person].name}" in answer, answer[:600]
+        told.append(answer)
+    assert told[0] != told[1]
