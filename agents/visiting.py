@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -11,12 +11,14 @@ from typing import Any, Protocol
 from agents.answer import PlaybookWriter
 from agents.drive import Means
 from agents.errors import StepFailed
+from agents.evidence import Citations
 from agents.identity import least
 from agents.plan import Plan, Step
 from agents.planners.glossary import gloss, language
 from agents.planners.playbook_file import Playbook
 from agents.planners.slots import topic
-from agents.ports import PlanHeader, Recalled, Reply, Situation, StepResult, Turn
+from agents.ports import PlanHeader, Recalled, Reply, Situation, StepResult, Turn, Writer
+from agents.record import Answer
 from agents.vocabulary import Vocabulary
 from tools.kit.tool import Verb
 from tools.nouns import Document
@@ -53,6 +55,10 @@ class Shelf(Protocol):
 
     async def search(self, text: str, limit: int) -> Sequence[Document]:
         """Those that answer the text, best first, each with the passage that does as its content; none if none does."""
+        ...
+
+    async def still(self, refs: Collection[str]) -> Collection[str]:
+        """Those of some documents that visitors may still read."""
         ...
 
 
@@ -110,6 +116,26 @@ class FixedPlanner:
             yield step
 
 
+class VisitorsWriter:
+    """Writes by the playbooks, of what visitors may still read: a page may be closed between its finding and the
+    answer, before which a run may wait, or be taken up by another process much later."""
+
+    def __init__(self, writer: Writer, shelf: Shelf) -> None:
+        self._writer = writer
+        self._shelf = shelf
+
+    async def write(
+        self, situation: Situation, plan: Plan, results: Mapping[str, StepResult], citations: Citations
+    ) -> Answer:
+        found = {noun.ref for result in results.values() for noun in result.nouns}
+        still = frozenset(await self._shelf.still(found)) if found else frozenset()
+        kept = {
+            step: replace(result, nouns=tuple(noun for noun in result.nouns if noun.ref in still))
+            for step, result in results.items()
+        }
+        return await self._writer.write(situation, plan, kept, citations)
+
+
 class NoMemory:
     """Neither tells a visitor what was asked before, nor keeps what visitors say among what others are told."""
 
@@ -137,7 +163,7 @@ class Visits:
             means,
             toolbox=toolbox,
             planner=FixedPlanner(self.help, self.ticket),
-            writer=PlaybookWriter(books),
+            writer=VisitorsWriter(PlaybookWriter(books), self.shelf),
             memory=NoMemory(),
             vocabulary=Vocabulary(toolbox),
             desk=None,

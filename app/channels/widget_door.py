@@ -126,12 +126,16 @@ class Door:
 
     @for_pages
     async def conversation(self, request: Request) -> Response:
-        """The conversation so far, and the place from which its events go on."""
+        """The conversation so far, and the place from which its events go on; another token where theirs ends soon."""
         caller = await self._caller(request)
         self._paced(f"read {caller.visitor.ident}", 10 * self._settings.widget_messages_minute)
         told, cursor = await self._feed.transcript(caller.visitor.conversation, caller.actor)
         standing = await self._feed.standing(caller.visitor.conversation)
-        return JSONResponse({"messages": told, "after": str(cursor), **standing, "name": caller.visitor.name})
+        now = self._now()
+        renewed = {"token": token_of(caller.visitor, self._secret, now)} if caller.visitor.renews(now) else {}
+        return JSONResponse(
+            {"messages": told, "after": str(cursor), **standing, "name": caller.visitor.name, **renewed}
+        )
 
     @for_pages
     async def say(self, request: Request) -> Response:

@@ -55,7 +55,8 @@ class Feed:
         """All that is shown of a conversation so far, oldest first, and the place up to which that is."""
         own, runs = self._conversations.of(actor), await self._runs(conversation, actor)
         told: list[dict[str, Any]] = []
-        cursor, whole = Cursor(), True
+        # What is too long ago to be shown is not told later either.
+        cursor, whole = Cursor(micros(runs[-SHOWN - 1].at) if len(runs) > SHOWN else 0), True
         for run in runs[-SHOWN:]:
             view = CHANNEL.begin(run.run)
             for event in await own.events(run.run):

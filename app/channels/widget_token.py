@@ -23,6 +23,9 @@ _FILE = "widget-secret"
 SHORTEST_SECRET = 32
 ISSUER = "widget"
 LASTS = timedelta(days=30)
+# A guest who comes back in the second half of that gets another; nobody but their browser can bring them back.
+RENEWED = LASTS / 2
+ANONYMOUS = "anonymous:"
 # The fields of the host page's word, in the order of its canonical form.
 FIELDS = ("at", "email", "id", "name")
 LONGEST = {"email": 254, "id": 128, "name": 200, "hmac": 64}
@@ -38,13 +41,19 @@ class Unproven(Exception):
 @dataclass(frozen=True)
 class Visitor:
     """A visitor as a token names them: the identity's `ident`, the one conversation that is theirs, the page's origin.
-    `name` and `email` are the host page's word; an anonymous visitor has neither."""
+    `name` and `email` are the host page's word; an anonymous visitor has neither. `until` is the token's end, in
+    seconds since 1970."""
 
     ident: str
     conversation: str
     origin: str
     name: str = ""
     email: str = ""
+    until: int = 0
+
+    def renews(self, now: datetime) -> bool:
+        """Whether they get another token now. For whom the host page vouches it has to vouch anew."""
+        return self.ident.startswith(ANONYMOUS) and self.until - now.timestamp() < RENEWED.total_seconds()
 
 
 def kept_secret(data: Path) -> str:
@@ -73,7 +82,7 @@ def kept_secret(data: Path) -> str:
 
 def anonymous(origin: str) -> Visitor:
     """Somebody new, of whom nothing is known."""
-    ident = f"anonymous:{secrets.token_hex(16)}"
+    ident = f"{ANONYMOUS}{secrets.token_hex(16)}"
     return Visitor(ident, conversation_of(ident, origin), origin)
 
 
@@ -115,7 +124,7 @@ def visitor_of(token: str, secret: str, origin: str, now: datetime) -> Visitor:
         raise Unproven("The token has expired.")
     if not isinstance(ident, str) or conversation != conversation_of(ident, origin):
         raise Unproven("The token names no conversation of its visitor.")
-    return Visitor(ident, conversation, origin, str(claims.get("name", "")), str(claims.get("email", "")))
+    return Visitor(ident, conversation, origin, str(claims.get("name", "")), str(claims.get("email", "")), until)
 
 
 def canonical(fields: dict[str, Any]) -> bytes:

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -98,6 +98,10 @@ class Context:
     async def public_text(self, document: str) -> tuple[str, str] | None:
         """The title and text of a document that visitors may read; None for every other."""
         return await self._text.public_text(document)
+
+    async def still_public(self, ids: Collection[str]) -> frozenset[str]:
+        """Those of some documents that visitors may read now."""
+        return await self._text.still_public(ids)
 
     async def _found(self, text: str, limit: int, *, public: bool) -> list[tuple[Found, Piece]]:
         asked = text[:LONGEST_QUESTION]

@@ -165,6 +165,12 @@ class ContextText:
             title = await connection.scalar(its)
             return None if title is None else (title, "\n\n".join(await connection.scalars(text)))
 
+    async def still_public(self, ids: Collection[str]) -> frozenset[str]:
+        """Those of some documents that visitors may read now."""
+        wanted = sa.select(documents.c.id).where(documents.c.id.in_(list(ids)), documents.c.public)
+        async with self._database.read() as connection:
+            return frozenset(await connection.scalars(wanted))
+
     async def waiting(self, stamp: str, limit: int) -> list[tuple[str, str, bool]]:
         """Pieces that the index of this stamp has no vector of: (id, what to embed, whether visitors may read it)."""
         lacking = sa.or_(pieces.c.indexed.is_(None), pieces.c.indexed != stamp)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agents.ports import Clock
 from app.stores.context import Context
@@ -45,6 +45,10 @@ class HelpPages:
                 documents[piece.document] = self._document(piece)
         return list(documents.values())[:limit]
 
+    async def still(self, refs: Collection[str]) -> Collection[str]:
+        """Those of some documents that visitors may still read."""
+        return await self._context.still_public(refs)
+
     def _document(self, piece: Piece) -> Document:
         url = piece.url if piece.url and piece.url.startswith(("http://", "https://")) else None
         title, *below = piece.title.split(" › ")
@@ -63,6 +67,9 @@ class NoHelpPages:
 
     async def search(self, text: str, limit: int) -> Sequence[Document]:
         raise UserMustMend("There are no documents to look through.", remedy="Set DEUS_MEMORY=true.")
+
+    async def still(self, refs: Collection[str]) -> Collection[str]:
+        return ()
 
 
 def answers(words: Sequence[str], found: Found, *, by_meaning: bool) -> bool:

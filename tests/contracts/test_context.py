@@ -95,6 +95,8 @@ async def test_visitors_find_what_was_last_read_as_public_and_nothing_else(text:
     assert len(every) == 2
     assert [piece.source for piece in (await text.pieces(every, public=True)).values()] == ["help"]
     assert await text.public_text(document_id("notes", "refunds.md")) is None
+    both = [document_id(source, "refunds.md") for source in ("notes", "help")]
+    assert await text.still_public([*both, "none", "' OR 1=1 --"]) == {both[1]}
     title, shown = await text.public_text(document_id("help", "refunds.md")) or ("", "")
     assert title == REFUNDS.title
     assert shown.startswith("Customers are refunded within thirty days.")
@@ -102,7 +104,34 @@ async def test_visitors_find_what_was_last_read_as_public_and_nothing_else(text:
     await text.open_source("help", "folder", NOW)
     assert await text.search("refund", 10, public=True) == []
     assert await text.pieces([hit.id], public=True) == {}
+    assert await text.public_text(both[1]) is None
+    assert await text.still_public(both) == frozenset()
     assert [(id, public) for id, _, public in await text.waiting("index", 10)] == [(hit.id, False)]
+
+
+async def test_what_is_private_takes_no_place_of_what_is_public(text: ContextText) -> None:
+    """The filter stands before the limit, and what was said in other runs is never public."""
+    said = [Document(f"{n}.md", "Refunds", f"Refund refund refund refund {n}.") for n in range(30)]
+    await text.keep("notes", said, NOW)
+    await text.keep(RUNS, [Document("q", "Asked before: refund", "Refund refund.", None, "run_1")], NOW)
+    await text.open_source("help", "folder", NOW, public=True)
+    long = "Somewhere in a long page about other things altogether a refund is told of. " + "Words follow. " * 20
+    await text.keep("help", [Document("a.md", "A page", long)], NOW, public=True)
+    (hit,) = await text.search("refund", 1, public=True)
+    assert [piece.source for piece in (await text.pieces([hit.id])).values()] == ["help"]
+
+
+async def test_a_document_that_is_changed_is_as_public_as_it_was_read_last(text: ContextText) -> None:
+    id = document_id("help", "refunds.md")
+    for public in (True, False, True, False):
+        await text.open_source("help", "folder", NOW, public=public)
+        changed = Document("refunds.md", "Refunds", f"Customers are refunded. {public} {NOW}")
+        await text.keep("help", [changed], NOW, public=public)
+        assert (await text.still_public([id]) == {id}) is public
+        assert bool(await text.search("refunded", 10, public=True)) is public
+    await text.open_source("help", "folder", NOW, public=True)
+    await text.drop([id])
+    assert await text.still_public([id]) == frozenset()
 
 
 async def test_deleted_runs_are_forgotten(text: ContextText) -> None:

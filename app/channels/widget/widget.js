@@ -464,6 +464,7 @@ form.ticket div { display: flex; gap: 8px; justify-content: flex-end; align-item
         const found = await (await ask("conversation")).json();
         found.messages.forEach((one) => put(one, !again));
         after = found.after;
+        if (found.token) keep({ token: found.token });
         stand(found);
         listen();
       } finally { loading = null; }

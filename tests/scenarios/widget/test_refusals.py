@@ -165,6 +165,19 @@ def test_a_token_that_was_altered_expired_or_made_for_another_page_opens_nothing
     assert visitor.get("conversation").status_code == 200
 
 
+def test_a_guest_who_comes_back_late_gets_a_token_that_goes_on_with_their_conversation(website: Website) -> None:
+    visitor = website.visitor()
+    assert "token" not in visitor.get("conversation").json()
+    claims = jwt.decode(visitor.headers["Authorization"].removeprefix("Bearer "), options={"verify_signature": False})
+    old = {**claims, "exp": int(time.time()) + 3600}
+    secret = kept_secret(website.settings.data_dir)
+    visitor.headers["Authorization"] = f"Bearer {jwt.encode(old, secret, algorithm='HS256')}"
+    renewed = visitor.get("conversation").json()["token"]
+    new = jwt.decode(renewed, options={"verify_signature": False})
+    assert {**new, "iat": 0, "exp": 0} == {**claims, "iat": 0, "exp": 0}
+    assert new["exp"] > time.time() + 29 * 86400
+
+
 def test_the_secret_of_tokens_is_its_owners_alone(website: Website) -> None:
     path = website.settings.data_dir / "widget-secret"
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600

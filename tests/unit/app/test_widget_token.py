@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -18,11 +21,13 @@ from app.channels.widget_token import (
     anonymous,
     canonical,
     conversation_of,
+    kept_secret,
     signed,
     token_of,
     visitor_of,
     vouched,
 )
+from tools.kit.errors import UserMustMend
 
 NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
 SECRET = "a secret of the test that is long enough for HS256"
@@ -42,7 +47,8 @@ TEXT = st.text(ENCODED, max_size=60)
 def test_a_token_is_read_back_on_its_own_page_until_it_expires(ident: str, name: str, email: str) -> None:
     visitor = Visitor(ident, conversation_of(ident, ORIGIN), ORIGIN, name, email)
     token = token_of(visitor, SECRET, NOW)
-    assert visitor_of(token, SECRET, ORIGIN, NOW + LASTS - timedelta(seconds=1)) == visitor
+    until = int((NOW + LASTS).timestamp())
+    assert visitor_of(token, SECRET, ORIGIN, NOW + LASTS - timedelta(seconds=1)) == replace(visitor, until=until)
     for secret, origin, now in (
         (SECRET + "x", ORIGIN, NOW),
         (SECRET, "https://evil.test", NOW),
@@ -121,3 +127,30 @@ def test_two_strangers_are_two_and_have_conversations_of_their_own() -> None:
     assert one.ident != other.ident
     assert one.conversation != other.conversation
     assert conversation_of("user:1", ORIGIN) != conversation_of("user:1", "https://other.test")
+
+
+@pytest.mark.parametrize("content", ["", "\n", "short"])
+def test_a_file_that_holds_no_secret_signs_nothing(tmp_path: Path, content: str) -> None:
+    (tmp_path / "widget-secret").write_text(content)
+    with pytest.raises(UserMustMend, match="widget-secret"):
+        kept_secret(tmp_path)
+
+
+def test_the_secret_is_made_once_and_whole_for_its_owner(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        (secret,) = set(pool.map(lambda _: kept_secret(tmp_path / "new"), range(16)))
+    assert len(secret) >= 32
+    (file,) = (tmp_path / "new").iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_guests_token_is_renewed_before_it_ends_and_a_signed_in_visitors_is_not() -> None:
+    guest = anonymous(ORIGIN)
+    read = visitor_of(token_of(guest, SECRET, NOW), SECRET, ORIGIN, NOW)
+    assert not read.renews(NOW + LASTS / 2 - timedelta(minutes=1))
+    late = NOW + LASTS / 2 + timedelta(minutes=1)
+    assert read.renews(late)
+    again = visitor_of(token_of(read, SECRET, late), SECRET, ORIGIN, late + LASTS / 2)
+    assert (again.ident, again.conversation) == (guest.ident, guest.conversation)
+    known = Visitor("user:1", conversation_of("user:1", ORIGIN), ORIGIN)
+    assert not visitor_of(token_of(known, SECRET, NOW), SECRET, ORIGIN, NOW).renews(late)
