@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Server, Visit, serving_demo, visitor
+from tests.scenarios.slack.test_undo_asked import POLICY
 
 ORDER = "Escalate the critical bugs"
 LONG = 60_000
@@ -85,6 +86,49 @@ def test_bugs_are_escalated_after_one_yes_and_taken_back_over_a_reload_and_a_res
     # What is said in the chat shows on the card above as well.
     visit.ask("undo that")
     expect(page.locator(".deus-receipt[data-state=undone]")).to_have_count(len(asked), timeout=LONG)
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
+    """A demo whose rules want a yes for taking something back."""
+    data = tmp_path_factory.mktemp("asking")
+    (data / "data").mkdir()
+    (data / "data" / "policy.yaml").write_text(POLICY, encoding="utf-8")
+    yield from serving_demo(data)
+
+
+def test_undo_that_needs_a_yes_asks_in_the_same_conversation_and_at_approvals(
+    asking: Server, chromium: Browser
+) -> None:
+    guest = visitor(chromium, asking)
+    guest.sign_in()
+    page = guest.page
+    page.locator("#starters").wait_for()
+    guest.ask("Create an issue for the broken footer")
+    page.get_by_role("button", name="Approve").click(timeout=LONG)
+    receipt = page.locator(".deus-receipt", has_text="roken footer")
+    receipt.get_by_role("button", name="Undo").click(timeout=LONG)
+    expect(receipt).to_contain_text("waits for a yes", timeout=LONG)
+    expect(receipt.get_by_role("link", name="Look at it")).to_have_attribute("href", "/approvals")
+    expect(receipt.locator("[role=alert]")).to_have_count(0)
+    card = page.locator(".deus-ask", has_text="Take back:")
+    expect(card).to_contain_text("taking back is looked at", timeout=LONG)
+    card.get_by_role("button", name="Reject").click()
+    expect(card).to_contain_text("Rejected by founder", timeout=LONG)
+    expect(receipt).to_have_attribute("data-state", "done")
+
+    thread = page.url
+    page.goto(f"{asking.url}/approvals?state=approved")
+    page.get_by_role("button", name="Undo").first.click()
+    page.wait_for_url(re.compile("state=open"))
+    listed = page.locator("article", has_text="Take back:")
+    expect(listed).to_have_count(1, timeout=LONG)
+    listed.get_by_role("button", name="Approve").click()
+    expect(listed).to_have_count(0, timeout=LONG)
+    page.goto(thread)
+    expect(receipt).to_have_attribute("data-state", "undone", timeout=LONG)
+    assert guest.errors == []
+    guest.context.close()
 
 
 def test_an_edited_write_is_shown_anew_and_a_rejected_one_is_not_done(visit: Visit) -> None:
