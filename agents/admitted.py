@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
@@ -13,7 +14,7 @@ from agents.event import Event
 from agents.identity import Person
 from agents.ports import Turn
 from agents.record import Evidence, RunDocument
-from agents.rights import OWN, Rights, administers, reads_all
+from agents.rights import OWN, Rights, administers, closes, reads_all
 
 if TYPE_CHECKING:
     from agents.conversation import Conversations, ConversationSummary, RunSummary
@@ -112,8 +113,22 @@ class Admitted:
         person = await self._person()
         if actor in person.ids:
             found = [one for name in sorted(person.ids) for one in await self._all.conversations(name, limit)]
-            return sorted(found, key=lambda one: one.updated_at, reverse=True)[:limit]
-        return await self._all.conversations(actor, limit) if reads_all(person.role) else ()
+            found = sorted(found, key=lambda one: one.updated_at, reverse=True)[:limit]
+        else:
+            found = list(await self._all.conversations(actor, limit)) if reads_all(person.role) else []
+        titled = [(one, await self.title(one.id, one.title)) for one in found]
+        return [replace(one, title=title) for one, title in titled if title is not None]
+
+    async def title(self, conversation: str, title: str) -> str | None:
+        """A conversation's title, which tells what was asked first: what the person may see of it was, where they may
+        not see that; None where they may see nothing."""
+        person = await self._person()
+        if administers(person.role) or (reads_all(person.role) and not closes(self._admission.reading)):
+            return title
+        runs = list(reversed(await self._all.runs(conversation=conversation, limit=MOST)))
+        visible = await self._admission.visible(person, [one.run for one in runs])
+        seen = [one for one in runs if one.run in visible]
+        return None if not seen else title if seen[0] is runs[0] else seen[0].question
 
     async def rename(self, conversation: str, title: str) -> bool:
         """Gives a conversation of one's own another title."""

@@ -190,6 +190,10 @@ class Conversations:
         """An actor's conversations, the one that was used last first."""
         return await self._runs.list_conversations(actor, limit)
 
+    async def title(self, conversation: str, title: str) -> str | None:
+        """A conversation's title, as it is."""
+        return title
+
     async def evidence(self, run: str, evidence_id: str) -> Evidence:
         """One piece of evidence, whole. Raises LookupError for an unknown run or evidence."""
         await self._known(run)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Protocol
@@ -65,6 +66,13 @@ class Destinations:
         self._keep = keep
         self._patience = patience
         self._read: dict[str, tuple[float, tuple[Noun, ...]]] = {}
+        self._reads: Callable[[str], bool] = _open
+
+    def within(self, reads: Callable[[str], bool]) -> Destinations:
+        """The same for a run that may read some services alone: what the others tell decides nothing in it."""
+        some = copy(self)
+        some._reads = reads
+        return some
 
     async def settle(self, wanted: Wanted, turn: Turn) -> Destination:
         """Where a write of somebody's run goes. Raises StepFailed where nothing tells."""
@@ -114,7 +122,7 @@ class Destinations:
             asked["people"] = PeopleFind()
         async with asyncio.TaskGroup() as group:
             tasks = {name: group.create_task(self._ask(name, request)) for name, request in asked.items()}
-        found = {name: task.result() for name, task in tasks.items()}
+        found = {name: [one for one in task.result() if self._reads(one.service)] for name, task in tasks.items()}
         return Habits(
             settings=self._settings,
             preferences=await self._preferences.listed(),
@@ -142,6 +150,11 @@ class Destinations:
         if all(reply.error is None for reply in replies):
             self._read[name] = (monotonic() + self._keep, found)
         return found
+
+
+def _open(service: str) -> bool:
+    """Where nobody is told from another every service may be read."""
+    return True
 
 
 def named_in(text: str, person: str) -> bool:

@@ -253,9 +253,12 @@ class Inbox:
             return None
         if administers(person.role):
             return talk
-        seen = await self._conversations.of(reader).runs(conversation=talk.conversation, limit=LOOKED_THROUGH)
-        if not seen:
+        door = self._conversations.of(reader)
+        seen = await door.runs(conversation=talk.conversation, limit=LOOKED_THROUGH)
+        title = await door.title(talk.conversation, talk.title) if seen else None
+        if title is None:
             return None
+        talk = replace(talk, title=title)
         return talk if talk.last_run in {one.run for one in seen} else replace(talk, last="", last_by="")
 
     async def _agent(self, actor: str) -> str:

@@ -15,6 +15,7 @@ from tools.kit.action import Change, Landed, Repeat
 from tools.kit.tool import Verb, Write
 
 if TYPE_CHECKING:
+    from agents.asking import Desk
     from agents.drive import Archive, Means
 
 # Of what is recalled some may have to stay away; so many times more is looked for.
@@ -27,7 +28,7 @@ async def admitted(means: Means, turn: Turn) -> Means:
         return means
     rights, ids = await means.admission.rights(turn)
     earlier = Earlier(means.admission, rights, ids, turn.conversation)
-    desk = replace(means.desk, workbench=RestrictedWorkbench(means.desk.workbench, rights)) if means.desk else None
+    desk = _admitted(means.desk, rights) if means.desk else None
     return replace(
         means,
         rights=rights,
@@ -37,6 +38,12 @@ async def admitted(means: Means, turn: Turn) -> Means:
         archive=RestrictedArchive(means.archive, earlier),
         desk=desk if rights.writes else None,
     )
+
+
+def _admitted(desk: Desk, rights: Rights) -> Desk:
+    """The desk of a run: neither what a write changes nor where it goes is read where the run may not read."""
+    workbench, goes = RestrictedWorkbench(desk.workbench, rights), desk.destinations.within(rights.reads)
+    return replace(desk, workbench=workbench, destinations=goes)
 
 
 def still_open(means: Means, services: Collection[str]) -> None:

@@ -157,7 +157,7 @@ def builds_on(rights: Rights, ids: Collection[str], conversation: str, trace: Tr
     if not _open(rights, trace):
         return False
     if reads_all(rights.reader):
-        return rank(trace.reader) <= rank(rights.reader) or not _closes(rights)
+        return rank(trace.reader) <= rank(rights.reader) or not closes(rights.reading)
     if rank(trace.reader) > rank(rights.reader):
         return False
     if trace.conversation == conversation:
@@ -169,6 +169,6 @@ def _open(rights: Rights, trace: Trace) -> bool:
     return all(rights.reads(service) for service in trace.sources)
 
 
-def _closes(rights: Rights) -> bool:
-    """Whether any source may be closed; only what the policy says for these roles can tell."""
-    return any(role in rights.reading.roles for role in TOLD)
+def closes(reading: Reading) -> bool:
+    """Whether any source may be closed to those who are not admins; only what the policy says for these roles tells."""
+    return any(role in reading.roles for role in TOLD)

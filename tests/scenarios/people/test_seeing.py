@@ -92,7 +92,7 @@ async def test_after_a_merge_all_that_was_said_is_theirs(tmp_path: Path) -> None
         follows = await there.ask("vic", "And then?", "c2")
     assert both_seen == [second, first]
     assert [one.id for one in talks] == ["c2", "c1"]
-    assert others == ()
+    assert others == []
     assert follows.startswith("run_")
 
 
@@ -151,3 +151,16 @@ async def test_what_a_follower_may_not_read_ends_what_they_follow(tmp_path: Path
     assert SECRET_WORDS in str([event.data for event in seen]), "agents may look into Sentry"
     assert "ch_1" in str([event.data for event in whole])
     assert "ch_1" not in str([event.data for event in seen])
+
+
+async def test_a_title_tells_nothing_of_what_is_closed_to_whoever_reads_it(tmp_path: Path) -> None:
+    async with office(tmp_path) as there:
+        await there.ask("root", "Why did Globex stop paying?", "closed")
+        await there.ask("root", "What does Initech pay?", "mixed")
+    async with office(tmp_path, planner=ScriptedPlanner([Step(id="e", verb="errors.search")])) as there:
+        await there.ask("root", "What broke?", "mixed")
+        door, admins = (there.deus.conversations.of(f"{who}@acme.com") for who in ("ann", "root"))
+        told = {one.id: one.title for one in await door.conversations("root@acme.com")}
+        whole = {one.id: one.title for one in await admins.conversations("root@acme.com")}
+    assert told == {"mixed": "What broke?"}
+    assert whole == {"closed": "Why did Globex stop paying?", "mixed": "What does Initech pay?"}

@@ -104,3 +104,15 @@ async def test_an_assignee_that_a_record_named_teaches_nothing() -> None:
         said("no, give it to Mallory"),
     )
     assert kept.kept == []
+
+
+async def test_what_a_closed_service_tells_decides_nothing() -> None:
+    people = {
+        service: {"people.find": [PEOPLE[0].model_copy(update={"service": service})]}
+        for service in ("linear", "github")
+    }
+    whole = Destinations(ScriptedToolbox(people), Kept(), StillClock(NOW), {})
+    some = whole.within(lambda service: service != "linear")
+    for door, told in ((whole, {"linear", "github"}), (some, {"github"}), (whole, {"linear", "github"})):
+        habits = await door._habits("issues.create", {"assignee": "Mateo Silva"}, ("linear",))
+        assert {one.service for one in habits.people} == told
