@@ -1,0 +1,334 @@
+"""Sandboxes on this machine: bubblewrap, a filter of system calls, limits, a watchdog and no network.
+
+They share the kernel with the host. That holds against code that was talked into something and against careless code;
+it does not hold against a fault of the kernel itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic
+from types import MappingProxyType
+from typing import TypeVar
+
+from agents.sandbox import (
+    HOME,
+    MIB,
+    CommandRefused,
+    Download,
+    Ended,
+    Ending,
+    Entry,
+    Info,
+    Limits,
+    Network,
+    NetworkRefused,
+    Output,
+    Result,
+    SandboxBusy,
+    SandboxGone,
+    SandboxPaused,
+    SandboxUnavailable,
+    State,
+)
+from app.sandboxes import availability, processes, transfer
+from app.sandboxes.bubblewrap import PYTHON
+from app.sandboxes.command import LocalCommand
+from app.sandboxes.link import Link
+from app.sandboxes.seccomp import filter_for
+from app.sandboxes.spawning import Spawned, spawn
+from app.sandboxes.watchdog import Watchdog, Watched
+
+T = TypeVar("T")
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": HOME,
+    "LANG": "C.UTF-8",
+    "TMPDIR": "/tmp",
+    "USER": "user",
+}
+LARGEST_GIVEN = 64 * MIB
+SECONDS_TO_BE_READY = 30.0
+
+
+class LocalSandbox:
+    """One sandbox on this machine."""
+
+    def __init__(
+        self,
+        id: str,
+        limits: Limits,
+        metadata: Mapping[str, str],
+        link: Link,
+        spawned: Spawned,
+        first: int,
+        watchdog: Watchdog,
+    ) -> None:
+        self.id, self.limits, self.network = id, limits, Network()
+        self.metadata: Mapping[str, str] = MappingProxyType(dict(metadata))
+        self._link, self._spawned, self._first, self._watchdog = link, spawned, first, watchdog
+        self._awake = asyncio.Event()
+        self._awake.set()
+        self._pidfd = os.pidfd_open(first)
+        self._watched = Watched(first, self._pidfd, limits, monotonic() + limits.lifetime_seconds, self._over)
+        watchdog.watch(self._watched)
+        self.life = asyncio.create_task(self._live())
+
+    @property
+    def state(self) -> State:
+        if self._link.closed.is_set():
+            return State.GONE
+        return State.RUNNING if self._awake.is_set() else State.PAUSED
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        folder: str = HOME,
+        environment: Mapping[str, str] | None = None,
+        given: bytes = b"",
+        seconds: float | None = None,
+        on_output: Callable[[Output], None] | None = None,
+    ) -> Result:
+        most = min(seconds or self.limits.command_seconds, self.limits.command_seconds)
+        command = await self._begin(argv, folder, environment, given)
+        try:
+            try:
+                async with asyncio.timeout(most):
+                    async for piece in command.output():
+                        if on_output is not None:
+                            on_output(piece)
+                    return await command.wait()
+            except TimeoutError:
+                await command.end(Ended.TIME)
+                return await command.wait()
+        except SandboxGone:
+            await self._over_with()
+            raise
+        except BaseException:
+            await self._abandon(command)
+            raise
+
+    async def start(
+        self,
+        argv: Sequence[str],
+        *,
+        folder: str = HOME,
+        environment: Mapping[str, str] | None = None,
+        given: bytes = b"",
+    ) -> LocalCommand:
+        return await self._begin(argv, folder, environment, given)
+
+    async def _begin(
+        self, argv: Sequence[str], folder: str, environment: Mapping[str, str] | None, given: bytes
+    ) -> LocalCommand:
+        self._check()
+        words = [*argv, folder, *(f"{name}={value}" for name, value in (environment or {}).items())]
+        if not argv or any("\0" in word for word in words) or any("=" in name for name in environment or {}):
+            raise CommandRefused("A command has a program, no NUL in its words, and no = in a variable's name.")
+        if len(given) > LARGEST_GIVEN:
+            raise CommandRefused(f"A command is given {LARGEST_GIVEN} bytes at most; write a file instead.")
+        variables = [f"{name}={value}".encode() for name, value in {**ENVIRONMENT, **(environment or {})}.items()]
+        fields = [folder.encode(), given, str(len(argv)).encode(), *(os.fsencode(word) for word in argv), *variables]
+        talk = await self._link.open("run", *fields)
+        command = LocalCommand(self._link, talk, self.limits, argv[0], self._awake, self._give_up)
+        try:
+            await command.started()
+        except SandboxGone:
+            await self._over_with()
+            raise
+        except BaseException:
+            await self._abandon(command)
+            raise
+        return command
+
+    async def _abandon(self, command: LocalCommand) -> None:
+        """Ends a command that nobody waits for any more; while paused, as soon as it goes on."""
+        if self.state is State.RUNNING:
+            await asyncio.shield(asyncio.ensure_future(command.kill()))
+        elif self.state is State.PAUSED:
+            await command.order(Ended.KILLED)
+
+    async def read(self, path: str, *, most: int = 10 * MIB) -> bytes:
+        self._check()
+        return await self._told(transfer.read(self._link, path, most))
+
+    async def write(self, path: str, data: bytes, *, executable: bool = False) -> None:
+        self._check()
+        await self._told(transfer.write(self._link, path, data, executable))
+
+    async def list(self, path: str) -> tuple[Entry, ...]:
+        self._check()
+        return await self._told(transfer.entries(self._link, path))
+
+    async def upload(self, source: Path, path: str) -> None:
+        self._check()
+        await self._told(transfer.upload(self._link, source, path))
+
+    async def download(self, path: str, target: Path, *, most: int = 100 * MIB) -> Download:
+        self._check()
+        return await self._told(transfer.download(self._link, path, target, most))
+
+    async def _told(self, request: Awaitable[T]) -> T:
+        """A request that says why the sandbox is gone, if it is."""
+        try:
+            return await request
+        except SandboxGone:
+            await self._over_with()
+            raise SandboxGone(self._link.ending) from None
+
+    async def pause(self) -> None:
+        self._check()
+        self._awake.clear()
+        if not await asyncio.to_thread(processes.stop, self._first):
+            await self._give_up()
+            raise SandboxGone(self._link.ending)
+
+    async def resume(self) -> None:
+        if self.state is State.GONE:
+            raise SandboxGone(self._link.ending)
+        await asyncio.to_thread(processes.go_on, self._first)
+        self._awake.set()
+
+    async def kill(self) -> None:
+        if not self._link.closed.is_set() and self._link.ending is Ending.LOST:
+            self._link.ending = Ending.KILLED
+        await self._over_with()
+
+    def _check(self) -> None:
+        if self.state is State.GONE:
+            raise SandboxGone(self._link.ending)
+        if self.state is State.PAUSED:
+            raise SandboxPaused("The sandbox is paused; resume it first.")
+
+    def _over(self, ending: Ending) -> None:
+        """Called by the watchdog, from its thread, before it ends the sandbox."""
+        self._link.ending = ending
+
+    async def _give_up(self) -> None:
+        """Ends the sandbox because something in it would not be ended otherwise."""
+        await self._over_with()
+
+    async def _over_with(self) -> None:
+        self._link.close()
+        await asyncio.shield(self.life)
+
+    async def _live(self) -> None:
+        """From the first request to the last process: whatever ends the line, nothing is left after it."""
+        await self._link.serve()
+        self._awake.set()
+        processes.end(self._pidfd)
+        await _readable(self._pidfd)
+        self._watchdog.leave(self._watched)
+        os.close(self._pidfd)
+        await asyncio.to_thread(self._spawned.process.wait)
+
+
+async def _readable(fd: int) -> None:
+    """Waits until a descriptor can be read: a process's, when the process has ended."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(fd, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(fd)
+
+
+class LocalSandboxes:
+    """Makes sandboxes on this machine, `most` at once. Closing it, and the end of this process, ends them all."""
+
+    def __init__(self, *, most: int = 16, bwrap: Path | None = None) -> None:
+        self._most, self._bwrap = most, bwrap
+        self._sandboxes: dict[str, LocalSandbox] = {}
+        self._starting = 0
+        self._watchdog = Watchdog()
+        # The kernel ends a sandbox with the thread that started it, so that thread lives as long as this does.
+        self._spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-spawner")
+
+    async def create(
+        self, *, limits: Limits | None = None, network: Network | None = None, metadata: Mapping[str, str] | None = None
+    ) -> LocalSandbox:
+        limits = limits or Limits()
+        if network is not None and network.allow:
+            raise NetworkRefused(
+                "The local sandbox reaches no host, so it was not made.", remedy="Ask for it without a network."
+            )
+        if len(self._sandboxes) + self._starting >= self._most:
+            raise SandboxBusy(f"{self._most} sandboxes run already, which is as many as allowed here.")
+        self._starting += 1
+        try:
+            sandbox = await self._made(limits, metadata or {})
+        finally:
+            self._starting -= 1
+        self._sandboxes[sandbox.id] = sandbox
+        sandbox.life.add_done_callback(lambda _: self._sandboxes.pop(sandbox.id, None))
+        return sandbox
+
+    async def _made(self, limits: Limits, metadata: Mapping[str, str]) -> LocalSandbox:
+        bwrap, seccomp = self._means()
+        loop = asyncio.get_running_loop()
+        spawning = loop.run_in_executor(self._spawner, spawn, bwrap, limits, seccomp)
+        try:
+            spawned = await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            (await spawning).discard()
+            raise
+        try:
+            reader, writer = await asyncio.open_connection(sock=spawned.control)
+            link = Link(reader, writer)
+            try:
+                async with asyncio.timeout(SECONDS_TO_BE_READY):
+                    ready = await link.ready()
+            except TimeoutError:
+                ready = False
+            if not ready:
+                link.close()
+                spawned.process.kill()
+                raise availability.not_started(await asyncio.to_thread(spawned.said), bwrap)
+            first = int(json.loads(spawned.about())["child-pid"])
+            if processes.parent(first) != spawned.process.pid:
+                raise availability.not_started("its first process was not found", bwrap)
+            spawned.close_pipes()
+            return LocalSandbox(f"local-{secrets.token_hex(8)}", limits, metadata, link, spawned, first, self._watchdog)
+        except BaseException:
+            await asyncio.to_thread(spawned.discard)
+            raise
+
+    def _means(self) -> tuple[Path, bytes]:
+        """bwrap and the filter. SandboxUnavailable where a part of the isolation is not there."""
+        if platform.system() != "Linux":
+            raise availability.not_linux(platform.system())
+        bwrap = self._bwrap or availability.found("bwrap")
+        if bwrap is None or not bwrap.exists():
+            raise availability.missing_bubblewrap()
+        seccomp = filter_for(platform.machine())
+        if seccomp is None:
+            raise availability.no_filter(platform.machine())
+        if not Path(PYTHON).exists():
+            raise availability.no_python()
+        if not processes.can_be_watched():
+            raise SandboxUnavailable("Code cannot run here: this kernel does not show what a sandbox uses.")
+        return bwrap, seccomp
+
+    async def list(self) -> tuple[Info, ...]:
+        return tuple(Info(each.id, each.state, each.metadata) for each in self._sandboxes.values())
+
+    async def connect(self, id: str) -> LocalSandbox:
+        if id not in self._sandboxes:
+            raise SandboxGone(Ending.LOST)
+        return self._sandboxes[id]
+
+    async def aclose(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for sandbox in list(self._sandboxes.values()):
+                group.create_task(sandbox.kill())
+        await asyncio.to_thread(self._watchdog.close)
+        await asyncio.to_thread(self._spawner.shutdown)
