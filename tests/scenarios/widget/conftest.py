@@ -10,7 +10,7 @@ import pytest
 from tests.scenarios.widget.website import Website, website_of
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def website(acme: Path) -> Iterator[Website]:
     """Acme, whose help pages are public, and whose handbook is not."""
     with website_of(acme) as opened:
