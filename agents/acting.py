@@ -209,7 +209,7 @@ class Acting:
                 return Acted("declined", service=service, reason=wanted.lost)
             return Acted("done", self._asking.shadow(wanted, service, change, verdict), service)
         if verdict.decision == "allow":
-            return await self._do(wanted, service, args, change, None, effect)
+            return await self._do(wanted, service, args, change, None, effect, verdict.rule)
         return self._asking.propose(wanted, service, args, change, last, goes.why, verdict)
 
     async def _do(
@@ -220,6 +220,7 @@ class Acting:
         change: Change,
         approval: Approval | None,
         effect: Effect | None,
+        rule: str = "",
     ) -> Acted:
         if wanted.lost:
             return Acted("declined", service=service, reason=wanted.lost)
@@ -240,6 +241,7 @@ class Acting:
             change=change,
             approval=approval.id if approval else None,
             by=_yes(approval) if approval else (),
+            rule=rule,
             requester=self._turn.actor,
             at=self._desk.clock.now(),
         )

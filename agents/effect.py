@@ -20,7 +20,8 @@ EffectState = Literal["intent", "done", "failed", "unknown", "undone", "retry"]
 
 
 class Effect(Frozen):
-    """One write of one step. `attempt` counts the senders; only the last one may send. `by` are those who approved.
+    """One write of one step. `attempt` counts the senders; only the last one may send. `by` are those who approved,
+    `rule` is the policy's that allowed it where nobody was asked.
 
     By the ledger's own time: `begun` is since when it is tried (None: an older version recorded it), `left` when the
     last request of the last sender went out, before its first byte. `sent` counts the senders that came so far.
@@ -37,6 +38,7 @@ class Effect(Frozen):
     change: Change
     approval: str | None = None
     by: tuple[str, ...] = ()
+    rule: str = ""
     requester: str = ""
     state: EffectState = "intent"
     attempt: int = 1
@@ -130,6 +132,7 @@ def receipt_of(effect: Effect, at: datetime) -> Receipt:
         effect=effect.key,
         verb=effect.verb,
         approved_by=effect.by,
+        allowed_by="" if effect.by else effect.rule,
         said=" ".join(filter(None, (landed.said, effect.error))),
         before=change.before,
         after=landed.state or change.after,

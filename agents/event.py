@@ -58,8 +58,8 @@ class Event(BaseModel):
       asker (who that is, in words), deciders, barred, needed, at, expires_at, draft {text, claims, citations},
       remaining (0 with the last one of a batch) · approval.resolved, approval.expired: id, step, decision, by, channel,
       edited, more_needed
-    - receipt.added: id, step, service, verb, title, ref, url, said, at, approved_by, undo, undo_until, before, after,
-      verified · undo.finished: id, step, title, service, by, channel, ok, summary, drift
+    - receipt.added: id, step, service, verb, title, ref, url, said, at, approved_by, allowed_by, undo, undo_until,
+      before, after, verified · undo.finished: id, step, title, service, by, channel, ok, summary, drift
     - input.requested: id, question, options · notice: text, level, id · usage.updated: usage
     """
 

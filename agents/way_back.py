@@ -48,6 +48,7 @@ def only_shown(effect: Effect, verb: str, *, asks: bool) -> Receipt:
         "before": change.before,
         "after": change.after,
         "approved_by": (),
+        "allowed_by": "",
         "undo": "",
         "dry": True,
     }
@@ -81,5 +82,12 @@ def taken_back(effect: Effect, by: tuple[str, ...], said: str) -> Receipt:
     """The receipt of an undo."""
     done = receipt_of(effect, effect.at)
     return done.model_copy(
-        update={"said": said, "before": done.after, "after": done.before, "approved_by": by, "undo": ""}
+        update={
+            "said": said,
+            "before": done.after,
+            "after": done.before,
+            "approved_by": by,
+            "allowed_by": "",
+            "undo": "",
+        }
     )

@@ -41,7 +41,8 @@ class Receipt(Noun):
     """What came of a write, in the service's own words. `ref`, `url` and `title` are the record's that was changed.
 
     `effect` is the write's key in the ledger, which `Undo that` takes; `before` and `after` hold the fields that it
-    touched. `undo` says how it can be taken back, and is empty where it cannot.
+    touched. `approved_by` said yes, or the rule `allowed_by` let it happen with nobody asked. `undo` says how it can be
+    taken back, and is empty where it cannot.
     """
 
     kind: ClassVar[str] = "receipt"
@@ -50,6 +51,7 @@ class Receipt(Noun):
     effect: str
     verb: str
     approved_by: tuple[str, ...] = ()
+    allowed_by: str = ""
     said: str = ""
     before: dict[str, Any] = Field(default_factory=dict)
     after: dict[str, Any] = Field(default_factory=dict)

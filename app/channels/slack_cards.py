@@ -78,6 +78,8 @@ def done(receipt: Mapping[str, Any], run: str) -> Post:
         lines.append(":warning: It could not be read back afterwards; look at it.")
     if receipt.get("approved_by"):
         lines.append(f"Approved by {escape(', '.join(receipt['approved_by']))}.")
+    elif receipt.get("allowed_by"):
+        lines.append(f"Allowed by the rule “{escape(receipt['allowed_by'])}”.")
     back = receipt.get("taken_back")
     if back is not None:
         by = f" by {escape(back['by'])}" if back["by"] else ""

@@ -91,6 +91,8 @@ def done(receipt: Mapping[str, Any], of: str) -> Post:
         body.append(paragraph(run("It could not be read back afterwards; look at it.", color="Warning")))
     if receipt.get("approved_by"):
         body.append(small(f"Approved by {', '.join(receipt['approved_by'])}."))
+    elif receipt.get("allowed_by"):
+        body.append(small(f"Allowed by the rule “{receipt['allowed_by']}”."))
     back = receipt.get("taken_back")
     if back is not None:
         by = f" by {back['by']}" if back["by"] else ""

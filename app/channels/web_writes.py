@@ -95,5 +95,6 @@ def _receipt(receipt: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str,
         "url": safe(receipt.get("url")),
         "verified": receipt.get("verified", True),
         "approved_by": list(receipt.get("approved_by") or ()),
+        "allowed_by": receipt.get("allowed_by") or "",
         "rows": rows(receipt.get("before") or {}, receipt.get("after") or {}, titles),
     }

@@ -128,6 +128,8 @@ class StoredLedger:
         """Puts an effect's new state into the audit log, with the transaction that brings it about."""
         known = {"key", "step", "service", "verb", "state", "attempt", "approval", "by", "digest", "error", "undone_by"}
         data = shown(effect.model_dump(mode="json", include=known, exclude_defaults=True) | {"state": effect.state})
+        if effect.rule:
+            data["rule"] = effect.rule  # the workspace's own word for it, whole
         # Who took it back stands in the entry of undo.finished; `undone_by` is the run in which that was said.
         by = "" if effect.state == "undone" else effect.requester
         entry = AuditEntry("effect", self._now(), by or "deus", effect.run, data)

@@ -167,7 +167,7 @@ function Receipt({ item, state, run }) {
       <p>{done.said}</p>
       {undone ? <p><b>Taken back</b> by {back.by}, {when(back.at)}. {back.said}</p> : null}
       <p className="deus-soft">
-        {when(done.at)}{done.approved_by.length ? ` · approved by ${done.approved_by.join(', ')}` : ' · allowed by the rules'}
+        {when(done.at)}{done.approved_by.length ? ` · approved by ${done.approved_by.join(', ')}` : ` · allowed by ${done.allowed_by ? `the rule “${done.allowed_by}”` : 'the rules'}`}
         {done.verified ? '' : ` · ${window.deusName(done.service)} could not be asked whether it stands`}
       </p>
       {done.rows.length ? <details><summary>What was changed</summary><Rows rows={done.rows} /></details> : null}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from agents.policy import Policy
 from agents.ports import Turn
 from agents.rules import Rule, When
 from agents.sending import Looks, Open, Sender
+from app.stores.audit import AuditLog
 from app.stores.effects import StoredLedger
 from app.stores.migrations import migrate
 from app.stores.sqlite import SQLite
@@ -177,3 +179,19 @@ async def test_what_was_begun_long_ago_is_not_sent_unseen(ledger: LaterLedger) -
     assert isinstance(perhaps, Open)
     assert (perhaps.again, perhaps.effect.state) == (None, "unknown")
     assert world.writes == {}
+
+
+async def test_the_rule_that_let_a_write_happen_stands_in_ledger_receipt_and_audit_log(tmp_path: Path) -> None:
+    world, policy = World(1, {"well": 1}), Policy(rules=(Rule(name="notes are free", then="allow"),))
+    with served(world) as address:
+        async with company(str(tmp_path / "d.db"), address, planner=planner(), policy=policy) as crew:
+            run = await crew.conversations.say(Turn("a", "ann", "web", "c1", AT))
+            events = await told(crew, run)
+            (effect,) = await crew.ledger.of_run(run)
+    (receipt,) = (event.data for event in events if event.kind == "receipt.added")
+    assert (effect.rule, effect.by) == ("notes are free", ())
+    assert (receipt["allowed_by"], receipt["approved_by"]) == ("notes are free", [])
+    database = SQLite(tmp_path / "d.db")
+    rows = [row async for row in AuditLog(database).rows(run=run)]
+    await database.close()
+    assert {json.loads(row.data).get("rule") for row in rows if row.kind == "effect"} == {"notes are free"}
