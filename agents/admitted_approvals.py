@@ -50,20 +50,27 @@ class AdmittedApprovals:
         """What a run has changed, or tried to; nothing of a run that is not theirs to see."""
         return await self._all.receipts(run) if run in await self._runs([run]) else ()
 
+    async def admit(self, by: str, channel: str) -> None:
+        """Raises Forbidden for one whose role decides nothing, whatever it is about."""
+        await self._all.admit(by, channel)
+
     async def decide(
         self, approval: str, choice: Choice, *, by: str, channel: str, digest: str, note: str = ""
     ) -> Approval:
         """Says yes or no to what was shown."""
+        await self.admit(by, channel)
         await self.get(approval)
         return await self._all.decide(approval, choice, by=by, channel=channel, digest=digest, note=note)
 
     async def edit(self, approval: str, args: Mapping[str, Any], *, by: str, channel: str) -> Approval:
         """Wants other arguments."""
+        await self.admit(by, channel)
         await self.get(approval)
         return await self._all.edit(approval, args, by=by, channel=channel)
 
     async def withdraw(self, approval: str, *, by: str, channel: str) -> Approval:
         """Takes a proposal back."""
+        await self.admit(by, channel)
         await self.get(approval)
         return await self._all.withdraw(approval, by=by, channel=channel)
 

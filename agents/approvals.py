@@ -165,6 +165,11 @@ class Approvals:
         turn = Turn(order, by, channel, conversation, self._clock.now(), message_id=message, audience=audience)
         return UndoAsked(asks, await say(turn), conversation, begun=True)
 
+    async def admit(self, by: str, channel: str) -> None:
+        """Raises Forbidden for one whose role decides nothing, whatever it is about."""
+        if self._admission is not None:
+            await self._admission.decider(by, channel)
+
     async def _may(self, approval: str, by: str, channel: str) -> None:
         """Raises Forbidden for one whose role decides nothing, LookupError for one who may not see the run."""
         if self._admission is None:

@@ -155,6 +155,7 @@ class SlackBot:
         value = _value(action)
         user = await self._asking.member(str(body["user"]["id"]), team)
         desk = self._approvals.of(user.actor)
+        await desk.admit(user.actor, CHANNEL)
         if kind == UNDO:
             effect, run = value.get("effect", ""), value.get("run", "")
             if effect not in {one.key for one in await desk.receipts(run)}:

@@ -111,7 +111,9 @@ class Editing:
         return {f"{_BLOCK}{name}": cut(words, WRONG) for name, words in wrong.items()}
 
     async def _asked(self, ident: str, digest: str, actor: str) -> Approval:
-        approval = await self._approvals.of(actor).get(ident)
+        desk = self._approvals.of(actor)
+        await desk.admit(actor, CHANNEL)
+        approval = await desk.get(ident)
         if approval.state != "requested":
             raise NotDecided(f"This was settled already: {approval.state}.")
         if approval.proposal.digest != digest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from agents.identity import People as Directory
 
 FRESH = 600.0  # seconds
-# A private channel of more people than this is taken for one of the least that anybody of the company may do.
+# Whoever comes into a channel reads what is answered there from then on.
+MEMBERS_FRESH = 20.0
+# A channel of more people than this is taken for one of the least that anybody of the company may do.
 MOST_MEMBERS = 300
 # Above this many Slack is not asked about each of those whom Deus has never met.
 MOST_STRANGERS = 40
@@ -85,9 +88,9 @@ class People:
     async def audience(self, channel: str, team: str) -> Role | None:
         """The least role among those who may read along in a channel; None where that is the asker alone.
 
-        A public channel everybody of the workspace can open. Where Slack does not list the members, or there are more
-        than Deus looks at, the least counts that somebody of the company may have; where others share the channel, a
-        visitor's. Raises Unknown where Slack tells nothing of the channel.
+        A public channel everybody of the workspace can open, and guests who were invited there read it too. Where
+        Slack does not list the members, or there are more than Deus looks at, the least counts that somebody of the
+        company may have; where others share the channel, a visitor's. Raises Unknown where Slack tells nothing of it.
         """
         if channel.startswith("D"):
             return None
@@ -99,11 +102,12 @@ class People:
         there: Mapping[str, Any] = told["channel"] if told else {"is_ext_shared": True}
         if any(there.get(sign) for sign in ("is_ext_shared", "is_pending_ext_shared", "is_org_shared")):
             return OUTSIDE
+        everybody: list[Role] = []
         if not (there.get("is_private") or there.get("is_mpim")):
             everybody = [one.role for one in await self._known.listed() if any(map(_here, one.identities))]
-            return least((*everybody, self._usual))
+            everybody.append(self._usual)
         members = await self._members(channel)
-        return GUEST if members is None else await self._least(members, team)
+        return least((*everybody, GUEST if members is None else await self._least(members, team)))
 
     async def _least(self, members: frozenset[str], team: str) -> Role:
         """The least role of some members, apps left out."""
@@ -115,8 +119,12 @@ class People:
         strangers = sorted(members - accounts.keys())
         if len(strangers) > MOST_STRANGERS:
             return GUEST
-        for user in strangers:
-            told = await self._described(user, team)
+        try:
+            async with asyncio.TaskGroup() as group:
+                asked = [group.create_task(self._described(user, team)) for user in strangers]
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        for told in (task.result() for task in asked):
             same = await self._known.find(Identity(service="email", ident=told.email)) if told.email else None
             ours = same.role if same else GUEST if told.guest else self._usual
             roles.append(None if told.app else ours if told.ours else OUTSIDE)
@@ -127,7 +135,7 @@ class People:
         from slack_sdk.errors import SlackApiError
 
         known = self._readers.get(channel)
-        if known is not None and known[0] > monotonic() - FRESH:
+        if known is not None and known[0] > monotonic() - MEMBERS_FRESH:
             return known[1]
         found: set[str] = set()
         cursor: str | None = None

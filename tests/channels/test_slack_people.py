@@ -129,6 +129,11 @@ async def test_a_public_channel_is_read_by_the_whole_workspace(known: StoredPeop
     slack = Workspace(channel={"name": "growth", "is_private": False})
     slack.members = [slack.person("U1")]
     assert await reads(known, slack) == "agent"
+    slack.members = ["U1", slack.person("U2", is_ultra_restricted=True)]
+    assert await reads(known, slack) == "viewer", "a guest who was invited there, whom nobody has met yet"
+    slack.members = "missing_scope"
+    assert await reads(known, slack) == "viewer"
+    slack.members = ["U1"]
     elsewhere = await known.recognise(Identity(service="slack", ident="U9"), email="u9@acme.com")
     await known.set_role(elsewhere.id, "viewer", by="founder")
     assert await reads(known, slack) == "viewer"

@@ -38,6 +38,7 @@ def routes(demo: Demo) -> Sequence[BaseRoute]:
         "auth.test": vendor.auth_test,
         "conversations.list": vendor.channels,
         "conversations.info": vendor.channel,
+        "conversations.members": vendor.readers,
         "conversations.history": vendor.history,
         "conversations.replies": vendor.replies,
         "users.list": vendor.users,
@@ -137,6 +138,12 @@ class _Slack:
 
     def users(self, request: Request) -> Response:
         return self._paged(request, "members", [self._user(member) for member in self.company.people], cache_ts=0)
+
+    def readers(self, request: Request) -> Response:
+        """The members of a channel: everybody."""
+        if request.query_params.get("channel", "") not in self.by_channel:
+            return _failed("channel_not_found")
+        return self._paged(request, "members", [user_id(member.id) for member in self.company.people])
 
     def user(self, request: Request) -> Response:
         wanted = request.query_params.get("user", "")
