@@ -17,6 +17,7 @@ CARD = "application/vnd.microsoft.card.adaptive"
 # connector adds around text and card.
 LARGEST = 28 * 1024
 AROUND = 1024
+LONGEST_URL = 1000
 INFORMATIVE = 1000  # characters of a sentence that says what is being done
 
 Element = dict[str, Any]
@@ -87,6 +88,8 @@ def fitted(
             given_way.add(max(extras, key=len))
         elif len(said) > 200:
             said = _closed(cut(said.removesuffix(_MORE.format(whole)), len(said) * 3 // 4)) + _MORE.format(whole)
+        elif beside:
+            beside = beside[: len(beside) // 2]
         else:
             raise AssertionError("what cannot be cut is small")
 
@@ -126,7 +129,7 @@ def run(text: str, **more: Any) -> Element:
 
 def link(text: str, url: str | None, **more: Any) -> Element:
     """Words that lead somewhere, if the address is one of the web."""
-    if not str(url or "").startswith(("https://", "http://")):
+    if not str(url or "").startswith(("https://", "http://")) or len(str(url)) > LONGEST_URL:
         return run(text, **more)
     return run(text, color="Accent", selectAction={"type": "Action.OpenUrl", "url": url}, **more)
 

@@ -10,6 +10,7 @@ from agents.event import Event
 from app.channels.teams_cards import asking, chart, done, table, table_rows
 from app.channels.teams_post import (
     INFORMATIVE,
+    LONGEST_URL,
     Drawn,
     Element,
     Extra,
@@ -31,6 +32,7 @@ ASK = "deus.ask"
 MOST_SOURCES, MOST_STEPS, MOST_ARTIFACTS, MOST_SUGGESTIONS = 12, 25, 5, 3
 MOST_NAMED = 3  # steps that are named as being done now
 STEPS = "steps"
+LONGEST_SUGGESTION = 500  # characters; what was cut would be another question
 LONGEST_WORDS = 6000  # characters that are streamed, or that a person writes; with six bytes each they still fit
 
 # A sign and its colour: what is not seen in colour is told apart by the sign.
@@ -95,7 +97,8 @@ class Teams:
         actions = [opens("Open in Deus", home)]
         beside: list[Element | Extra] = [*_plan(view)] if live else self._beside(view)
         if not live:
-            actions += [_asking_next(one) for one in view.suggestions[:MOST_SUGGESTIONS]]
+            short = [one for one in view.suggestions if len(one) <= LONGEST_SUGGESTION]
+            actions += [_asking_next(one) for one in short[:MOST_SUGGESTIONS]]
             if view.steps:
                 beside.append({"type": "Container", "id": STEPS, "isVisible": False, "items": _plan(view)})
                 shows = {"type": "Action.ToggleVisibility", "title": _counted(view), "targetElements": [STEPS]}
@@ -156,7 +159,9 @@ class Teams:
 
     def _source(self, view: RunView, item: Mapping[str, Any]) -> str:
         url = str(item.get("url") or "")
-        return url if url.startswith(("https://", "http://")) else self._run(view)
+        # A dozen addresses of queries, as analytics tools have them, would be a card larger than Teams takes.
+        short = len(url) <= LONGEST_URL and url.startswith(("https://", "http://"))
+        return url if short else self._run(view)
 
 
 def _said(view: RunView) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from app.channels.teams_people import member
 from app.channels.teams_post import AROUND, INFORMATIVE, LARGEST, Post, size
 from app.channels.teams_text import cut, joined, literal, markdown, streamed
 from app.channels.teams_view import ANSWER, Teams
-from app.channels.web_view import RunView
+from app.channels.web_view import RunView, StepLine
 from tests.channels.script import NOW
 from tests.channels.script import chart as chart_data
 from tests.channels.test_approvals import BEGUN, REST, asked, event
@@ -127,6 +128,21 @@ def test_a_long_answer_is_cut_and_leads_to_all_of_it(piece: str) -> None:
     fits(post)
     assert f"({HOME}/runs/r1)" in words(post)
     assert size(post) > LARGEST / 3, "as much as fits is shown"
+
+
+def test_addresses_and_suggestions_of_any_length_leave_a_message_that_teams_takes() -> None:
+    suggestions = ["Why?", "x" * 9000, "y" * 9000]
+    view = folded(ended("It fell [1]. " * 10, suggestions=suggestions))
+    far = "https://posthog.test/insights#q=" + "x" * 5000
+    evidence = {f"e{n}": {"url": f"{far}{n}", "title": "雪" * 300} for n in range(1, 30)}
+    view = replace(view, evidence=evidence, citations={str(n): f"e{n}" for n in range(1, 30)})
+    steps = tuple(StepLine(f"s{n}", "雪" * 900, state="done") for n in range(60))
+    for shown in (view, replace(view, steps=steps), replace(view, steps=steps, artifacts={})):
+        post = TEAMS.screen(shown)[ANSWER]
+        fits(post)
+        assert f"({HOME}/runs/r1)" in words(post)
+        assert "Why?" in str(post.card)
+        assert "xxxx" not in str(post.card)
 
 
 def test_what_is_large_gives_way_to_the_words() -> None:
