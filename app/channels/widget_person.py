@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # What is looked into is what was said last.
 LAST = 3
+MOST = 3
 LONGEST = 2000
 
 
@@ -42,7 +43,13 @@ class Help:
         return await self._feed.standing(visitor.conversation)
 
     async def _investigate(self, conversation: str, said: list[str]) -> str:
-        """Begins to look into what was said; once for the same words."""
+        """Begins to look into what was said; once for the same words, and a few times while a person is waited for: no
+        visitor can keep the company's services busy."""
+        assert self._product.inbox is not None
+        if (await self._product.inbox.state(conversation)).state != "open":
+            before = await self._product.conversations.runs(conversation=linked(conversation), limit=MOST)
+            if len(before) == MOST:
+                return before[0].run
         people = self._product.people
         assert people is not None
         itself = Identity(service="deus", ident="investigation")

@@ -153,6 +153,14 @@ def test_a_person_gets_the_conversation_and_what_was_looked_into_which_the_visit
     assert "ExportTruncated" in found["html"]
 
 
+def test_who_asks_for_a_person_again_and_again_does_not_keep_the_companys_services_busy(website: Website) -> None:
+    visitor = website.visitor()
+    for n in range(5):
+        visitor.say(f"My unicorn {n} fails")
+        assert visitor.post("person").status_code == 202
+    assert len(_looked_into(website, f"{visitor.conversation}-investigation")) == 3
+
+
 def test_where_no_issue_is_known_one_is_offered_to_whoever_reads_the_inbox_and_not_to_the_visitor(
     website: Website,
 ) -> None:
