@@ -128,10 +128,19 @@ class SlackBot:
         try:
             await self._asking.begin(text, place, f"{team}/{channel}/{ts}")
         except (DeusError, LookupError) as error:
-            await self._asking.post(channel, escape(trouble(error)), place.thread)
+            await self._refused(escape(trouble(error)), place)
             return
         if place.is_direct and place.thread == ts:
             self._tasks.start(self._pane.titled(channel, ts, text), "title")
+
+    async def _refused(self, said: str, place: Place) -> None:
+        """Told to who asked, and in a channel to nobody else."""
+        if place.is_direct:
+            await self._asking.post(place.channel, said, place.thread)
+        else:
+            await self._client.chat_postEphemeral(
+                channel=place.channel, user=place.user, text=said, thread_ts=place.thread
+            )
 
     async def _is_asked(self, event: Mapping[str, Any], place: Place) -> bool:
         """Whether Deus is spoken to: by one of ours, directly, by name, or in a thread where it was spoken to."""

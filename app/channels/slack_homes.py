@@ -116,6 +116,9 @@ class Homes:
         role = await self._asking.role(person.actor)
         door = self._conversations.of(person.actor)
         services = self._services.states()
+        if not reads_all(role):
+            # What is wrong with a service is for those who can have it mended.
+            services = {title: trouble and "it does not let me in right now" for title, trouble in services.items()}
         try:
             runs = await door.runs(actor=person.actor, limit=MOST_RUNS)
             waiting = await self.waiting(person.actor)

@@ -87,6 +87,22 @@ async def test_who_may_decide_gets_buttons_and_who_may_only_look_gets_none() -> 
     assert '"Reject"' not in shown
 
 
+async def test_what_is_wrong_with_a_service_is_told_to_those_who_can_have_it_mended() -> None:
+    async def check() -> None:
+        raise Unavailable("The key of deus@acme.test was revoked.")
+
+    connected: Any = {"sentry": SimpleNamespace(title="Sentry", check=check)}
+    services, office = Services(connected), Office()
+    await services.look()
+    await homes(office, services).opened("U1", "T1")
+    office.roles["ann@acme.test"] = "viewer"
+    await homes(office, services).opened("U1", "T1")
+    agents, viewers = (view for _, view in office.published)
+    assert "was revoked" in agents
+    assert "was revoked" not in viewers
+    assert "does not let me in" in viewers
+
+
 async def test_what_may_not_be_seen_is_not_there() -> None:
     office = Office("viewer")
     ask(office, "another-s")
