@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from agents.rights import Reading, Sources
 from agents.undoing import Undoing
 from app.api import approvals, approvals_page, problem
 from app.bootstrap import Product
+from app.channels.slack_edit import Editing
+from app.channels.slack_people import Person as SlackPerson
 from app.settings import Settings
 from app.stores.audit import AuditLog
 from app.stores.people import StoredPeople
@@ -34,6 +37,7 @@ from tests.contracts.test_store import store
 from tests.scenarios.api.test_approvals_api import Slack
 from tests.scenarios.people.office import ORIGIN
 from tests.signed_in import session
+from tools.kit.errors import DeusError
 
 CLOSED = Reading(roles={"agent": Sources(deny=("slack",))})
 
@@ -159,3 +163,45 @@ async def test_at_the_machine_itself_sits_its_admin(tmp_path: Path) -> None:
             there.waits["id"], "approve", by="root-user", channel="cli", digest=there.waits["digest"]
         )
     assert done.state == "approved"
+
+
+@dataclass
+class Front:
+    """Slack, as far as forms go."""
+
+    actor: str
+    forms: list[Any]
+
+    async def member(self, user: str, team: str) -> SlackPerson:
+        return SlackPerson(self.actor, self.actor, ours=True)
+
+    async def views_open(self, *, trigger_id: str, view: Any) -> None:
+        self.forms.append(view)
+
+
+async def _stands(approval: Any, actor: str, body: Any) -> None:
+    """The button is where Deus has put it."""
+
+
+async def test_a_form_in_slack_shows_nothing_to_who_may_not_see_or_not_decide(tmp_path: Path) -> None:
+    async with desk(tmp_path, CLOSED) as there:
+        told: list[str] = []
+        body = {
+            "user": {"id": "U1"},
+            "trigger_id": "1",
+            "actions": [{"value": json.dumps(there.waits)}],
+            "view": {"private_metadata": json.dumps(there.waits), "state": {"values": {"arg.text": {"value": {}}}}},
+        }
+        for actor in ("ann@acme.com", "vic@acme.com", "eve@acme.com", "root@acme.com"):
+            front: Any = Front(actor, [])
+            editing = Editing(there.approvals, front, front, _stands)
+            try:
+                await editing.open(body, "T1")
+                told.append("form")
+            except (DeusError, LookupError) as error:
+                told.append(type(error).__name__)
+            assert bool(front.forms) == (actor == "root@acme.com")
+            if not front.forms:
+                assert await editing.submit(body, "T1"), "what is wrong is said"
+        assert told == ["LookupError", "Forbidden", "Forbidden", "form"]
+        assert (await there.approvals.get(there.waits["id"])).state == "requested"
