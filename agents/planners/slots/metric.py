@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.planners.glossary import Glossed
+from agents.planners.glossary import Glossed, bare
+from agents.planners.slots.foreign import in_english, inflected
 from agents.planners.slots.stem import stem, words
 from agents.planners.slots.vocabulary import Match
 
@@ -80,118 +81,21 @@ _SYNONYMS: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = (
     (r"installs?|installations?|downloads?", (("install", 1.0), ("download", 0.9))),
     (
         r"subscriptions?|subscribers?|subs",
-        (("subscription start", 0.95), ("subscription creat", 0.95), ("subscription", 0.7)),
+        (("subscription start", 0.95), ("subscription creat", 0.95), ("subscrib", 0.9), ("subscription", 0.7)),
     ),
 )
 _COMPILED = tuple((re.compile(rf"\b(?:{said})\b"), meant) for said, meant in _SYNONYMS)
 _BEGINNING = re.compile(r"\b(?:start\w*|begin\w*|began|attempt\w*)\b")
 _BEGUN = {"start", "begin", "open", "initiat", "attempt", "try", "view"}
 _DONE = {"complet", "send", "creat", "success", "succeed", "finish", "done", "place", "up"}
-_STOP = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "and",
-        "or",
-        "of",
-        "to",
-        "in",
-        "on",
-        "at",
-        "for",
-        "by",
-        "with",
-        "from",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "do",
-        "does",
-        "did",
-        "has",
-        "have",
-        "had",
-        "why",
-        "what",
-        "which",
-        "who",
-        "how",
-        "when",
-        "where",
-        "our",
-        "my",
-        "we",
-        "us",
-        "i",
-        "you",
-        "it",
-        "its",
-        "this",
-        "that",
-        "these",
-        "those",
-        "so",
-        "as",
-        "than",
-        "then",
-        "there",
-        "not",
-        "no",
-        "any",
-        "some",
-        "can",
-        "could",
-        "should",
-        "will",
-        "would",
-        "since",
-        "during",
-        "between",
-        "last",
-        "next",
-        "week",
-        "month",
-        "day",
-        "today",
-        "yesterday",
-        "down",
-        "up",
-        "drop",
-        "dropped",
-        "fell",
-        "fall",
-        "rose",
-        "rise",
-        "lower",
-        "higher",
-        "more",
-        "less",
-        "fewer",
-        "few",
-        "happened",
-        "broke",
-        "break",
-        "broken",
-        "caused",
-        "cause",
-        "true",
-        "real",
-        "still",
-        "going",
-        "please",
-        "tell",
-        "show",
-        "me",
-        "new",
-        "number",
-        "numbers",
-        "rate",
-    ]
-)
+_STOP_WORDS = """
+    a an the and or of to in on at for by with from is are was were be been do does did has have had why what
+    which who how when where our my we us i you it its this that these those so as than then there not no any some
+    can could should will would since during between last next week month day today yesterday down up drop dropped
+    fell fall rose rise lower higher more less fewer few happened broke break broken caused cause true real still
+    going please tell show me new number numbers rate
+"""
+_STOP = frozenset(_STOP_WORDS.split())
 _SEMANTIC_FLOOR = 0.5
 
 
@@ -237,7 +141,7 @@ def find(
 
     `near` is where the sentence speaks of a change: of two metrics named alike well, the nearer one is meant.
     """
-    said = _by_words(glossed.text.lower(), metrics, near)
+    said = _by_words(glossed.text.lower(), metrics, near) or _by_foreign_names(glossed, metrics, near)
     if not said and phrase_vectors and metric_vectors:
         said = _by_meaning(glossed.text.lower(), metrics, phrase_vectors, metric_vectors)
     if not said:
@@ -273,6 +177,23 @@ def _by_words(text: str, metrics: Sequence[str], near: tuple[int, int] | None) -
         found.extend(_plain(name, own, text, near))
         found.extend(_in_full(name, own, text, near))
     return found
+
+
+def _by_foreign_names(glossed: Glossed, metrics: Sequence[str], near: tuple[int, int] | None) -> list[_Said]:
+    """Names in another language: put into English, else held against the sentence as it was written."""
+    english: dict[str, str] = {}
+    for name in metrics:
+        english.setdefault(" ".join(in_english(word) for word in words(name.lstrip("$"))), name)
+    said = _by_words(glossed.text.lower(), list(english), near)
+    if said:
+        return [_Said(english[one.name], one.score, one.at) for one in said]
+    text = glossed.text.lower()
+    return [
+        _Said(name, 0.8 * _stage([_object(word) for word in spoken.split()], match.span(), text), match.span())
+        for spoken, name in english.items()
+        for match in re.finditer(r"[^\W_]+", text)
+        if inflected(bare(words(name.lstrip("$"))[0]), bare(match[0]))
+    ]
 
 
 def _in_full(name: str, own: Sequence[str], text: str, near: tuple[int, int] | None) -> list[_Said]:

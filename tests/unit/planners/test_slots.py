@@ -59,6 +59,28 @@ def test_metrics_by_their_common_names(text: str, name: str) -> None:
     assert found.sure
 
 
+@pytest.mark.parametrize(
+    ("text", "metrics", "name"),
+    [
+        ("orders today are a fraction of yesterday", ("abrio_app", "pedido"), "pedido"),
+        ("subscriptions are down by a third", ("visit", "pricing_seen", "subscribed"), "subscribed"),
+        ("why are trials down?", ("visita", "prueba_iniciada"), "prueba_iniciada"),
+        ("Warum kommen weniger Anfragen?", ("besuch", "anfrage_begonnen", "anfrage_gesendet"), "anfrage_gesendet"),
+        ("Bestellungen eingebrochen?", ("seitenaufruf", "bestellung_begonnen", "bestellung"), "bestellung"),
+        ("orçamentos criados caíram muito na segunda", ("acesso", "orcamento_criado"), "orcamento_criado"),
+    ],
+)
+def test_metrics_named_in_other_words_or_another_language(text: str, metrics: tuple[str, ...], name: str) -> None:
+    found = metric.find(aligned(text), metrics)
+    assert found is not None
+    assert found.name == name
+
+
+@pytest.mark.parametrize("text", ["what is the weather", "why are refunds up", "anfragend war er nie"])
+def test_no_foreign_metric_is_invented(text: str) -> None:
+    assert metric.find(aligned(text), ("visita", "compra_iniciada", "pedido")) is None
+
+
 def test_an_ambiguous_metric_is_not_sure() -> None:
     found = metric.find(aligned("orders fell"), ["order_placed", "order_completed"])
     assert found is not None
