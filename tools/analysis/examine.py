@@ -107,11 +107,12 @@ def likelihood_of(panel: Panel, event: Event, holidays: Sequence[Holiday] = ()) 
         _, contrast, shift = max(options, key=lambda option: option[0])
         return contrast.onset(shift, search)
     still = [name for name in panel.upstream(event.metric) if unmoved(panel, event.metric, name, event)]
-    if still:
-        contrast = contrast_of(panel, event.metric, still[0])
-        shift = near_event(contrast, event, (max(search[0], event.first - 36), min(search[1], event.first + 37)))
-        if shift is not None and shift.gain > 6:
-            return contrast.onset(shift, search)
+    near = (max(search[0], event.first - 36), min(search[1], event.first + 37))
+    contrasts = [contrast_of(panel, event.metric, name) for name in still]
+    shifts = [(shift.gain, c, shift) for c in contrasts if (shift := near_event(c, event, near)) and shift.gain > 6]
+    if shifts:
+        _, contrast, shift = max(shifts, key=lambda option: option[0])
+        return contrast.onset(shift, search)
     scan = event.scan
     if scan is None:
         within = Period(panel.grid.moment(search[0]), panel.grid.moment(search[1]))

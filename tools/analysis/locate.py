@@ -12,7 +12,7 @@ from tools.analysis.change import Change
 from tools.analysis.event import FOUND, Event, contrast_of, ratio_of, search_of, touches, unmoved, worth
 from tools.analysis.onset import onset
 from tools.analysis.panel import Panel
-from tools.analysis.segments import by_pair, by_share
+from tools.analysis.segments import SECOND_DIMENSION, by_pair, by_share
 
 # What a step beside a slope must explain, in squared standard errors, for the fall to be the step's.
 _STEP_BESIDE = 25.0
@@ -59,8 +59,7 @@ def located(panel: Panel, event: Event | None, sign: int, period: Period, change
     if event is None:
         if change.label == "earlier-peak":
             return None
-        options = [by_share(panel, sign, period, change), by_pair(panel, sign, period, change)]
-        return max((option for option in options if option), key=lambda option: option.gain, default=None)
+        return finest(by_share(panel, sign, period, change), by_pair(panel, sign, period, change))
     still = [name for name in panel.upstream(panel.metric) if unmoved(panel, panel.metric, name, event)]
     if still:
         reference = still[0]
@@ -68,15 +67,23 @@ def located(panel: Panel, event: Event | None, sign: int, period: Period, change
         moved = [name for name in panel.family if name not in still and panel.totals[name].sum() >= mine]
         for name in moved:
             if name == panel.metric or unmoved(panel, name, reference, event):
-                return _again(panel, event, name, reference)
+                return _again(panel, event, name, still)
         return event
     root = panel.family[0] if panel.family else panel.metric
-    return event if root == panel.metric else _again(panel, event, root, None)
+    return event if root == panel.metric else _again(panel, event, root, ())
 
 
-def _again(panel: Panel, event: Event, metric: str, reference: str | None) -> Event:
-    """The event as another metric of the family shows it, near the same time; unchanged where that shows it less."""
-    if reference is None:
+def finest(single: Event | None, pair: Event | None) -> Event | None:
+    """The likelier of the two; a pair must do clearly better than one of its own values alone."""
+    if single is None or pair is None:
+        return single or pair
+    within = single.where.items() <= pair.where.items()
+    return pair if pair.gain > single.gain + (SECOND_DIMENSION if within else 0.0) else single
+
+
+def _again(panel: Panel, event: Event, metric: str, references: Sequence[str]) -> Event:
+    """The event as a metric of the family shows it against the sharpest reference; unchanged where that is less."""
+    if not references:
         return Event(
             metric,
             {},
@@ -91,8 +98,13 @@ def _again(panel: Panel, event: Event, metric: str, reference: str | None) -> Ev
         )
     low, high = search_of(panel)
     near = (max(low, event.first - 36), min(high, event.first + 37))
-    shift = contrast_of(panel, metric, reference).best(near, event.sign, may_end=not event.lasting)
-    if shift is None or shift.gain < 6:
+    shown = [
+        (shift.gain, reference, shift)
+        for reference in references
+        if (shift := contrast_of(panel, metric, reference).best(near, event.sign, may_end=not event.lasting))
+    ]
+    gain, reference, shift = max(shown, key=lambda option: option[0], default=(0.0, "", None))
+    if shift is None or gain < 6:
         return event
     factor = ratio_of(panel, metric, reference, shift)
     return Event(

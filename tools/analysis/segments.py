@@ -14,7 +14,7 @@ from tools.analysis.event import FOUND, Event, search_of, touches, worth
 from tools.analysis.panel import Panel, Table
 
 # What a segment must gain beyond the price of all values, and a pair of values beyond the best single one.
-_SEGMENT, _SECOND_DIMENSION = 2.5, 5.5
+_SEGMENT, SECOND_DIMENSION = 2.5, 5.5
 
 
 def segment_contrasts(panel: Panel, metric: str) -> list[tuple[str, str, Contrast]]:
@@ -234,7 +234,7 @@ def _finer(panel: Panel, metric: str, shift: Shift, sign: int) -> dict[str, str]
                     gain = _share_gain(during, usual, mask & (columns[j] == other), sign)
                     if gain > pair[0]:
                         pair = gain, {dim: str(value), table.dims[j]: str(other)}
-    return pair[1] if pair[0] > single[0] + _SECOND_DIMENSION else None
+    return pair[1] if pair[0] > single[0] + SECOND_DIMENSION else None
 
 
 def _share_gain(during: Floats, usual: Floats, mask: NDArray[np.bool_], sign: int) -> float:
