@@ -33,7 +33,10 @@ _ACTS = re.compile(
     r"|\bfrom (?:now|today|tomorrow|mon|tues|wednes|thurs|fri|satur|sun|next|the \d)\w*|\bas of\b|\bno longer\b|\bonly (?:for|by|with)\b|\binvit\w+ only"
     r"|\bchanged?\b|\bincreas\w+|\bdoubled?\b|\bcut\b|\bended\b|\bends\b|\bruns? out\b|\bspent\b|\bwe (?:now|just)\b|\bI (?:just |have |'ve )?(?:put|set|took|added|made|switched|changed|deleted|dropped)\b"
     r"|\bab (?:jetzt|heute|morgen|montag|dienstag|mittwoch|donnerstag|freitag)\b|\bnur noch\b|\b(?:ein|aus|ab|um)ge\w+|\bgesetzt\b|\bsperr\w+|\bgesperrt\b|\bdesde\b|\bactiv\w+|\bdesactiv\w+"
-    r"|\bod (?:jutra|poniedziałku|wtorku|środy|czwartku|piątku)\b|\bwyłącz\w+|\bwłącz\w+|\bvanaf\b|\buitgezet\b|\baangezet\b|\bfeatured?\b|\bsponsor\w*|\bpodcast\b|\bon (?:tv|air)\b|\bwent viral\b|\btook (?:down|off)\b|\bput\b",
+    r"|\bod (?:jutra|poniedziałku|wtorku|środy|czwartku|piątku)\b|\bwyłącz\w+|\bwłącz\w+|\bvanaf\b|\buitgezet\b|\baangezet\b|\bfeatured?\b|\bsponsor\w*|\bpodcast\b|\bon (?:tv|air)\b|\bwent viral\b|\btook (?:down|off)\b|\bput\b"
+    r"|\bhab(?:e|en)?\b.{1,80}\b(?:gemacht|gestellt|genommen|gelöscht|geloescht)\b|\b(?:um|ab|ein|aus|hoch|frei)ge(?:stellt|schaltet|setzt)\w*|\bge(?:ä|ae)ndert\b|\bentfernt\b|\berhöht\b|\bgesenkt\b"
+    r"|\bpflichtfeld\w*|\b(?:cambi(?:é|amos)|pus(?:e|imos)|quit(?:é|amos)|apagu?(?:é|amos)|prend(?:í|imos)|sub(?:í|imos)|baj(?:é|amos)|a partir de|ya no|termin(?:a|ó)|se acab(?:a|ó))(?!\w)"
+    r"|\b(?:mud(?:ei|amos)|tir(?:ei|amos)|coloqu(?:ei|emos)|deslig(?:uei|amos)|lig(?:uei|amos)|aument(?:ei|amos)|acab(?:ei|amos) de)\b|\bà partir de\b|\bj'ai (?:changé|mis|retiré|coupé)",
     re.IGNORECASE,
 )
 _DOUBTS = re.compile(

@@ -134,6 +134,8 @@ def _subject(candidate: Candidate, situation: Situation) -> list[tuple[str, floa
         return [("", -1.2)]
     if isinstance(candidate.noun, Deployment) and not candidate.pulls:
         return [("", -0.4 if "github" in situation.blind else -0.9)]
+    if _broke_here(candidate, situation):
+        return [("", -1.0)]
     return [("is about something else", -2.6)] if candidate.where is None else [("", -0.3 if candidate.where else -1.2)]
 
 
@@ -215,7 +217,8 @@ def _errors(candidate: Candidate, situation: Situation) -> list[tuple[str, float
         near = relevance(
             "\n".join((candidate.text, *candidate.paths, error.title)), situation.metric, situation.relatives
         )
-        doubt = (0.0 if near else -1.5) + (-1.2 if error.level in ("warning", "info") and agreement <= 0 else 0.0)
+        told = near or (agreement > 0 and _broke_here(candidate, situation))
+        doubt = (0.0 if told else -1.5) + (-1.2 if error.level in ("warning", "info") and agreement <= 0 else 0.0)
         in_files = bool(error.culprit) and any(_same_file(error.culprit, path) for path in candidate.paths)
         if strength >= 0.12:
             weight = (
@@ -232,6 +235,18 @@ def _errors(candidate: Candidate, situation: Situation) -> list[tuple[str, float
     if best is not None:
         return [best]
     return [] if situation.blind & {"sentry"} else [("", -0.3)]
+
+
+def _broke_here(candidate: Candidate, situation: Situation) -> bool:
+    """Whether it broke its own files at once and as often as events are missing: then its words need not say where."""
+    return any(
+        error.state != "ignored"
+        and -0.5 <= (error.at - candidate.moments[0][0]).total_seconds() / 3600 <= 2
+        and dose(error, situation) >= 0.35
+        and agrees(error, situation.where, situation.dims) >= 0
+        and any(_same_file(error.culprit, path) for path in candidate.paths if error.culprit)
+        for error in candidate.errors
+    )
 
 
 def _same_file(culprit: str, path: str) -> bool:

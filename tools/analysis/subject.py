@@ -13,7 +13,7 @@ from tools.analysis.words import words
 
 _SUBJECTS: Mapping[str, str] = {
     "signup": r"sign(?:ed|ing)?[-_ ]?ups?|regist\w+|accounts?|anmeld\w+|registrier\w+|konto|konten|rejestr\w+|zarejestr\w+"
-    r"|aanmeld\w+|inscri\w+|altas?|invitation|create an? account|email verification|captcha|waitlist",
+    r"|aanmeld\w+|inscri\w+|altas?|invitation|create an? account|email verification|captcha|waitlist|passwords?|cadastr\w+",
     "login": r"log(?:ged|ging)?[-_ ]?ins?|sign(?:ed|ing)?[-_ ]?ins?|auth\w*|sso|saml|oauth\w*|oidc|jwt|sessions?|callback|einlogg\w+"
     r"|iniciar sesi\w+|logow\w+|inlog\w+|passwords?|magic link",
     "checkout": r"check[-_ ]?outs?|carts?|baskets?|orders?|purchas\w*|shipping|warenkorb|kasse|bestell\w+|zam[oó]wie\w+|koszyk\w*"
@@ -100,7 +100,9 @@ def _speaks(spoken: frozenset[str], stems: set[str], metric: str) -> bool:
     known = subjects(metric)
     if known:
         return bool(spoken & known)
-    return bool(stems & ({stem for stem in words(metric.replace("_", " ")) if len(stem) > 3} - _COMMON))
+    named = {stem for stem in words(metric.replace("_", " ")) if len(stem) > 3} - _COMMON
+    # A compound speaks of its first part: "Anfrageformular" of an "Anfrage".
+    return any(stem == name or (len(name) > 4 and stem.startswith(name)) for name in named for stem in stems)
 
 
 _COMMON = frozenset(

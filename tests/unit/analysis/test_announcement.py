@@ -31,7 +31,17 @@ def test_a_message_may_speak_of_now() -> None:
     assert SAID in [at for at, _ in effective("I just switched off the form", SAID, TZ)]
 
 
-@pytest.mark.parametrize("text", ["I turned on the captcha at the CDN just now.", "We switched it to invitation only."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I turned on the captcha at the CDN just now.",
+        "We switched it to invitation only.",
+        "Hab die Adresse im Formular gerade zum Pflichtfeld gemacht.",
+        "Die Lieferzeiten sind umgestellt, das alte Banner ist entfernt.",
+        "Apagué los pagos con tarjeta y a partir de hoy solo efectivo",
+        "Mudei o valor do frete, acabei de salvar",
+    ],
+)
 def test_a_change_is_announced(text: str) -> None:
     assert announces(text) > 0
 
@@ -42,6 +52,8 @@ def test_a_change_is_announced(text: str) -> None:
         "Trials are weak since the new pricing page. Do we put the old one back?",
         "Paused two brand keywords that never convert. That is 3% of spend, so nobody should feel it.",
         "Who has the key of the small meeting room?",
+        "Haben wir noch Kaffee?",
+        "¿Almorzamos a la una?",
     ],
 )
 def test_doubts_and_small_things_announce_nothing(text: str) -> None:

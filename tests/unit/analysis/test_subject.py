@@ -14,6 +14,8 @@ from tools.analysis.subject import commands, measures, mentions, relevance, subj
         ("web/checkout/Summary.svelte", "checkout_completed", 1.0),
         ("Account aanmaken lukt niet", "account_created", 1.0),
         ("Wiadomosci sie nie wysylaja", "message_sent", 1.0),
+        ("password rules: 14 characters", "signup_complete", 1.0),
+        ("Das Anfrageformular ist neu", "anfrage_gesendet", 1.0),
         ("Shorter words in the cookie notice. Legal signed it off.", "signed_up", 0.0),
         ("Delete old thumbnails at night", "message_sent", 0.0),
     ],
