@@ -243,7 +243,7 @@ def _broke_here(candidate: Candidate, situation: Situation) -> bool:
         error.state != "ignored"
         and -0.5 <= (error.at - candidate.moments[0][0]).total_seconds() / 3600 <= 2
         and dose(error, situation) >= 0.35
-        and agrees(error, situation.where, situation.dims) >= 0
+        and agrees(error, situation.where, situation.dims) >= (0 if error.level in ("error", "fatal") else 1)
         and any(_same_file(error.culprit, path) for path in candidate.paths if error.culprit)
         for error in candidate.errors
     )

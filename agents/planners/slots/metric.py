@@ -24,7 +24,14 @@ _SYNONYMS: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = (
         r"(?:new|fewer|few|more) (?:users?|customers?|people|members?)"
         r"(?! (?:are |who |to )?(?:open|complet|book|send|start|buy|us|pay|finish|check|shar|log|upload|"
         r"view)\w*)|joined|joiners|user growth",
-        (("signup", 0.85), ("register", 0.85), ("account create", 0.8), ("user create", 0.9)),
+        (
+            ("signup", 0.85),
+            ("register", 0.85),
+            ("account create", 0.8),
+            ("user create", 0.9),
+            ("member join", 0.9),
+            ("user join", 0.9),
+        ),
     ),
     (
         r"(?:new )?accounts?(?: (?:created|opened|creation))?",
