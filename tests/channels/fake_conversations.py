@@ -184,5 +184,10 @@ async def open_scripted(settings: Any, pace: float = 1.0) -> AsyncIterator[Any]:
     """A product whose conversations are scripted."""
     conversations = scripted(ScriptedRuns(pace))
     yield SimpleNamespace(
-        inbox=None, conversations=conversations, approvals=NothingWaits(), clock=FrozenClock(), settings=settings
+        inbox=None,
+        people=None,
+        conversations=conversations,
+        approvals=NothingWaits(),
+        clock=FrozenClock(),
+        settings=settings,
     )
