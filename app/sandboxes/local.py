@@ -11,8 +11,9 @@ import json
 import os
 import platform
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
@@ -73,7 +74,7 @@ class LocalSandbox:
     ) -> None:
         self.id, self.limits, self.network = id, limits, Network()
         self.metadata: Mapping[str, str] = MappingProxyType(dict(metadata))
-        self._link, self._spawned, self._first, self._watchdog = link, spawned, first, watchdog
+        self._link, self._spawned, self.first, self._watchdog = link, spawned, first, watchdog
         self._awake = asyncio.Event()
         self._awake.set()
         self._pidfd = os.pidfd_open(first)
@@ -98,23 +99,17 @@ class LocalSandbox:
         on_output: Callable[[Output], None] | None = None,
     ) -> Result:
         most = min(seconds or self.limits.command_seconds, self.limits.command_seconds)
-        command = await self._begin(argv, folder, environment, given)
-        try:
+        command = await self._open(argv, folder, environment, given)
+        async with self._tended(command):
             try:
                 async with asyncio.timeout(most):
+                    await command.started()
                     async for piece in command.output():
                         if on_output is not None:
                             on_output(piece)
-                    return await command.wait()
             except TimeoutError:
                 await command.end(Ended.TIME)
-                return await command.wait()
-        except SandboxGone:
-            await self._over_with()
-            raise
-        except BaseException:
-            await self._abandon(command)
-            raise
+            return await command.wait()
 
     async def start(
         self,
@@ -124,9 +119,12 @@ class LocalSandbox:
         environment: Mapping[str, str] | None = None,
         given: bytes = b"",
     ) -> LocalCommand:
-        return await self._begin(argv, folder, environment, given)
+        command = await self._open(argv, folder, environment, given)
+        async with self._tended(command):
+            await command.started()
+        return command
 
-    async def _begin(
+    async def _open(
         self, argv: Sequence[str], folder: str, environment: Mapping[str, str] | None, given: bytes
     ) -> LocalCommand:
         self._check()
@@ -138,16 +136,19 @@ class LocalSandbox:
         variables = [f"{name}={value}".encode() for name, value in {**ENVIRONMENT, **(environment or {})}.items()]
         fields = [folder.encode(), given, str(len(argv)).encode(), *(os.fsencode(word) for word in argv), *variables]
         talk = await self._link.open("run", *fields)
-        command = LocalCommand(self._link, talk, self.limits, argv[0], self._awake, self._give_up)
+        return LocalCommand(self._link, talk, self.limits, argv[0], self._awake, self._give_up)
+
+    @asynccontextmanager
+    async def _tended(self, command: LocalCommand) -> AsyncIterator[None]:
+        """Whatever goes wrong meanwhile, and whoever stops waiting: the command does not run on."""
         try:
-            await command.started()
+            yield
         except SandboxGone:
             await self._over_with()
-            raise
+            raise SandboxGone(self._link.ending) from None
         except BaseException:
             await self._abandon(command)
             raise
-        return command
 
     async def _abandon(self, command: LocalCommand) -> None:
         """Ends a command that nobody waits for any more; while paused, as soon as it goes on."""
@@ -187,14 +188,14 @@ class LocalSandbox:
     async def pause(self) -> None:
         self._check()
         self._awake.clear()
-        if not await asyncio.to_thread(processes.stop, self._first):
+        if not await asyncio.to_thread(processes.stop, self.first):
             await self._give_up()
             raise SandboxGone(self._link.ending)
 
     async def resume(self) -> None:
         if self.state is State.GONE:
             raise SandboxGone(self._link.ending)
-        await asyncio.to_thread(processes.go_on, self._first)
+        await asyncio.to_thread(processes.go_on, self.first)
         self._awake.set()
 
     async def kill(self) -> None:

@@ -70,14 +70,17 @@ def use(first: int) -> Use:
         status = _fields(f"/proc/{pid}/status")
         memory += 1024 * sum(status.get(name, 0) for name in ("VmRSS", "VmSwap", "VmPTE"))
         threads += status.get("Threads", 0)
-        descriptors += _open_descriptors(pid)
+        descriptors += _open_descriptors(pid, status.get("FDSize", 0))
     return Use(memory, threads, descriptors, tuple(pids))
 
 
-def _open_descriptors(pid: int) -> int:
+def _open_descriptors(pid: int, most: int) -> int:
+    """How many files and sockets a process has open; `most` of them where it hides them from ordinary users."""
     try:
         # Linux 6.2 and newer tell their number as the folder's size.
         return os.stat(f"/proc/{pid}/fd").st_size or len(os.listdir(f"/proc/{pid}/fd"))
+    except PermissionError:
+        return most
     except (FileNotFoundError, ProcessLookupError):
         return 0
 

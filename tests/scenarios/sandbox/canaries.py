@@ -1,0 +1,84 @@
+"""What an attack would find on the host: a file, a variable, sockets of every kind and a process, each watched."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+# Within reach of every user, so that nothing but the sandbox keeps an attack from it.
+OPEN_PLACE = "/var/tmp"
+
+
+class Canaries:
+    """Lives on the host while attacks run. What reached a socket is told by `touched`."""
+
+    def __init__(self, user: int) -> None:
+        self.secret = "canary-" + secrets.token_hex(8)
+        self.folder = Path(tempfile.mkdtemp(dir=OPEN_PLACE))
+        self.folder.chmod(0o777)
+        self.file = self.folder / "file"
+        self.file.write_text(self.secret)
+        self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.tcp.bind(("127.0.0.1", 0))
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        self.unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.unix.bind(str(self.folder / "socket"))
+        (self.folder / "socket").chmod(0o777)
+        self.abstract = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.abstract.bind("\0" + self.secret)
+        self.victim = "victim-" + secrets.token_hex(8)
+        script = "import sys; sys.stdin.read()"
+        self.process = subprocess.Popen(
+            ["/usr/bin/python3", "-c", script, self.victim], stdin=subprocess.PIPE, user=user, group=user, cwd="/"
+        )
+        for each in (self.tcp, self.unix, self.abstract):
+            each.listen()
+        for each in (self.tcp, self.udp, self.unix, self.abstract):
+            each.setblocking(False)
+
+    def told(self) -> dict[str, Any]:
+        """What an attacker is told: where everything is. It has only to get there."""
+        return {
+            "file": str(self.file),
+            "secret": self.secret,
+            "tcp": self.tcp.getsockname()[1],
+            "udp": self.udp.getsockname()[1],
+            "unix": str(self.folder / "socket"),
+            "abstract": self.secret,
+            "victim": self.victim,
+            "pid": self.process.pid,
+        }
+
+    def touched(self) -> set[str]:
+        """What the host saw: sockets that were reached, files that were made, a victim that is no more."""
+        seen = set()
+        for name in ("tcp", "unix", "abstract"):
+            try:
+                getattr(self, name).accept()[0].close()
+                seen.add(name)
+            except BlockingIOError:
+                continue
+        try:
+            self.udp.recv(100)
+            seen.add("udp")
+        except BlockingIOError:
+            pass
+        if {path.name for path in self.folder.iterdir()} != {"file", "socket"} or self.file.read_text() != self.secret:
+            seen.add("files")
+        if self.process.poll() is not None:
+            seen.add("process")
+        return seen
+
+    def close(self) -> None:
+        """Takes everything away."""
+        for each in (self.tcp, self.udp, self.unix, self.abstract):
+            each.close()
+        self.process.kill()
+        self.process.communicate()
+        shutil.rmtree(self.folder)
