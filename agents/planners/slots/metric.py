@@ -94,6 +94,8 @@ _SYNONYMS: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = (
 _COMPILED = tuple((re.compile(rf"\b(?:{said})\b"), meant) for said, meant in _SYNONYMS)
 _BEGINNING = re.compile(r"\b(?:start\w*|begin\w*|began|attempt\w*)\b")
 _BEGUN = {"start", "begin", "open", "initiat", "attempt", "try", "view"}
+# What a name ends in that only counts who saw a step.
+_SHOWN = {"form", "screen", "page"}
 _DONE = {"complet", "send", "creat", "success", "succeed", "finish", "done", "place", "up"}
 _STOP_WORDS = """
     a an the and or of to in on at for by with from is are was were be been do does did has have had why what
@@ -238,7 +240,7 @@ def _fit(own: Sequence[str], target: Sequence[str]) -> float:
 
 def _stage(own: Sequence[str], at: tuple[int, int], text: str) -> float:
     """A begun step counts less than a completed one, unless the words beside it speak of beginning."""
-    begun = any(word in _BEGUN for word in own) and "trial" not in own and "app" not in own
+    begun = (own[-1] in _SHOWN or any(word in _BEGUN for word in own)) and "trial" not in own and "app" not in own
     speaks = bool(_BEGINNING.search(text[max(0, at[0] - 12) : at[1] + 12]))
     if begun:
         itself = any(_object(word) in own for word in words(text[at[0] : at[1]]))

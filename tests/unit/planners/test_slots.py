@@ -75,6 +75,7 @@ def test_metrics_named_in_other_words_or_another_language(text: str, metrics: tu
     found = metric.find(aligned(text), metrics)
     assert found is not None
     assert found.name == name
+    assert found.sure
 
 
 @pytest.mark.parametrize("text", ["what is the weather", "why are refunds up", "anfragend war er nie"])
