@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 BENCHES := startup overhead critical_path retrieval intents changepoints attribution petshop drops causes worlds \
-	agentdojo injections approvals channels
+	agentdojo injections approvals channels sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test chaos bench clean
+.PHONY: help setup bubblewrap run check test chaos bench clean
 
 help: ## show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,7 +31,14 @@ setup: .venv/ready ## make the environment in .venv, from uv.lock
 	@$(BIN)/uv sync --frozen --inexact --quiet
 	@touch $@
 
-run: .venv/ready ## start Deus on http://127.0.0.1:8000 with the demo company
+# Code runs in sandboxes or not at all. Deus itself says what to do where this cannot install them.
+bubblewrap:
+	@command -v bwrap >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0; \
+		echo "Installing bubblewrap, for sandboxes (once)…"; apt-get update -qq >/dev/null 2>&1; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends bubblewrap >/dev/null 2>&1 || \
+		echo "bubblewrap could not be installed; Deus runs, code tasks will be refused."; }
+
+run: .venv/ready bubblewrap ## start Deus on http://127.0.0.1:8000 with the demo company
 	@$(BIN)/deus demo
 
 check: .venv/dev ## lint, format, types and import rules
