@@ -74,8 +74,8 @@ def view(approval: Approval, now: datetime) -> ApprovalView:
 
 
 SAME = (
-    "run", "step", "revision", "title", "service", "verb", "args", "risk", "why", "sources", "requester", "asker", "needed",
-    "at", "expires_at",
+    "run", "step", "revision", "title", "service", "verb", "args", "risk", "why", "sources", "requester", "asker",
+    "needed", "at", "expires_at",
 )  # fmt: skip
 
 
