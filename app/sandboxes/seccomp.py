@@ -48,58 +48,35 @@ ARCHITECTURES = {
     "x86_64": Calls(
         mark=0xC000003E,
         refused=(
-            101,
-            310,
-            311,
-            312,  # ptrace, process_vm_readv, process_vm_writev, kcmp
-            161,
-            155,
-            165,
-            166,
-            272,
-            308,  # chroot, pivot_root, mount, umount2, unshare, setns
-            248,
-            249,
-            250,  # add_key, request_key, keyctl
-            298,
-            321,
-            323,  # perf_event_open, bpf, userfaultfd
-            174,
-            175,
-            176,
-            177,
-            178,
-            180,
-            313,
-            246,
-            320,  # kernel modules, nfsservctl, kexec
-            103,
-            134,
-            135,
-            136,
-            139,
-            153,
-            154,
-            156,  # syslog, uselib, personality, ustat, vhangup, modify_ldt, sysctl
-            159,
-            164,
-            227,
-            305,
-            163,
-            167,
-            168,
-            169,
-            172,
-            173,
-            179,  # clocks, acct, swap, reboot, iopl, ioperm, quotactl
-            212,
-            256,
-            278,
-            279,
-            300,
-            301,
-            303,
-            304,  # pages of others, vmsplice, fanotify, handles
+            *(101, 310, 311, 312),  # ptrace, process_vm_readv, process_vm_writev, kcmp
+            *(161, 155, 165, 166, 272, 308),  # chroot, pivot_root, mount, umount2, unshare, setns
+            *(248, 249, 250),  # add_key, request_key, keyctl
+            *(298, 321, 323),  # perf_event_open, bpf, userfaultfd
+            *(174, 175, 176, 177, 178, 180, 313, 246, 320),  # kernel modules, nfsservctl, kexec
+            *(
+                103,
+                134,
+                135,
+                136,
+                139,
+                153,
+                154,
+                156,
+            ),  # syslog, uselib, personality, ustat, vhangup, modify_ldt, sysctl
+            *(
+                159,
+                164,
+                227,
+                305,
+                163,
+                167,
+                168,
+                169,
+                172,
+                173,
+                179,
+            ),  # clocks, acct, swap, reboot, iopl, ioperm, quotactl
+            *(212, 256, 278, 279, 300, 301, 303, 304),  # pages of others, vmsplice, fanotify, handles
             *_EVERYWHERE,
         ),
         absent=(29, 64, 68, 240, 319, *_ABSENT),  # shmget, semget, msgget, mq_open, memfd_create
@@ -111,47 +88,14 @@ ARCHITECTURES = {
     "aarch64": Calls(
         mark=0xC00000B7,
         refused=(
-            117,
-            270,
-            271,
-            272,  # ptrace, process_vm_readv, process_vm_writev, kcmp
-            51,
-            41,
-            40,
-            39,
-            97,
-            268,  # chroot, pivot_root, mount, umount2, unshare, setns
-            217,
-            218,
-            219,  # add_key, request_key, keyctl
-            241,
-            280,
-            282,  # perf_event_open, bpf, userfaultfd
-            105,
-            106,
-            273,
-            104,
-            294,  # kernel modules, kexec
-            116,
-            92,
-            58,  # syslog, personality, vhangup
-            171,
-            170,
-            112,
-            266,
-            89,
-            224,
-            225,
-            142,
-            60,  # clocks, acct, swap, reboot, quotactl
-            18,
-            238,
-            75,
-            239,
-            262,
-            263,
-            264,
-            265,  # pages of others, vmsplice, fanotify, handles
+            *(117, 270, 271, 272),  # ptrace, process_vm_readv, process_vm_writev, kcmp
+            *(51, 41, 40, 39, 97, 268),  # chroot, pivot_root, mount, umount2, unshare, setns
+            *(217, 218, 219),  # add_key, request_key, keyctl
+            *(241, 280, 282),  # perf_event_open, bpf, userfaultfd
+            *(105, 106, 273, 104, 294),  # kernel modules, kexec
+            *(116, 92, 58),  # syslog, personality, vhangup
+            *(171, 170, 112, 266, 89, 224, 225, 142, 60),  # clocks, acct, swap, reboot, quotactl
+            *(18, 238, 75, 239, 262, 263, 264, 265),  # pages of others, vmsplice, fanotify, handles
             *_EVERYWHERE,
         ),
         absent=(194, 190, 186, 180, 279, *_ABSENT),  # shmget, semget, msgget, mq_open, memfd_create

@@ -96,17 +96,19 @@ async def download(link: Link, path: str, target: Path, most: int) -> Download:
     files: list[str] = []
     left: list[str] = []
     folders: list[tuple[str, ...]] = [()]
+    made = 0
     while folders:
         parts = folders.pop()
         for entry in await entries(link, "/".join((path.rstrip("/") or "/", *parts))):
             place = (*parts, entry.name)
             name = "/".join(place)
+            if len(files) + made >= MOST_FILES:
+                raise FileRefused(f"{path[:200]} in the sandbox has more than {MOST_FILES} files and folders in it.")
             if entry.kind is EntryKind.FOLDER and len(place) < DEEPEST and _speakable(name):
+                made += 1
                 await asyncio.to_thread((target / name).mkdir, mode=0o700)
                 folders.append(place)
             elif entry.kind is EntryKind.FILE and _speakable(name):
-                if len(files) >= MOST_FILES:
-                    raise FileRefused(f"{path[:200]} in the sandbox has more than {MOST_FILES} files in it.")
                 data = await read(link, "/".join((path.rstrip("/"), name)), most)
                 most -= len(data)
                 await asyncio.to_thread(_place, target / name, data, entry.executable)
