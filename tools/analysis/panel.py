@@ -96,7 +96,8 @@ def _values(series: Series, start: datetime, size: int) -> Floats:
 
 def _table(parts: Sequence[Series]) -> Table:
     dims = tuple(parts[0].where)
-    kept = [one for one in parts if tuple(one.where) == dims]
+    # The same breakdown may have been asked for twice: once for the metric, once for the step that shows the change.
+    kept = list({tuple(one.where.values()): one for one in parts if tuple(one.where) == dims}.values())
     times = sorted({point.at for one in kept for point in one.points})
     place = {at: row for row, at in enumerate(times)}
     counts = np.zeros((len(times), len(kept)))
