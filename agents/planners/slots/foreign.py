@@ -12,6 +12,7 @@ _STAGES = {
         ("sent", "gesendet verschickt abgeschickt enviado enviada envoye envoyee"),
         ("completed", "abgeschlossen fertig completado completada terminado terminada finalizado finalizada concluido"),
         ("created", "erstellt angelegt creado creada criado criada hecho hecha"),
+        ("sold", "verkauft vendido vendida vendu vendue"),
         ("opened", "geoeffnet geoffnet aberto aberta abierto abierta"),
     )
     for word in foreign.split()

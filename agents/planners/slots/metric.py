@@ -52,7 +52,7 @@ _SYNONYMS: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = (
     (
         r"(?:completed |finished |successful )?(?:purchases?|orders?|sales|buyers|buying|"
         r"transactions)(?: (?:placed|completed))?",
-        (("purchase", 1.0), ("order", 1.0), ("checkout complete", 0.85)),
+        (("purchase", 1.0), ("order", 1.0), ("checkout complete", 0.85), ("sold", 0.85)),
     ),
     (
         r"payments?(?: completed)?|paying|revenue",

@@ -65,6 +65,7 @@ def test_metrics_by_their_common_names(text: str, name: str) -> None:
         ("orders today are a fraction of yesterday", ("abrio_app", "pedido"), "pedido"),
         ("subscriptions are down by a third", ("visit", "pricing_seen", "subscribed"), "subscribed"),
         ("new members are down since Friday", ("visit", "signup_form", "member_joined"), "member_joined"),
+        ("ticket sales down since Saturday", ("visita", "reserva", "entrada_vendida"), "entrada_vendida"),
         ("why are trials down?", ("visita", "prueba_iniciada"), "prueba_iniciada"),
         ("Warum kommen weniger Anfragen?", ("besuch", "anfrage_begonnen", "anfrage_gesendet"), "anfrage_gesendet"),
         ("Bestellungen eingebrochen?", ("seitenaufruf", "bestellung_begonnen", "bestellung"), "bestellung"),
