@@ -7,16 +7,25 @@ can be read by whatever runs there.
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
 from agents.sandbox import HOME, MIB, Limits
+from app.sandboxes.availability import no_python
 
 PYTHON = "/usr/bin/python3"
 INSIDE = "/run/inside"
 MODULES = ("supervisor", "minder")
+# A module without its source, in the form of Python's own cache: magic number, "never check", no hash, code.
+COMPILE = """
+import marshal, sys
+code = compile(sys.stdin.buffer.read(), "inside", "exec")
+magic = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER
+sys.stdout.buffer.write(magic + bytes([1, 0, 0, 0]) + bytes(8) + marshal.dumps(code))
+"""
 START = f"import sys; sys.path.insert(0, {INSIDE!r}); from app.sandboxes.inside.supervisor import main; main()"
 USER = 1000
 # What of the host's /etc programs need to start, and what is public.
@@ -72,9 +81,23 @@ def arguments(limits: Limits, seccomp: bytes, info: int, stack: ExitStack) -> tu
 
 @cache
 def sources() -> tuple[tuple[str, bytes], ...]:
-    """The supervisor's modules, and where they lie inside under the names that they have here."""
+    """The supervisor's modules, compiled by the system's Python, and where they lie inside under their names here.
+
+    Compiled once a process: each sandbox would need 7 ms for it.
+    """
     here = Path(__file__).parent / "inside"
-    return tuple((f"{INSIDE}/app/sandboxes/inside/{name}.py", (here / f"{name}.py").read_bytes()) for name in MODULES)
+    return tuple(
+        (f"{INSIDE}/app/sandboxes/inside/{name}.pyc", _compiled((here / f"{name}.py").read_bytes())) for name in MODULES
+    )
+
+
+def _compiled(source: bytes) -> bytes:
+    compiler = [PYTHON, "-I", "-S", "-c", COMPILE]
+    try:
+        run = subprocess.run(compiler, input=source, capture_output=True, check=True, env={}, cwd="/", timeout=30)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise no_python() from error
+    return run.stdout
 
 
 def _system() -> Iterable[str]:

@@ -260,7 +260,7 @@ class Supervisor:
 def limit(arguments: list[str]) -> None:
     """Sets this process's limits, which all others inherit and none can raise."""
     names = ("RLIMIT_FSIZE", "RLIMIT_NPROC", "RLIMIT_NOFILE", "RLIMIT_DATA")
-    for name, value in zip(names, arguments, strict=True):
+    for name, value in zip(names, arguments):  # noqa: B905  (Python 3.9 knows no strict)
         resource.setrlimit(getattr(resource, name), (int(value), int(value)))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))

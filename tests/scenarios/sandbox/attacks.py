@@ -208,6 +208,31 @@ def kernel(canary: dict[str, Any]) -> Iterator[str]:
         pass
 
 
+def tables(canary: dict[str, Any]) -> Iterator[str]:
+    """The processor's other tables of system calls, which a filter for one of them would not see."""
+    if not X86:
+        return
+    # mov eax, 20 (getpid of the 32-bit table); int 0x80; ret
+    page = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=7)
+    page.write(b"\xb8\x14\x00\x00\x00\xcd\x80\xc3")
+    old: Any = ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
+    for name, called in (("32 bits", old), ("x32", lambda: LIBC.syscall(0x40000000 | 39))):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if called() > 0 else 1)
+        if os.waitpid(pid, 0)[1] == 0:
+            yield name
+
+
+def typing(canary: dict[str, Any]) -> Iterator[str]:
+    """Putting words into a terminal as if they were typed; refused whether there is a terminal or not."""
+    for name, number in (("TIOCSTI", 0x5412), ("TIOCLINUX", 0x541C)):
+        for high in (0, 1 << 32):
+            LIBC.ioctl(0, ctypes.c_ulong(number | high), ctypes.create_string_buffer(b"x"))
+            if ctypes.get_errno() != 1:
+                yield f"{name} {high}"
+
+
 def supervisor(canary: dict[str, Any]) -> Iterator[str]:
     """The processes that serve the sandbox, which belong to the same user as the attacker."""
     own = {os.getpid()}
@@ -286,6 +311,8 @@ ATTACKS: tuple[Callable[[dict[str, Any]], Iterator[str]], ...] = (
     processes,
     namespaces,
     kernel,
+    tables,
+    typing,
     supervisor,
     rights,
     devices,

@@ -20,7 +20,7 @@ SCRIPT = Path(__file__).with_name("attacks.py").read_bytes()
 NAMES = [attack.__name__ for attack in ATTACKS]
 USERS = [ORDINARY] if os.geteuid() else [ROOT, ORDINARY]
 # What succeeds on a plain subprocess of the same user, and so is found by the attacks where it is not stopped.
-FOUND_OUTSIDE = ("files", "writing", "environment", "tcp", "unix", "abstract", "processes", "rights")
+FOUND_OUTSIDE = ("files", "writing", "environment", "tcp", "unix", "abstract", "processes", "typing", "rights")
 
 
 async def attacked(told: str) -> dict[str, list[str]]:
