@@ -127,11 +127,12 @@ class Talk:
             raise SandboxGone(self._link.ending)
         return fields
 
-    async def answers(self) -> AsyncIterator[Fields]:
-        """All answers up to the one that ends the request."""
+    async def answers(self, within: float | None = None) -> AsyncIterator[Fields]:
+        """All answers up to the one that ends the request, each `within` so many seconds; else TimeoutError."""
         try:
             while True:
-                fields = await self.answer()
+                async with asyncio.timeout(within):
+                    fields = await self.answer()
                 yield fields
                 if fields[0] in (b"done", b"end", b"refused"):
                     return

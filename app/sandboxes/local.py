@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agents.sandbox import (
     HOME,
@@ -77,6 +77,7 @@ class LocalSandbox:
         self._link, self._spawned, self.first, self._watchdog = link, spawned, first, watchdog
         self._awake = asyncio.Event()
         self._awake.set()
+        self._asking: set[asyncio.Future[Any]] = set()
         self._pidfd = os.pidfd_open(first)
         self._watched = Watched(first, self._pidfd, limits, monotonic() + limits.lifetime_seconds, self._over)
         watchdog.watch(self._watched)
@@ -179,8 +180,11 @@ class LocalSandbox:
 
     async def _told(self, request: Awaitable[T]) -> T:
         """A request that says why the sandbox is gone, if it is."""
+        asked = asyncio.ensure_future(request)
+        self._asking.add(asked)
+        asked.add_done_callback(self._asking.discard)
         try:
-            return await request
+            return await asked
         except SandboxGone:
             await self._over_with()
             raise SandboxGone(self._link.ending) from None
@@ -188,6 +192,8 @@ class LocalSandbox:
     async def pause(self) -> None:
         self._check()
         self._awake.clear()
+        if self._asking:
+            await asyncio.wait(self._asking)
         if not await asyncio.to_thread(processes.stop, self.first):
             await self._give_up()
             raise SandboxGone(self._link.ending)

@@ -8,11 +8,13 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from agents.sandbox import Download, Entry, EntryKind, FileRefused
+from agents.sandbox import Download, Ending, Entry, EntryKind, FileRefused, SandboxGone
 from app.sandboxes.link import Fields, Link, file_refused
 
 PIECE = 1 << 20
 DEEPEST = 64
+# A supervisor that says nothing for so long was stopped by what runs beside it; the sandbox goes.
+SECONDS_TO_ANSWER = 30.0
 MOST_FILES = 20_000
 
 
@@ -27,14 +29,17 @@ async def ask(link: Link, path: str, operation: str, *fields: bytes, most: int =
     """One request about a path: the data that came, `most` bytes at most, and the fields of the last word."""
     data = bytearray()
     talk = await link.open(operation, plain(path), *fields)
-    async for answer in talk.answers():
-        if answer[0] == b"refused":
-            raise file_refused(path, answer)
-        if answer[0] == b"done":
-            return bytes(data), answer[1:]
-        data += b"".join(answer[1:])
-        if len(data) > most:
-            raise FileRefused(f"{path[:200]} in the sandbox is larger than what may be read.")
+    try:
+        async for answer in talk.answers(SECONDS_TO_ANSWER):
+            if answer[0] == b"refused":
+                raise file_refused(path, answer)
+            if answer[0] == b"done":
+                return bytes(data), answer[1:]
+            data += b"".join(answer[1:])
+            if len(data) > most:
+                raise FileRefused(f"{path[:200]} in the sandbox is larger than what may be read.")
+    except TimeoutError:
+        raise SandboxGone(Ending.LOST) from None
     raise FileRefused(f"{path[:200]} in the sandbox was not told to its end.")
 
 

@@ -145,6 +145,26 @@ async def test_a_stopped_supervisor_costs_the_sandbox_and_not_the_host(
     assert gone([sandbox.first])
 
 
+async def test_a_stopped_supervisor_is_not_waited_for_with_a_file(
+    sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.sandboxes.transfer.SECONDS_TO_ANSWER", 0.2)
+    os.kill(processes.tree(sandbox.first)[1], signal.SIGSTOP)
+    with pytest.raises(SandboxGone):
+        await sandbox.read("/etc/passwd")
+    assert gone([sandbox.first])
+
+
+async def test_a_pause_waits_for_files_on_their_way(sandbox: LocalSandbox) -> None:
+    data = os.urandom(3_000_000)
+    writing = asyncio.create_task(sandbox.write(f"{HOME}/x", data))
+    await asyncio.sleep(0)
+    await sandbox.pause()
+    assert writing.done()
+    await sandbox.resume()
+    assert await sandbox.read(f"{HOME}/x") == data
+
+
 async def test_there_are_as_many_as_allowed(provider: LocalSandboxes, sandbox: LocalSandbox) -> None:
     other = await provider.create(limits=SMALL)
     with pytest.raises(SandboxBusy):
