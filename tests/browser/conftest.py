@@ -14,7 +14,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright, expect
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "open-the-demo"
@@ -28,6 +28,8 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 _PATIENCE = 120
+# Two cores that do other things as well may take long; a test that passes waits for nothing.
+expect.set_options(timeout=30_000)
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
@@ -142,7 +144,7 @@ class Visit:
         self.server = server
         self.context = context
         self.page: Page = context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(60_000)
         self.foreign: list[str] = []
         self.errors: list[str] = []
         own = (server.url, server.url.replace("http", "ws", 1), "data:", "blob:")
