@@ -8,7 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-PASSES = 200
+PASSES = 500
+# Stopped, traced, ended and not yet taken leave of, gone.
+STILL = ("T", "t", "Z", "")
 
 
 class Unreadable(Exception):
@@ -121,13 +123,20 @@ def end(pidfd: int) -> None:
 
 
 def stop(first: int) -> bool:
-    """Stops every process, and looks again until none was started or woken in between; False if that never came."""
+    """Stops every process, and looks again until none was started or woken in between; False if that never came.
+
+    One that sleeps in the kernel (D) stops as it leaves it. So does a parent whose child was stopped right after vfork,
+    which it cannot leave before.
+    """
+    told: set[int] = set()
     for _ in range(PASSES):
-        running = [pid for pid in tree(first) if _state(pid) not in ("T", "t", "Z", "")]
+        states = {pid: _state(pid) for pid in tree(first)}
+        running = [pid for pid, state in states.items() if not (state in STILL or (state == "D" and pid in told))]
         if not running:
             return True
         for pid in running:
             _send(pid, signal.SIGSTOP)
+            told.add(pid)
         time.sleep(0.001)
     return False
 

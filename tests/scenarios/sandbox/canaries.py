@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import socket
@@ -34,8 +35,10 @@ class Canaries:
         self.abstract.bind("\0" + self.secret)
         self.victim = "victim-" + secrets.token_hex(8)
         script = "import sys; sys.stdin.read()"
+        # Only root can be somebody else.
+        other = None if os.geteuid() else user
         self.process = subprocess.Popen(
-            ["/usr/bin/python3", "-c", script, self.victim], stdin=subprocess.PIPE, user=user, group=user, cwd="/"
+            ["/usr/bin/python3", "-c", script, self.victim], stdin=subprocess.PIPE, user=other, group=other, cwd="/"
         )
         for each in (self.tcp, self.unix, self.abstract):
             each.listen()

@@ -110,6 +110,18 @@ async def test_while_it_is_paused_every_process_stands_still(sandbox: LocalSandb
     assert len(processes.tree(sandbox.first)) == 2
 
 
+async def test_it_can_be_paused_while_commands_are_being_started(sandbox: LocalSandbox) -> None:
+    # Python starts commands by vfork: a child that is stopped before it has become its command holds its parent.
+    starting = "import os, subprocess\nos.write(1, b'.')\nwhile True: subprocess.run(['true'])"
+    command = await sandbox.start(["python3", "-c", starting])
+    await written(command, 1)
+    for _ in range(20):
+        await sandbox.pause()
+        await sandbox.resume()
+    await command.kill()
+    assert len(processes.tree(sandbox.first)) == 2
+
+
 async def test_a_command_whose_time_is_up_while_it_is_paused_ends_when_it_goes_on(sandbox: LocalSandbox) -> None:
     begun = asyncio.Event()
     running = asyncio.create_task(
