@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 PASSES = 500
+SECONDS_TO_DIE = 5.0
 # Stopped, traced, ended and not yet taken leave of, gone.
 STILL = ("T", "t", "Z", "")
 
@@ -130,8 +132,8 @@ def stop(first: int) -> bool:
     """
     told: set[int] = set()
     for _ in range(PASSES):
-        states = {pid: _state(pid) for pid in tree(first)}
-        running = [pid for pid, state in states.items() if not (state in STILL or (state == "D" and pid in told))]
+        states = {pid: state(pid) for pid in tree(first)}
+        running = [pid for pid, now in states.items() if not (now in STILL or (now == "D" and pid in told))]
         if not running:
             return True
         for pid in running:
@@ -147,7 +149,22 @@ def go_on(first: int) -> None:
         _send(pid, signal.SIGCONT)
 
 
-def _state(pid: int) -> str:
+def end_below(pid: int, top: int) -> None:
+    """Kills a process that is below another one, and waits for its end; one whose id is new by now is spared."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        if pid != top and pid in tree(top):
+            end(fd)
+            select.select([fd], [], [], SECONDS_TO_DIE)
+    finally:
+        os.close(fd)
+
+
+def state(pid: int) -> str:
+    """What a process does, in the kernel's letter; nothing where it has ended."""
     told = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return told[0] if told else ""
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import socket
 import subprocess
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from agents.sandbox import Limits, SandboxUnavailable
+from app.sandboxes import processes
 from app.sandboxes.bubblewrap import arguments, in_memory, program
 
 # Ids that no account has: high ones where the machine has them all, else those that systemd gives to short-lived users.
@@ -43,7 +46,16 @@ class Spawned:
                 setattr(self, name, -1)
 
     def discard(self) -> None:
-        """Ends what did not become a sandbox."""
+        """Ends what did not become a sandbox.
+
+        Until bwrap has let its child go on, the child does not end with it and would wait for ever; so bwrap is held
+        while everything below it is ended, and then ended itself.
+        """
+        self.process.send_signal(signal.SIGSTOP)
+        while processes.state(self.process.pid) not in processes.STILL:
+            time.sleep(0.0005)
+        for pid in reversed(processes.tree(self.process.pid)):
+            processes.end_below(pid, self.process.pid)
         self.process.kill()
         self.control.close()
         self.close_pipes()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import select
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,10 @@ import pytest
 from agents.sandbox import HOME, Command, Ended, NetworkRefused, Sandbox, SandboxBusy, SandboxGone, State
 from agents.sandbox import Network as Reach
 from app.sandboxes import processes
+from app.sandboxes.availability import found
 from app.sandboxes.local import LocalSandbox, LocalSandboxes
+from app.sandboxes.seccomp import filter_for
+from app.sandboxes.spawning import spawn
 from tests.sandboxes import SMALL, needs_bubblewrap
 from tests.scenarios.sandbox.users import begun_as, each_user
 
@@ -216,3 +221,27 @@ async def test_a_start_that_is_cancelled_leaves_nothing(provider: LocalSandboxes
         await starting
     assert await provider.list() == ()
     assert not [line for line in own_children() if b"bwrap" in line]
+
+
+def started() -> set[int]:
+    """Every process of the machine that is a start of a sandbox, whoever its parent is."""
+    pids = set()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                line = Path(f"/proc/{name}/cmdline").read_bytes()
+            except OSError:
+                continue
+            pids |= {int(name)} if str(SMALL.file + 1).encode() in line else set()
+    return pids
+
+
+def test_a_start_that_is_given_up_early_leaves_nothing() -> None:
+    bwrap, seccomp = found("bwrap"), filter_for(platform.machine())
+    assert bwrap is not None
+    assert seccomp is not None
+    for delay in range(25):
+        spawned = spawn(bwrap, replace(SMALL, file=SMALL.file + 1), seccomp)
+        select.select([], [], [], delay / 5000)
+        spawned.discard()
+        assert started() == set()
