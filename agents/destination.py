@@ -199,6 +199,11 @@ def _service_of(verb: str, ref: str, services: Sequence[str], habits: Habits) ->
     shaped = [one for one in services if one in ref.casefold()]
     if len(shaped) == 1:
         return shaped[0]
+    # The form of no tracker whose issues are known: it is the one of which none are, such as a code host.
+    known = {issue.service for issue in habits.issues}
+    others = [one for one in services if one not in known]
+    if known and len(others) == 1 and re.fullmatch(r"[\w.-]+/[\w.-]+#\d+", ref):
+        return others[0]
     raise StepFailed(f"{ref} could be a record of {' or '.join(map(habits.title, services))}.", remedy="Give its link.")
 
 

@@ -141,7 +141,7 @@ async def test_what_an_earlier_version_kept_in_plain_is_sealed_and_removed(
     database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "services.toml"
-    path.write_text('[github]\ntoken = "ghp_Unmistakable0123456789"\n', encoding="utf-8")
+    path.write_text('[github]\ntoken = "ghp_InPlainText0123456789"\n', encoding="utf-8")
     opened = vault(database, tmp_path)
     await opened.keep({"token": "newer"}, consent("slack"))
     with caplog.at_level(logging.WARNING):
