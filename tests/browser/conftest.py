@@ -32,6 +32,7 @@ _PATIENCE = 120
 expect.set_options(timeout=30_000)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
         if Path(item.path).parent == Path(__file__).parent:
@@ -185,11 +186,3 @@ def visitor(chromium: Browser, server: Server, *, phone: bool = False, dark: boo
     else:
         context = chromium.new_context(viewport={"width": 1280, "height": 860}, color_scheme=scheme)  # type: ignore[arg-type]
     return Visit(context, server)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """The tests of one file run on one worker: each worker starts servers of its own."""
-    for item in items:
-        if Path(item.path).parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group(f"browser/{Path(item.path).name}"))
