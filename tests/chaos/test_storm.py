@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.chaos.storm import Figures, Plan, storm
 from tests.postgres import own_server
-
-# Both storms start servers and processes of their own: one after the other they are quicker than side by side.
-pytestmark = pytest.mark.xdist_group("storm")
 
 
 def survived(figures: Figures, runs: int) -> None:
