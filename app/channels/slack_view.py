@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from agents.event import Event
+from app.channels.screens import Screens
 from app.channels.slack_answer import LONGEST_ANSWER, answer_blocks
 from app.channels.slack_cards import asking, done
 from app.channels.slack_post import Block, Picture, Post, Task, context, listing, section
 from app.channels.slack_table import table_of
 from app.channels.slack_text import cut, escape, link, plain, streamed
-from app.channels.web_view import RunView, StepLine, fold
+from app.channels.web_view import RunView, StepLine
 
 ANSWER = "answer"
 MOST_SOURCES = 12
@@ -30,29 +29,8 @@ _MARK = {
 }
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One message to bring to what the post says; `part` names it for the run's whole life."""
-
-    part: str
-    post: Post
-
-
-class Slack:
+class Slack(Screens[Post]):
     """Slack as a channel. `home` is the address by which people reach Deus."""
-
-    def __init__(self, home: str) -> None:
-        self._home = home
-
-    def begin(self, run: str) -> RunView:
-        return RunView(run)
-
-    def fold(self, view: RunView, event: Event) -> RunView:
-        return fold(view, event)
-
-    def effects(self, before: RunView, after: RunView) -> Sequence[Shown]:
-        was = self.screen(before)
-        return [Shown(part, post) for part, post in self.screen(after).items() if was.get(part) != post]
 
     def screen(self, view: RunView) -> Mapping[str, Post]:
         """The run's messages by part, in their order.

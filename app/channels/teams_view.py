@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from agents.event import Event
+from app.channels.screens import Screens
 from app.channels.teams_cards import asking, chart, done, table, table_rows
 from app.channels.teams_post import (
     INFORMATIVE,
@@ -24,7 +24,7 @@ from app.channels.teams_post import (
     small,
 )  # fmt: skip
 from app.channels.teams_text import Part, cut, joined, literal, markdown, plain, streamed
-from app.channels.web_view import RunView, StepLine, fold
+from app.channels.web_view import RunView, StepLine
 
 ANSWER = "answer"
 # What a suggestion says when it is pressed, so that it is heard without a mention.
@@ -46,29 +46,8 @@ _MARK = {
 }
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One message to bring to what the post says; `part` names it for the run's whole life."""
-
-    part: str
-    post: Post
-
-
-class Teams:
+class Teams(Screens[Post]):
     """Teams as a channel. `home` is the address by which people reach Deus."""
-
-    def __init__(self, home: str) -> None:
-        self._home = home
-
-    def begin(self, run: str) -> RunView:
-        return RunView(run)
-
-    def fold(self, view: RunView, event: Event) -> RunView:
-        return fold(view, event)
-
-    def effects(self, before: RunView, after: RunView) -> Sequence[Shown]:
-        was = self.screen(before)
-        return [Shown(part, post) for part, post in self.screen(after).items() if was.get(part) != post]
 
     def screen(self, view: RunView) -> Mapping[str, Post]:
         """The run's messages by part, in their order."""

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from agents.event import EPHEMERAL, Event
 from app.channels.channel import effects_of
+from app.channels.screens import Shown
 from app.channels.slack_answer import answer_blocks
 from app.channels.slack_cards import APPROVE_ALL, BUTTON
 from app.channels.slack_post import Post
 from app.channels.slack_table import COLUMNS, EMPTY, ROWS, without_tables
 from app.channels.slack_text import HEADER, MARKDOWN, SECTION, cut, heard, plain, streamed
-from app.channels.slack_view import ANSWER, Shown, Slack
+from app.channels.slack_view import ANSWER, Slack
 from app.channels.web_view import RunView
 from tests.channels.test_approvals import BEGUN, REST, asked, event
 from tests.channels.test_web import EVENTS as ANSWERED
@@ -46,7 +47,7 @@ def artifact(seq: int, **data: Any) -> Event:
     return Event.model_validate({**about, "data": {"id": "a1", **data}})
 
 
-def applied(shown: dict[str, Post], sends: Sequence[Shown]) -> dict[str, Post]:
+def applied(shown: dict[str, Post], sends: Sequence[Shown[Post]]) -> dict[str, Post]:
     return {**shown, **{send.part: send.post for send in sends}}
 
 

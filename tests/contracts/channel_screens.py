@@ -9,6 +9,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -76,17 +77,22 @@ RECORDED: Mapping[str, Sequence[Event]] = {
 }
 
 
+_FOLDS = re.compile(r"def effects\(|\(Screens\[")
+
+
 def found() -> dict[str, Channel[Any, Any]]:
     """Every class in app/channels that begins, folds and has effects, by its name."""
     channels: dict[str, Channel[Any, Any]] = {}
     for module in pkgutil.iter_modules(app.channels.__path__):
         path = Path(str(app.channels.__path__[0])) / f"{module.name}.py"
         # Others are not loaded for this: some need seconds.
-        if module.name == "channel" or not path.is_file() or "def effects(" not in path.read_text(encoding="utf-8"):
+        if module.name == "channel" or not path.is_file() or not _FOLDS.search(path.read_text(encoding="utf-8")):
             continue
         inside = vars(importlib.import_module(f"app.channels.{module.name}")).values()
         for one in inside:
-            own = inspect.isclass(one) and one.__module__ == f"app.channels.{module.name}"
+            own = (
+                inspect.isclass(one) and one.__module__ == f"app.channels.{module.name}" and not inspect.isabstract(one)
+            )
             if own and all(callable(getattr(one, name, None)) for name in ("begin", "fold", "effects")):
                 needed = [p for p in inspect.signature(one).parameters.values() if p.default is p.empty]
                 channels[one.__name__] = one(*[HOME for _ in needed])
