@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from app.stores.heap import blank_heap
+
 if TYPE_CHECKING:
     from chromadb.api import AsyncClientAPI
     from chromadb.config import Settings
@@ -130,6 +132,8 @@ class EmbeddedIndex:
     def _connect(self) -> None:
         import chromadb
 
+        if not blank_heap():
+            log.warning("The C library cannot blank memory: files of the index may hold what this process had in memory.")
         self._folder.mkdir(parents=True, exist_ok=True)
         client = chromadb.PersistentClient(str(self._folder), settings=_settings())
         collection = client.get_or_create_collection(self._name, configuration=SPACE, embedding_function=None)
