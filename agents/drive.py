@@ -17,6 +17,7 @@ from agents.asker import asked_by
 from agents.budget import Books, Budget, Limits
 from agents.dry_run import told
 from agents.egress import guarded_answer
+from agents.errand import Workroom
 from agents.errors import NotUnderstood
 from agents.evidence import Citations
 from agents.executor import Company, Execution
@@ -38,6 +39,7 @@ from agents.ports import (
 from agents.proof import judge, prove
 from agents.record import Answer, Claim
 from agents.rights import Rights
+from agents.room_steps import RoomSteps
 from agents.undoing import UndoWrite
 from agents.vocabulary import Vocabulary
 from tools.kit.tool import Verb, verbs
@@ -81,6 +83,7 @@ class Means:
     admission: Admission | None = None
     rights: Rights | None = None
     earlier: Earlier | None = None
+    rooms: tuple[Workroom, ...] = ()
 
 
 class Drive:
@@ -113,12 +116,12 @@ class Drive:
             budget=budget,
             company=means.company,
             clock=means.clock,
-            now=turn.at,
-            question=turn.text,
+            turn=turn,
             stored=stored,
             group=group,
             acting=self.acting,
             no_writes=NO_WRITES if means.rights is not None and not means.rights.writes else "",
+            rooms=RoomSteps(means.rooms, turn, run_log, budget, citations, means.clock, means.rights),
         )
 
     async def recall(self) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ Kind = Literal[
     "step.finished",
     "call.started",
     "call.finished",
+    "output.delta",
     "model.called",
     "evidence.added",
     "artifact.created",
@@ -37,7 +38,7 @@ Kind = Literal[
 KINDS: frozenset[str] = frozenset(get_args(Kind))
 
 # Deltas may be lost; everything else is kept for ever.
-EPHEMERAL: frozenset[str] = frozenset({"text.delta"})
+EPHEMERAL: frozenset[str] = frozenset({"text.delta", "output.delta"})
 
 
 class Event(BaseModel):
@@ -49,6 +50,7 @@ class Event(BaseModel):
     - plan.updated: revision, steps [{id, title, verb, state (waiting, running, done, failed, skipped), needs, service}]
     - step.started: id, title · step.finished: id, state, summary, ms
     - call.started: id, step, service, verb, args · call.finished: id, step, service, ok, summary, error, ms
+    - output.delta: call, stream (out, err), text: what a call in a sandbox writes, as it comes
     - model.called: model, workflow, prompt (its sha256), chars, tokens_in, tokens_out, usd, error
     - evidence.added: id, number, title, service, verb, ref, url, excerpt, at
     - artifact.created: id, kind (chart, table, file, diff), title, data, alt

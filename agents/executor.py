@@ -7,7 +7,6 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,10 +19,11 @@ from agents.dry_run import rests_on
 from agents.errors import BudgetSpent, DeusError, NothingFound, PlanRefused
 from agents.evidence import Citations, EvidenceSearch, call_digest, counted, digest, search
 from agents.evidence_title import evidence_title
-from agents.plan import Plan, Step, check_step, resolve
-from agents.ports import Clock, Reply, RunLog, StepResult, Toolbox
+from agents.plan import Plan, Step, refusal, resolve
+from agents.ports import Clock, Reply, RunLog, StepResult, Toolbox, Turn
 from agents.record import Evidence
 from agents.resolver import chosen, merged, not_connected
+from agents.room_steps import RoomSteps
 from agents.undoing import UndoWrite
 from agents.write_steps import OPEN, WriteSteps
 from tools.kit.analysis import Analysis, Frame
@@ -57,12 +57,12 @@ class Execution:
         budget: Budget,
         company: Company,
         clock: Clock,
-        now: datetime,
-        question: str,
+        turn: Turn,
         stored: Mapping[str, StepResult],
         group: asyncio.TaskGroup,
         acting: Acting | None = None,
         no_writes: str = "",
+        rooms: RoomSteps,
     ) -> None:
         self.results: dict[str, StepResult] = {}
         self._log = run_log
@@ -71,11 +71,11 @@ class Execution:
         self._budget = budget
         self._company = company
         self._clock = clock
-        self._now = now
-        self._question = question
+        self._turn = turn
         self._stored = stored
         self._group = group
         self.writes = WriteSteps(acting, toolbox, citations, run_log, no_writes)
+        self._rooms = rooms
         self._known: dict[str, type[Verb]] = {**verbs(Verb), **toolbox.verbs()}
         self._steps: dict[str, Step] = {}
         self._keys: dict[str, str] = {}
@@ -93,11 +93,7 @@ class Execution:
         """Takes a step up. Says no to one that is there already; one that breaks a rule ends as failed."""
         if step.id in self._steps:
             return False
-        problem: PlanRefused | None = None
-        try:
-            check_step(step, self._known, self._steps)
-        except PlanRefused as error:
-            problem = error
+        problem = refusal(step, self._known, self._steps)
         needs = {need: self._keys[need] for need in sorted(step.uses()) if need in self._keys}
         self._keys[step.id] = digest([{"id": step.id, "verb": step.verb, "args": step.args, "needs": needs}])
         self._steps[step.id] = step
@@ -186,7 +182,7 @@ class Execution:
             if problem is not None:
                 raise problem
             # A write is not broken off: it would count as failed, and be done.
-            async with asyncio.timeout(None if self._is_write(step) else self._budget.seconds_left()):
+            async with asyncio.timeout(None if self._is_write(step) else self._rooms.patience(step.verb)):
                 return await self._perform(step)
         except (NothingFound, BudgetSpent) as reason:
             return self._unsuccessful(step, "skipped", str(reason))
@@ -236,11 +232,13 @@ class Execution:
         if isinstance(request, UndoWrite):
             await self.writes.standing()
             return await self.writes.undo(step, request, self._plan_so_far(), self.results)
-        services = chosen(step.verb, self._toolbox.services(step.verb))
-        if not services:
-            why = f"No connected service serves {step.verb}."
-            return StepResult(step.id, "skipped", unchecked=not_connected(step.verb), error=why)
-        return await self._ask_all(step, request, services)
+        if self._rooms.has(step.verb):
+            done = await self._rooms.perform(step, request, {need: self.results[need] for need in step.uses()})
+            return replace(done, unchecked={**self._inherited(step), **done.unchecked})
+        if services := chosen(step.verb, self._toolbox.services(step.verb)):
+            return await self._ask_all(step, request, services)
+        why = f"No connected service serves {step.verb}."
+        return StepResult(step.id, "skipped", unchecked=not_connected(step.verb), error=why)
 
     def waiting(self) -> dict[str, StepResult]:
         """The steps that have not ended because they wait for a person or for the world, by id."""
@@ -309,9 +307,9 @@ class Execution:
     async def _compute(self, step: Step, verb: type[Analysis], values: Mapping[str, Any]) -> StepResult:
         unchecked = self._inherited(step)
         frame = Frame(
-            now=self._now,
+            now=self._turn.at,
             timezone=self._company.timezone,
-            question=self._question,
+            question=self._turn.text,
             countries=self._company.countries,
             unchecked=unchecked,
             likeness=self._company.likeness,

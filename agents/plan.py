@@ -80,6 +80,15 @@ def check_step(step: Step, known: Mapping[str, type[Verb]], earlier: Iterable[st
         raise PlanRefused(f"Step {step.id}: {problem}")
 
 
+def refusal(step: Step, known: Mapping[str, type[Verb]], earlier: Iterable[str]) -> PlanRefused | None:
+    """What check_step says against a step; None if nothing."""
+    try:
+        check_step(step, known, earlier)
+    except PlanRefused as error:
+        return error
+    return None
+
+
 def check(plan: Plan, known: Mapping[str, type[Verb]], most: int = 60) -> None:
     """Raises PlanRefused for a plan that must not run: too long, an id twice, a step that check_step refuses."""
     if len(plan.steps) > most:

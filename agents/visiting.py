@@ -167,6 +167,7 @@ class Visits:
             memory=NoMemory(),
             vocabulary=Vocabulary(toolbox),
             desk=None,
+            rooms=(),
         )
 
     def for_investigation(self, means: Means) -> Means:
@@ -177,6 +178,7 @@ class Visits:
             writer=PlaybookWriter({self.report.id: self.report}),
             memory=NoMemory(),
             desk=None,
+            rooms=(),
         )
 
 

@@ -381,6 +381,102 @@ class Funnel(Noun):
     steps: tuple[FunnelStep, ...] = ()
 
 
+class TestRun(BaseModel):
+    """One run of a repository's tests in a sandbox. `code` is the exit status; counts where the runner told them;
+    `tail` is the end of what it wrote."""
+
+    __test__: ClassVar[bool] = False
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    command: str
+    code: int
+    green: bool
+    passed: int | None = None
+    failed: int | None = None
+    seconds: float = 0.0
+    tail: str = ""
+
+
+class Workplace(Noun):
+    """Where a bug would be mended, as far as facts go: repository, commit, file, line, code, the tests as they stand.
+
+    `suspect` is the ref of the change that is suspected; `frame` the failing frame as the stack tells it.
+    """
+
+    kind: ClassVar[str] = "workplace"
+    repo: str
+    base: str
+    path: str = ""
+    line: int | None = None
+    frame: str = ""
+    snippet: str = ""
+    suspect: str = ""
+    error: str = ""
+    tests: TestRun | None = None
+    untested: str = ""
+
+    def text(self) -> str:
+        return f"{self.title}\n{self.repo} {self.path}\n{self.frame}\n{self.snippet}"
+
+
+Verdict = Literal["confirmed", "refuted", "untested"]
+
+
+class Patch(Noun):
+    """What a code agent changed, and what a fresh sandbox says about it. `at` is when it was verified.
+
+    `verdict` is confirmed where the tests were red before and are green after with the base's own tests green as well,
+    refuted where the agent's claim did not hold, untested where no tests could be run. `attention` says why a person
+    has to look closely; a patch with `refused` cannot be proposed. `claimed` is what the agent said.
+    """
+
+    kind: ClassVar[str] = "patch"
+    repo: str
+    base: str
+    commit: str = ""
+    tree: str = ""
+    branch: str = ""
+    diff: str = ""
+    files: tuple[FileChange, ...] = ()
+    agent: str = ""
+    claimed: str = ""
+    verdict: Verdict
+    before: TestRun | None = None
+    after: TestRun | None = None
+    base_tests: TestRun | None = None
+    attention: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    error: str = ""
+    description: str = ""
+
+    def text(self) -> str:
+        return f"{self.title}\n{self.claimed}\n{self.diff}"
+
+
+class Table(Noun):
+    """Rows that were computed from data. Cells are text, numbers, booleans or nothing; `rows_in_all` counts all."""
+
+    kind: ClassVar[str] = "table"
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | float | bool | None, ...], ...] = ()
+    rows_in_all: int = 0
+
+    def text(self) -> str:
+        return "\n".join([self.title, ", ".join(self.columns), *(", ".join(map(str, row)) for row in self.rows)])
+
+
+class Output(Noun):
+    """What a program that Deus wrote printed, with the program itself."""
+
+    kind: ClassVar[str] = "output"
+    code: str
+    printed: str = ""
+    status: int = 0
+    seconds: float = 0.0
+
+    def text(self) -> str:
+        return self.printed
+
+
 class Pick(Noun):
     """A record that a computation chose, with the reason. `group` says among what it belongs; `record` is its dump."""
 
