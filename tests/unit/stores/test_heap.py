@@ -7,20 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Blocks as large as an index, full of a secret and given back: the next that asks gets them. One arena, so that Chroma's threads ask there too.
+# Blocks as large as an index, full of a secret and given back: the next that asks gets them.
 PROGRAM = """
 import asyncio, ctypes, pathlib, sys
 import numpy as np
-from app.stores.context_vectors import EmbeddedIndex
-from app.stores.heap import blank_heap
+import app.stores.context_vectors as vectors
 
 async def opened(folder, blank):
     libc = ctypes.CDLL(None)
-    libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
-    index = EmbeddedIndex(folder / "one", "model-one")
+    libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
     if not blank:
-        import app.stores.context_vectors as vectors
         vectors.blank_heap = lambda: True
+    index = vectors.EmbeddedIndex(folder / "one", "model-one")
     await index.open()
     libc.free(libc.malloc(8_000_000))
     blocks = [libc.malloc(300_000) for _ in range(40)]
@@ -37,13 +36,17 @@ print(asyncio.run(opened(pathlib.Path(sys.argv[1]), sys.argv[2] == "blank")))
 """
 
 
-def found(folder: Path, how: str) -> int:
+def leavings(folder: Path, how: str) -> int:
+    # One arena, so that Chroma's threads ask where the blocks were given back.
     quiet = {**os.environ, "MALLOC_ARENA_MAX": "1", "ANONYMIZED_TELEMETRY": "False"}
-    done = subprocess.run([sys.executable, "-c", PROGRAM, str(folder), how], capture_output=True, text=True, env=quiet, timeout=100)
+    command = [sys.executable, "-c", PROGRAM, str(folder), how]
+    done = subprocess.run(command, capture_output=True, text=True, env=quiet, timeout=100)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 
 
 def test_an_index_on_disk_holds_no_leavings_of_this_process(tmp_path: Path) -> None:
-    assert found(tmp_path / "plain", "plain") > 0, "This test plants nothing that an index would write; it proves nothing."
-    assert found(tmp_path / "blank", "blank") == 0
+    assert leavings(tmp_path / "plain", "plain") > 0, (
+        "What is planted is never written; this proves nothing."
+    )
+    assert leavings(tmp_path / "blank", "blank") == 0
