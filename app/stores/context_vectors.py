@@ -133,7 +133,9 @@ class EmbeddedIndex:
         import chromadb
 
         if not blank_heap():
-            log.warning("This C library cannot blank memory: the index's files may hold what this process had in memory.")
+            log.warning(
+                "This C library cannot blank memory: the index's files may hold what this process had in memory."
+            )
         self._folder.mkdir(parents=True, exist_ok=True)
         client = chromadb.PersistentClient(str(self._folder), settings=_settings())
         collection = client.get_or_create_collection(self._name, configuration=SPACE, embedding_function=None)

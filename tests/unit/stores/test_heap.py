@@ -46,7 +46,5 @@ def leavings(folder: Path, how: str) -> int:
 
 
 def test_an_index_on_disk_holds_no_leavings_of_this_process(tmp_path: Path) -> None:
-    assert leavings(tmp_path / "plain", "plain") > 0, (
-        "What is planted is never written; this proves nothing."
-    )
+    assert leavings(tmp_path / "plain", "plain") > 0, "What is planted is never written; this proves nothing."
     assert leavings(tmp_path / "blank", "blank") == 0
