@@ -155,7 +155,7 @@ class StoredApprovals:
         return found
 
     async def _change(self, approval: str, how: Callable[[Approval], Approval], by: str, channel: str) -> Approval:
-        async with self._database.write() as connection:
+        async with self._database.write(lasting=True) as connection:
             run = await connection.scalar(sa.select(approvals.c.run).where(approvals.c.id == approval))
             # The run first, as everywhere: two who lock in different orders would wait for each other.
             status = await _lock_run(connection, run or "")

@@ -43,8 +43,9 @@ class Database(Protocol):
 
     url: str
 
-    def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A transaction that commits at the end of the block."""
+    def write(self, *, lasting: bool = False) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction that commits at the end of the block. One that is `lasting` survives a loss of power from then
+        on, with all that was committed before it; any survives the death of this process."""
         ...
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:

@@ -38,7 +38,7 @@ class StoredLedger:
 
     async def intend(self, effect: Effect) -> Effect:
         """Records the intent, or returns what is there; an approval that another sending has used raises NotDecided."""
-        async with self._database.write() as connection:
+        async with self._database.write(lasting=True) as connection:
             # The run first, as everywhere: of two who intend at once the second one sees what the first has recorded.
             await connection.execute(sa.select(runs.c.run).where(runs.c.run == effect.run).with_for_update())
             there = await _locked(connection, effect.key)
@@ -63,7 +63,7 @@ class StoredLedger:
         """Takes the right to send from the sender number `after`; False if another has it by now, or, for one that is
         `unsent`, if that one has sent it meanwhile. An approval of this very repetition is used up; `intent` replaces
         what failed before."""
-        async with self._database.write() as connection:
+        async with self._database.write(lasting=True) as connection:
             there = await _locked(connection, key)
             if there is None or there.attempt != after or there.state not in ("intent", "unknown", "retry"):
                 return False
@@ -83,7 +83,7 @@ class StoredLedger:
 
     async def leave(self, key: str, attempt: int) -> bool:
         """Records that a request of this sender goes out now; False, and nothing may go out, if another took over."""
-        async with self._database.write() as connection:
+        async with self._database.write(lasting=True) as connection:
             there = await _locked(connection, key)
             if there is None or there.attempt != attempt or there.state not in ("intent", "unknown"):
                 return False
@@ -111,7 +111,7 @@ class StoredLedger:
         One that is done stays done, but for being undone, whatever a sender that comes late has to say. Of senders,
         which give their `attempt`, only the last one may say anything but that it is done.
         """
-        async with self._database.write() as connection:
+        async with self._database.write(lasting=True) as connection:
             there = await _locked(connection, key)
             if there is None:
                 raise LookupError(f"The ledger has no effect {key}.")

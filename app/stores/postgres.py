@@ -34,7 +34,7 @@ class Postgres(Database):
         self._engine = create_async_engine(self.url, pool_size=8, max_overflow=4, pool_pre_ping=True)
 
     @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, lasting: bool = False) -> AsyncIterator[AsyncConnection]:
         async with self._engine.begin() as connection:
             audit.gather(connection)
             yield connection

@@ -37,12 +37,13 @@ class SQLite(Database):
         self.path = path
         self.url = f"sqlite:///{path}"
         self._writer = _engine(path, pool_size=1)
-        sa.event.listen(self._writer.sync_engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+        sa.event.listen(self._writer.sync_engine, "begin", _begin)
+        self._lasting = self._writer.execution_options(lasting=True)
         self._reader = _engine(path, pool_size=4)
 
     @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        async with self._writer.begin() as connection:
+    async def write(self, *, lasting: bool = False) -> AsyncIterator[AsyncConnection]:
+        async with (self._lasting if lasting else self._writer).begin() as connection:
             audit.gather(connection)
             yield connection
             await audit.settle(connection)
@@ -73,6 +74,15 @@ def prepare(connection: Any, record: object = None) -> None:
     for pragma in PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    """Takes the right to write. Of a lasting transaction the log is synced with its commit, and with it all before."""
+    wanted = "FULL" if connection.get_execution_options().get("lasting") else "NORMAL"
+    if connection.info.get("synchronous", "NORMAL") != wanted:
+        connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
+        connection.info["synchronous"] = wanted
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _engine(path: Path, *, pool_size: int) -> AsyncEngine:
