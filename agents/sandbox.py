@@ -93,11 +93,69 @@ class Limits:
     lifetime_seconds: float = 900.0
 
 
+# Where a sandbox with a network of its own finds the way out: an HTTP proxy on its own loopback.
+RELAY = "http://127.0.0.1:3128"
+
+
+@dataclass(frozen=True)
+class Route:
+    """A service that a sandbox may call in plain HTTP at RELAY/NAME/…; the host adds TLS and the credential.
+
+    `upstream` is a base URL. `methods`, and `path` as a regular expression for the whole path behind the name (which
+    begins with /), say what may be asked. `secret` is the name by which the host knows the credential; its value is
+    put into the header `header` in the place of {} in `form`, and is never inside, nor here.
+    """
+
+    name: str
+    upstream: str
+    methods: frozenset[str]
+    path: str
+    secret: str | None = None
+    header: str = "authorization"
+    form: str = "Bearer {}"
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """How much a sandbox may send and get. `sent` and `received` are the most bytes of one request or tunnel;
+    `seconds` is the longest that one may take, `quiet` the longest without a byte."""
+
+    requests: int = 1000
+    at_once: int = 16
+    sent: int = 32 * MIB
+    received: int = 256 * MIB
+    seconds: float = 900.0
+    quiet: float = 120.0
+
+
 @dataclass(frozen=True)
 class Network:
-    """The hosts that a sandbox may reach; none unless named. Its own loopback is always its own."""
+    """What a sandbox may reach; nothing unless named. Its own loopback is always its own.
+
+    `allow` are hosts for TLS on port 443: exact names, or *.example.com for the names with one label more. Every
+    request is kept in the audit log, allowed or refused.
+    """
 
     allow: frozenset[str] = frozenset()
+    routes: tuple[Route, ...] = ()
+    traffic: Traffic = field(default_factory=Traffic)
+
+    @property
+    def is_closed(self) -> bool:
+        """Nothing can be reached."""
+        return not self.allow and not self.routes
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A file or folder of this machine that is in a sandbox from its start, and that nothing in there can change.
+
+    It is as it was when the sandbox was made. Of a folder there are the plain files; links and devices are left out.
+    `target` is an absolute path below HOME or in a folder of the root that no system has, such as /evidence.
+    """
+
+    source: Path
+    target: str
 
 
 class Stream(StrEnum):
@@ -288,11 +346,12 @@ class Sandboxes(Protocol):
         limits: Limits | None = None,
         network: Network | None = None,
         metadata: Mapping[str, str] | None = None,
+        mounts: Sequence[Mount] = (),
     ) -> Sandbox:
-        """A fresh sandbox.
+        """A fresh sandbox, with the mounts in it.
 
         SandboxUnavailable where isolation cannot be had, NetworkRefused where the network asked for cannot be kept to,
-        SandboxBusy where there are as many as allowed.
+        SandboxBusy where there are as many as allowed, FileRefused for a mount that cannot be made.
         """
         ...
 
