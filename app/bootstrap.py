@@ -192,6 +192,7 @@ async def _load(
     stack: contextlib.AsyncExitStack,
 ) -> None:
     from agents.vocabulary import Vocabulary
+    from app.workrooms import open_workrooms
 
     vocabulary = Vocabulary(toolbox)
     async with asyncio.TaskGroup() as group:
@@ -208,7 +209,8 @@ async def _load(
     means = _means(
         settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock, desk, database
     )
-    means = replace(means, admission=admission)
+    toolbox.rooms = await open_workrooms(settings, database, clock, stack)
+    means = replace(means, admission=admission, rooms=toolbox.rooms)
     visits = await _visits(settings, workshop.context, clock)
     await engine.start(runs, means, sweeps, toolbox.turns.shared_by, visits)
 

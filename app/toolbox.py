@@ -14,6 +14,7 @@ import httpx
 from pydantic import ValidationError
 
 import tools.analysis
+from agents.errand import Workroom
 from agents.evidence import EvidenceSearch
 from agents.ports import Reply
 from agents.undoing import UndoWrite
@@ -42,6 +43,7 @@ class ConnectedToolbox:
         for service, connector in sorted(self._connected.items()):
             for verb in (*connector.verbs(), *connector.writes()):
                 self._served.setdefault(verb, []).append(service)
+        self.rooms: tuple[Workroom, ...] = ()
         self._computed: dict[str, type[Verb]] | None = None
         self._finding = threading.Lock()
 
@@ -51,13 +53,14 @@ class ConnectedToolbox:
         return self._connected
 
     def verbs(self) -> Mapping[str, type[Verb]]:
-        """The verbs of the connected services, the computed ones, and the search in stored evidence.
+        """The verbs of the connected services and of the workrooms, the computed ones, and the search in stored evidence.
 
         The first call imports the analysis, which takes seconds: `learn` does it in a thread beforehand.
         """
         known = verbs(Verb)
         served = {name: known[name] for name in self._served}
-        return {**served, **self.learn(), EvidenceSearch.name: EvidenceSearch, UndoWrite.name: UndoWrite}
+        inside = {name: verb for room in self.rooms for name, verb in room.verbs().items()}
+        return {**served, **inside, **self.learn(), EvidenceSearch.name: EvidenceSearch, UndoWrite.name: UndoWrite}
 
     def learn(self) -> Mapping[str, type[Verb]]:
         """The computed verbs: every Analysis that a module of tools.analysis defines."""

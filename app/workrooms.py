@@ -1,0 +1,26 @@
+"""The workrooms of a workspace: where steps that run code are done."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from agents.errand import Workroom
+from agents.ports import Clock
+from agents.sandbox import Sandboxes
+from app.sandboxes.local import LocalSandboxes
+from app.settings import Settings
+from app.stores.database import Database
+
+
+async def open_workrooms(
+    settings: Settings, database: Database, clock: Clock, stack: AsyncExitStack
+) -> tuple[Workroom, ...]:
+    """Every workroom, over sandboxes that the stack closes; what a room lacks it says when it is asked."""
+    sandboxes = LocalSandboxes()
+    stack.push_async_callback(sandboxes.aclose)
+    return workrooms(settings, database, sandboxes, clock)
+
+
+def workrooms(settings: Settings, database: Database, sandboxes: Sandboxes, clock: Clock) -> tuple[Workroom, ...]:
+    """Every workroom over some sandboxes."""
+    return ()
