@@ -424,15 +424,17 @@ Verdict = Literal["confirmed", "refuted", "untested"]
 class Patch(Noun):
     """What a code agent changed, and what a fresh sandbox says about it. `at` is when it was verified.
 
-    `verdict` is confirmed where the tests were red before and are green after with the base's own tests green as well,
-    refuted where the agent's claim did not hold, untested where no tests could be run. `attention` says why a person
-    has to look closely; a patch with `refused` cannot be proposed. `claimed` is what the agent said.
+    `before` are the tests on the base's source, those of the patch among them; `after` the same on the patched source;
+    `base_tests` the base's own tests on the patched source. `verdict` is confirmed where the first are red and the
+    others green, refuted where the tests are not green after it, untested where no tests could tell. `attention` says
+    why a person has to look closely; a patch that cannot be proposed, for it is refuted or `refused`, has no `commit`.
+    `claimed` is what the agent said.
     """
 
     kind: ClassVar[str] = "patch"
     repo: str
     base: str
-    commit: str = ""
+    commit: str | None = None
     tree: str = ""
     branch: str = ""
     diff: str = ""
