@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable
 
 from app.sandboxes import processes
 from app.sandboxes.bubblewrap import PYTHON
-from app.sandboxes.local import LocalSandbox, LocalSandboxes
+from app.sandboxes.local import LocalSandboxes
+from app.sandboxes.local_sandbox import LocalSandbox
 from bench.bound import Bounds
 
 STARTS = 100

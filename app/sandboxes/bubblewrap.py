@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -55,8 +55,10 @@ def program(limits: Limits, control: int) -> list[str]:
     return [PYTHON, "-I", "-S", "-c", START, *map(str, (control, *numbers))]
 
 
-def arguments(limits: Limits, seccomp: bytes, info: int, stack: ExitStack) -> tuple[list[str], list[int]]:
-    """All arguments of bwrap, and the descriptors that they name."""
+def arguments(
+    limits: Limits, seccomp: bytes, info: int, carried: Sequence[str], stack: ExitStack
+) -> tuple[list[str], list[int]]:
+    """All arguments of bwrap, `carried` among them, and the descriptors that the others name."""
     fds = [info]
     args = ["--unshare-user", "--unshare-all", "--uid", str(USER), "--gid", str(USER), "--hostname", "sandbox"]
     args += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", "--info-fd", str(info)]
@@ -74,6 +76,7 @@ def arguments(limits: Limits, seccomp: bytes, info: int, stack: ExitStack) -> tu
     for path, content in given:
         fds.append(in_memory("file", content, stack))
         args += ["--perms", "0444", "--ro-bind-data", str(fds[-1]), path]
+    args += carried
     fds.append(in_memory("seccomp", seccomp, stack))
     args += ["--seccomp", str(fds[-1]), "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
     return args, fds

@@ -7,253 +7,54 @@ it does not hold against a fault of the kernel itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-import os
 import platform
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from pathlib import Path
-from time import monotonic
-from types import MappingProxyType
-from typing import Any, TypeVar
 
 from agents.sandbox import (
-    HOME,
-    MIB,
-    CommandRefused,
-    Download,
-    Ended,
     Ending,
-    Entry,
+    FileRefused,
     Info,
     Limits,
+    Mount,
     Network,
     NetworkRefused,
-    Output,
-    Result,
     SandboxBusy,
     SandboxGone,
-    SandboxPaused,
     SandboxUnavailable,
-    State,
 )
-from app.sandboxes import availability, processes, transfer
+from app.sandboxes import availability, processes
 from app.sandboxes.bubblewrap import PYTHON
-from app.sandboxes.command import LocalCommand
+from app.sandboxes.gate import PLACE, Gatekeeper
 from app.sandboxes.link import Link
+from app.sandboxes.local_sandbox import LocalSandbox
+from app.sandboxes.mounts import Bind, check
 from app.sandboxes.seccomp import filter_for
-from app.sandboxes.spawning import Spawned, spawn
-from app.sandboxes.watchdog import Watchdog, Watched
+from app.sandboxes.spawning import Spawned, spare_user, spawn
+from app.sandboxes.watchdog import Watchdog
 
-T = TypeVar("T")
-ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "HOME": HOME,
-    "LANG": "C.UTF-8",
-    "TMPDIR": "/tmp",
-    "USER": "user",
-}
-LARGEST_GIVEN = 64 * MIB
 SECONDS_TO_BE_READY = 30.0
 
 
-class LocalSandbox:
-    """One sandbox on this machine."""
+class LocalSandboxes:
+    """Makes sandboxes on this machine, `most` at once. Closing it, and the end of this process, ends them all.
+
+    `binds` are public folders that every sandbox has; `gatekeeper` opens the way for those that may reach hosts.
+    """
 
     def __init__(
         self,
-        id: str,
-        limits: Limits,
-        metadata: Mapping[str, str],
-        link: Link,
-        spawned: Spawned,
-        first: int,
-        watchdog: Watchdog,
+        *,
+        most: int = 16,
+        bwrap: Path | None = None,
+        binds: Sequence[Bind] = (),
+        gatekeeper: Gatekeeper | None = None,
     ) -> None:
-        self.id, self.limits, self.network = id, limits, Network()
-        self.metadata: Mapping[str, str] = MappingProxyType(dict(metadata))
-        self._link, self._spawned, self.first, self._watchdog = link, spawned, first, watchdog
-        self._awake = asyncio.Event()
-        self._awake.set()
-        self._asking: set[asyncio.Future[Any]] = set()
-        self._pidfd = os.pidfd_open(first)
-        self._watched = Watched(first, self._pidfd, limits, monotonic() + limits.lifetime_seconds, self._over)
-        watchdog.watch(self._watched)
-        self.life = asyncio.create_task(self._live())
-
-    @property
-    def state(self) -> State:
-        if self._link.closed.is_set():
-            return State.GONE
-        return State.RUNNING if self._awake.is_set() else State.PAUSED
-
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        folder: str = HOME,
-        environment: Mapping[str, str] | None = None,
-        given: bytes = b"",
-        seconds: float | None = None,
-        on_output: Callable[[Output], None] | None = None,
-    ) -> Result:
-        most = min(seconds or self.limits.command_seconds, self.limits.command_seconds)
-        command = await self._open(argv, folder, environment, given)
-        async with self._tended(command):
-            try:
-                async with asyncio.timeout(most):
-                    await command.started()
-                    async for piece in command.output():
-                        if on_output is not None:
-                            on_output(piece)
-            except TimeoutError:
-                await command.end(Ended.TIME)
-            return await command.wait()
-
-    async def start(
-        self,
-        argv: Sequence[str],
-        *,
-        folder: str = HOME,
-        environment: Mapping[str, str] | None = None,
-        given: bytes = b"",
-    ) -> LocalCommand:
-        command = await self._open(argv, folder, environment, given)
-        async with self._tended(command):
-            await command.started()
-        return command
-
-    async def _open(
-        self, argv: Sequence[str], folder: str, environment: Mapping[str, str] | None, given: bytes
-    ) -> LocalCommand:
-        self._check()
-        words = [*argv, folder, *(f"{name}={value}" for name, value in (environment or {}).items())]
-        if not argv or any("\0" in word for word in words) or any("=" in name for name in environment or {}):
-            raise CommandRefused("A command has a program, no NUL in its words, and no = in a variable's name.")
-        if len(given) > LARGEST_GIVEN:
-            raise CommandRefused(f"A command is given {LARGEST_GIVEN} bytes at most; write a file instead.")
-        variables = [f"{name}={value}".encode() for name, value in {**ENVIRONMENT, **(environment or {})}.items()]
-        fields = [folder.encode(), given, str(len(argv)).encode(), *(os.fsencode(word) for word in argv), *variables]
-        talk = await self._link.open("run", *fields)
-        return LocalCommand(self._link, talk, self.limits, argv[0], self._awake, self._give_up)
-
-    @asynccontextmanager
-    async def _tended(self, command: LocalCommand) -> AsyncIterator[None]:
-        """Whatever goes wrong meanwhile, and whoever stops waiting: the command does not run on."""
-        try:
-            yield
-        except SandboxGone:
-            await self._over_with()
-            raise SandboxGone(self._link.ending) from None
-        except BaseException:
-            await self._abandon(command)
-            raise
-
-    async def _abandon(self, command: LocalCommand) -> None:
-        """Ends a command that nobody waits for any more; while paused, as soon as it goes on."""
-        if self.state is State.RUNNING:
-            await asyncio.shield(asyncio.ensure_future(command.kill()))
-        elif self.state is State.PAUSED:
-            await command.order(Ended.KILLED)
-
-    async def read(self, path: str, *, most: int = 10 * MIB) -> bytes:
-        self._check()
-        return await self._told(transfer.read(self._link, path, most))
-
-    async def write(self, path: str, data: bytes, *, executable: bool = False) -> None:
-        self._check()
-        await self._told(transfer.write(self._link, path, data, executable))
-
-    async def list(self, path: str) -> tuple[Entry, ...]:
-        self._check()
-        return await self._told(transfer.entries(self._link, path))
-
-    async def upload(self, source: Path, path: str) -> None:
-        self._check()
-        await self._told(transfer.upload(self._link, source, path))
-
-    async def download(self, path: str, target: Path, *, most: int = 100 * MIB) -> Download:
-        self._check()
-        return await self._told(transfer.download(self._link, path, target, most))
-
-    async def _told(self, request: Awaitable[T]) -> T:
-        """A request that says why the sandbox is gone, if it is."""
-        asked = asyncio.ensure_future(request)
-        self._asking.add(asked)
-        asked.add_done_callback(self._asking.discard)
-        try:
-            return await asked
-        except SandboxGone:
-            await self._over_with()
-            raise SandboxGone(self._link.ending) from None
-
-    async def pause(self) -> None:
-        self._check()
-        self._awake.clear()
-        if self._asking:
-            await asyncio.wait(self._asking)
-        if not await asyncio.to_thread(processes.stop, self.first):
-            await self._give_up()
-            raise SandboxGone(self._link.ending)
-
-    async def resume(self) -> None:
-        if self.state is State.GONE:
-            raise SandboxGone(self._link.ending)
-        await asyncio.to_thread(processes.go_on, self.first)
-        self._awake.set()
-
-    async def kill(self) -> None:
-        if not self._link.closed.is_set() and self._link.ending is Ending.LOST:
-            self._link.ending = Ending.KILLED
-        await self._over_with()
-
-    def _check(self) -> None:
-        if self.state is State.GONE:
-            raise SandboxGone(self._link.ending)
-        if self.state is State.PAUSED:
-            raise SandboxPaused("The sandbox is paused; resume it first.")
-
-    def _over(self, ending: Ending) -> None:
-        """Called by the watchdog, from its thread, before it ends the sandbox."""
-        self._link.ending = ending
-
-    async def _give_up(self) -> None:
-        """Ends the sandbox because something in it would not be ended otherwise."""
-        await self._over_with()
-
-    async def _over_with(self) -> None:
-        self._link.close()
-        await asyncio.shield(self.life)
-
-    async def _live(self) -> None:
-        """From the first request to the last process: whatever ends the line, nothing is left after it."""
-        await self._link.serve()
-        self._awake.set()
-        processes.end(self._pidfd)
-        await _readable(self._pidfd)
-        self._watchdog.leave(self._watched)
-        os.close(self._pidfd)
-        await asyncio.to_thread(self._spawned.process.wait)
-
-
-async def _readable(fd: int) -> None:
-    """Waits until a descriptor can be read: a process's, when the process has ended."""
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(fd, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(fd)
-
-
-class LocalSandboxes:
-    """Makes sandboxes on this machine, `most` at once. Closing it, and the end of this process, ends them all."""
-
-    def __init__(self, *, most: int = 16, bwrap: Path | None = None) -> None:
-        self._most, self._bwrap = most, bwrap
+        self._most, self._bwrap, self._binds, self._gatekeeper = most, bwrap, tuple(binds), gatekeeper
         self._sandboxes: dict[str, LocalSandbox] = {}
         self._starting = 0
         self._watchdog = Watchdog()
@@ -261,10 +62,16 @@ class LocalSandboxes:
         self._spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-spawner")
 
     async def create(
-        self, *, limits: Limits | None = None, network: Network | None = None, metadata: Mapping[str, str] | None = None
+        self,
+        *,
+        limits: Limits | None = None,
+        network: Network | None = None,
+        metadata: Mapping[str, str] | None = None,
+        mounts: Sequence[Mount] = (),
     ) -> LocalSandbox:
-        limits = limits or Limits()
-        if network is not None and network.allow:
+        limits, network, metadata = limits or Limits(), network or Network(), metadata or {}
+        check(mounts)
+        if network.allow and self._gatekeeper is None:
             raise NetworkRefused(
                 "The local sandbox reaches no host, so it was not made.", remedy="Ask for it without a network."
             )
@@ -272,21 +79,49 @@ class LocalSandboxes:
             raise SandboxBusy(f"{self._most} sandboxes run already, which is as many as allowed here.")
         self._starting += 1
         try:
-            sandbox = await self._made(limits, metadata or {})
+            sandbox = await self._with_gate(limits, network, metadata, mounts)
         finally:
             self._starting -= 1
         self._sandboxes[sandbox.id] = sandbox
         sandbox.life.add_done_callback(lambda _: self._sandboxes.pop(sandbox.id, None))
         return sandbox
 
-    async def _made(self, limits: Limits, metadata: Mapping[str, str]) -> LocalSandbox:
+    async def _with_gate(
+        self, limits: Limits, network: Network, metadata: Mapping[str, str], mounts: Sequence[Mount]
+    ) -> LocalSandbox:
+        """The sandbox, with the way out that it may have. Nothing stays open for one that did not come to be."""
         bwrap, seccomp = self._means()
+        user = spare_user()
+        gate = None
+        if network.allow and self._gatekeeper is not None:
+            gate = await self._gatekeeper.open(network, user, metadata)
+        binds = [*self._binds, *([Bind(gate.folder, PLACE)] if gate else [])]
+        try:
+            spawned, link, first = await self._started(bwrap, limits, seccomp, user, mounts, binds)
+        except BaseException:
+            if gate is not None:
+                await gate.aclose()
+            raise
+        id = f"local-{secrets.token_hex(8)}"
+        return LocalSandbox(id, limits, network, metadata, link, spawned, first, self._watchdog, gate)
+
+    async def _started(
+        self,
+        bwrap: Path,
+        limits: Limits,
+        seccomp: bytes,
+        user: int | None,
+        mounts: Sequence[Mount],
+        binds: Sequence[Bind],
+    ) -> tuple[Spawned, Link, int]:
+        """A supervisor that is ready, the line to it, and the sandbox's first process."""
         loop = asyncio.get_running_loop()
-        spawning = loop.run_in_executor(self._spawner, spawn, bwrap, limits, seccomp)
+        spawning = loop.run_in_executor(self._spawner, spawn, bwrap, limits, seccomp, user, mounts, binds)
         try:
             spawned = await asyncio.shield(spawning)
         except asyncio.CancelledError:
-            (await spawning).discard()
+            with contextlib.suppress(SandboxUnavailable, FileRefused):
+                (await spawning).discard()
             raise
         try:
             reader, writer = await asyncio.open_connection(sock=spawned.control)
@@ -304,10 +139,10 @@ class LocalSandboxes:
             if processes.parent(first) != spawned.process.pid:
                 raise availability.not_started("its first process was not found", bwrap)
             spawned.close_pipes()
-            return LocalSandbox(f"local-{secrets.token_hex(8)}", limits, metadata, link, spawned, first, self._watchdog)
         except BaseException:
             await asyncio.to_thread(spawned.discard)
             raise
+        return spawned, link, first
 
     def _means(self) -> tuple[Path, bytes]:
         """bwrap and the filter. SandboxUnavailable where a part of the isolation is not there."""

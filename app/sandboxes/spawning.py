@@ -8,13 +8,16 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.sandbox import Limits, SandboxUnavailable
+from agents.sandbox import Limits, Mount, SandboxUnavailable
+from app.sandboxes import mounts as carrying
 from app.sandboxes import processes
 from app.sandboxes.bubblewrap import arguments, in_memory, program
+from app.sandboxes.mounts import Bind
 
 # Ids that no account has: high ones where the machine has them all, else those that systemd gives to short-lived users.
 USER_RANGES = ((0x7A000000, 65536), (61184, 4336))
@@ -77,9 +80,16 @@ def spare_user() -> int | None:
     )
 
 
-def spawn(bwrap: Path, limits: Limits, seccomp: bytes) -> Spawned:
-    """Starts bwrap. Blocks for milliseconds; the thread that calls must outlive the sandbox, which ends with it."""
-    user = spare_user()
+def spawn(
+    bwrap: Path,
+    limits: Limits,
+    seccomp: bytes,
+    user: int | None,
+    mounts: Sequence[Mount] = (),
+    binds: Sequence[Bind] = (),
+) -> Spawned:
+    """Starts bwrap as a user. Blocks for milliseconds; the thread that calls must outlive the sandbox, which ends with
+    it. FileRefused for what cannot be mounted."""
     with ExitStack() as kept, ExitStack() as passing:
         control, theirs = socket.socketpair()
         kept.callback(control.close)
@@ -90,8 +100,9 @@ def spawn(bwrap: Path, limits: Limits, seccomp: bytes) -> Spawned:
             kept.callback(os.close, fd)
         for fd in (info_out, errors_out):
             passing.callback(os.close, fd)
-        args, fds = arguments(limits, seccomp, info_out, passing)
-        listed = in_memory("arguments", b"".join(arg.encode() + b"\0" for arg in args), passing)
+        carried, opened = carrying.arguments(mounts, binds, passing)
+        args, fds = arguments(limits, seccomp, info_out, carried, passing)
+        listed = in_memory("arguments", b"".join(os.fsencode(arg) + b"\0" for arg in args), passing)
         try:
             process = subprocess.Popen(
                 [str(bwrap), "--args", str(listed), "--", *program(limits, theirs.fileno())],
@@ -100,7 +111,7 @@ def spawn(bwrap: Path, limits: Limits, seccomp: bytes) -> Spawned:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors_out,
-                pass_fds=[listed, theirs.fileno(), *fds],
+                pass_fds=[listed, theirs.fileno(), *fds, *opened],
                 user=user,
                 group=user,
                 extra_groups=None if user is None else [],

@@ -16,6 +16,7 @@ from agents.sandbox import (
     Ended,
     EntryKind,
     FileRefused,
+    Mount,
     Output,
     Sandbox,
     Sandboxes,
@@ -312,4 +313,103 @@ async def test_ten_run_side_by_side(provider: Sandboxes) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(number)) for number in range(10)]
     assert [task.result() for task in tasks] == [f"{number}\n".encode() for number in range(10)]
+    assert await provider.list() == ()
+
+
+@pytest.fixture
+def evidence(tmp_path: Path) -> Path:
+    """A folder as Deus keeps them: for its own user alone, with a link to what is none of the sandbox's."""
+    (tmp_path / "private").write_text("a secret of the host")
+    folder = tmp_path / "evidence"
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "rows.csv").write_text("a,b\n1,2\n")
+    (folder / "deep" / "er" / "blob").write_bytes(bytes(range(256)) * 8000)
+    (folder / "run.sh").write_text("#!/bin/sh\necho works\n")
+    (folder / "run.sh").chmod(0o4755)
+    (folder / "link").symlink_to(tmp_path / "private")
+    (folder / "folder").symlink_to(tmp_path)
+    os.mkfifo(folder / "pipe")
+    (folder / "rows.csv").chmod(0o600)
+    for each in (folder, folder / "deep", tmp_path):
+        each.chmod(0o700)
+    return folder
+
+
+@pytest.mark.parametrize("target", ["/evidence", f"{HOME}/given/evidence"])
+async def test_a_mounted_folder_is_there_and_can_be_read(provider: Sandboxes, evidence: Path, target: str) -> None:
+    made = await provider.create(limits=SMALL, mounts=[Mount(evidence, target)])
+    assert await made.read(f"{target}/rows.csv") == b"a,b\n1,2\n"
+    assert await made.read(f"{target}/deep/er/blob") == bytes(range(256)) * 8000
+    assert (await made.run([f"{target}/run.sh"])).out == b"works\n"
+    assert [entry.name for entry in await made.list(target)] == ["deep", "rows.csv", "run.sh"]
+    kept = await made.run(["find", target, "-perm", "/7000"])
+    assert (kept.code, kept.out) == (0, b"")
+    assert (await made.run(["python3", "-c", "open('mine', 'w').write('1')"])).succeeded
+    await made.kill()
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "echo x > {}/rows.csv",
+        "echo x >> {}/deep/er/blob",
+        "echo x > {}/new",
+        "rm -f {}/rows.csv",
+        "mv {0}/rows.csv {0}/other",
+        "chmod 777 {}/rows.csv",
+        "chmod 777 {}",
+        "mkdir {}/folder",
+        "ln -s /etc/passwd {}/link",
+        "touch {}/rows.csv",
+    ],
+)
+async def test_a_mount_cannot_be_changed(provider: Sandboxes, evidence: Path, attempt: str) -> None:
+    made = await provider.create(limits=SMALL, mounts=[Mount(evidence, "/evidence")])
+    assert not (await made.run(["sh", "-c", attempt.format("/evidence")])).succeeded
+    with pytest.raises(FileRefused):
+        await made.write("/evidence/rows.csv", b"x")
+    assert await made.read("/evidence/rows.csv") == b"a,b\n1,2\n"
+    assert (evidence / "rows.csv").read_text() == "a,b\n1,2\n"
+    await made.kill()
+
+
+async def test_a_file_alone_can_be_mounted(provider: Sandboxes, evidence: Path) -> None:
+    mounts = [Mount(evidence / "rows.csv", f"{HOME}/in/rows.csv"), Mount(evidence / "deep", "/more")]
+    made = await provider.create(limits=SMALL, mounts=mounts)
+    assert (await made.run(["cat", "in/rows.csv"])).out == b"a,b\n1,2\n"
+    assert not (await made.run(["sh", "-c", "echo x > in/rows.csv"])).succeeded
+    assert not (await made.run(["rm", "-f", "in/rows.csv"])).succeeded
+    assert len(await made.read("/more/er/blob")) == 256 * 8000
+    await made.kill()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/",
+        "/etc",
+        "/usr/lib/x",
+        "/run/x",
+        "/tmp/x",
+        "/home",
+        HOME,
+        "relative",
+        "/evidence/../etc",
+        "/a//b",
+        "/opt/code",
+        "",
+    ],
+)
+async def test_nothing_is_mounted_over_what_is_there(provider: Sandboxes, evidence: Path, target: str) -> None:
+    with pytest.raises(FileRefused):
+        await provider.create(limits=SMALL, mounts=[Mount(evidence, target)])
+    assert await provider.list() == ()
+
+
+async def test_what_cannot_be_mounted_is_refused(provider: Sandboxes, evidence: Path) -> None:
+    for source in ("link", "folder", "pipe", "not there"):
+        with pytest.raises(FileRefused):
+            await provider.create(limits=SMALL, mounts=[Mount(evidence / source, "/evidence")])
+    with pytest.raises(FileRefused, match="one lies in the other"):
+        await provider.create(limits=SMALL, mounts=[Mount(evidence, "/a"), Mount(evidence, "/a/b")])
     assert await provider.list() == ()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from agents.sandbox import MIB, Ended, Ending, Result, SandboxGone
 from app.sandboxes import processes
-from app.sandboxes.local import LocalSandbox, LocalSandboxes
+from app.sandboxes.local import LocalSandboxes
+from app.sandboxes.local_sandbox import LocalSandbox
 from tests.sandboxes import SMALL, needs_bubblewrap
 from tests.scenarios.sandbox import bombs
 from tests.scenarios.sandbox.users import each_user, run_as

@@ -17,9 +17,10 @@ from agents.sandbox import HOME, Command, Ended, NetworkRefused, Sandbox, Sandbo
 from agents.sandbox import Network as Reach
 from app.sandboxes import processes
 from app.sandboxes.availability import found
-from app.sandboxes.local import LocalSandbox, LocalSandboxes
+from app.sandboxes.local import LocalSandboxes
+from app.sandboxes.local_sandbox import LocalSandbox
 from app.sandboxes.seccomp import filter_for
-from app.sandboxes.spawning import spawn
+from app.sandboxes.spawning import spare_user, spawn
 from tests.sandboxes import SMALL, needs_bubblewrap
 from tests.scenarios.sandbox.users import begun_as, each_user
 
@@ -241,7 +242,7 @@ def test_a_start_that_is_given_up_early_leaves_nothing() -> None:
     assert bwrap is not None
     assert seccomp is not None
     for delay in range(25):
-        spawned = spawn(bwrap, replace(SMALL, file=SMALL.file + 1), seccomp)
+        spawned = spawn(bwrap, replace(SMALL, file=SMALL.file + 1), seccomp, spare_user())
         select.select([], [], [], delay / 5000)
         spawned.discard()
         assert started() == set()
