@@ -73,7 +73,7 @@ def print_nulls(bounds: Bounds, runs: int) -> None:
 def print_drops(bounds: Bounds, runs: int) -> None:
     """A fifth less since seven days: found, dated, covered.
 
-    The bounds hold for each dispersion; what both come to together is printed besides.
+    The bounds hold for a volume, over both dispersions, and besides, more strictly, for each dispersion alone.
     """
     both: dict[float, list[tuple[float, float]]] = {}
     for number, (volume, dispersion) in enumerate((v, d) for v in _VOLUMES[1:] for d in _DISPERSIONS):
@@ -95,7 +95,8 @@ def print_drops(bounds: Bounds, runs: int) -> None:
         bounds.at_most(f"{name}: denied under half power", told, 0)
     for volume, pairs in both.items():
         rate, days = np.mean(np.array(pairs), axis=0)
-        print(f"-20%, {volume:g} a day, both dispersions: found {rate:.3f}, dated within a day {days:.3f}")
+        bounds.at_least(f"-20%, {volume:g} a day, both dispersions: found", float(rate), 0.99)
+        bounds.at_least(f"-20%, {volume:g} a day, both dispersions: dated within a day", float(days), 0.95)
 
 
 def print_ceiling(name: str, setting: Setting, factor: float, runs: int, seed: int) -> None:
