@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from agents.audit_facts import current_model_calls
 from agents.budget import Budget, current_budget
 from agents.errors import ModelUnusable
+from agents.model_turn import ModelTurn
 from agents.ports import ModelReply
 from agents.record import Usage
+from app.model_calls import CallLines, CallParts
 
 # Workflows that a cheaper model does as well.
 FAST = frozenset({"classify", "title"})
@@ -34,29 +38,6 @@ class ModelOptions:
     key: str | None = None
     first: float = 30.0
     between: float = 15.0
-
-
-class ToolCalls:
-    """Puts the pieces of streamed tool calls together: the arguments of each call become a line of their own."""
-
-    def __init__(self) -> None:
-        self._index: int | None = None
-        self._arguments = ""
-
-    def feed(self, deltas: Any) -> str:
-        """The lines of the calls that are complete, now that these pieces are there."""
-        lines = ""
-        for delta in deltas or ():
-            if delta.index != self._index:
-                lines += self.end()
-                self._index = delta.index
-            self._arguments += (delta.function.arguments if delta.function else None) or ""
-        return lines
-
-    def end(self) -> str:
-        """The line of the last call."""
-        arguments, self._arguments, self._index = self._arguments, "", None
-        return f"\n{arguments}\n" if arguments else ""
 
 
 class Gateway:
@@ -79,26 +60,58 @@ class Gateway:
 
         Raises BudgetSpent before a call that the run cannot pay.
         """
-        model = self._model(workflow)
+        request = self._request(
+            workflow, system, [{"role": "user", "content": prompt}], [tool] if tool else [], most_tokens
+        )
+        calls = CallLines()
+        async with aclosing(self._pieces(request, _Told(workflow, f"{system}\n\n{prompt}"))) as pieces:
+            async for piece in pieces:
+                text = (piece.delta.content or "") + calls.feed(piece.delta.tool_calls)
+                if text:
+                    yield text
+        if last := calls.end():
+            yield last
+
+    async def turn(
+        self,
+        system: str,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        *,
+        workflow: str,
+        most_tokens: int = 4000,
+    ) -> ModelTurn:
+        """The model's next turn in a conversation with tools.
+
+        Raises BudgetSpent before a call that the run cannot pay.
+        """
+        request = self._request(workflow, system, messages, tools, most_tokens)
+        told, calls = _Told(workflow, json.dumps([system, *messages], ensure_ascii=False)), CallParts()
+        words: list[str] = []
+        cut = False
+        async with aclosing(self._pieces(request, told)) as pieces:
+            async for piece in pieces:
+                words.append(piece.delta.content or "")
+                calls.feed(piece.delta.tool_calls)
+                cut = cut or piece.finish_reason == "length"
+        return ModelTurn("".join(words), calls.calls(), told.cost, cut)
+
+    async def _pieces(self, request: Mapping[str, Any], told: _Told) -> AsyncGenerator[Any, None]:
+        """The pieces of an answer as they come; `told` holds what the call cost when they have ended."""
         litellm = await asyncio.to_thread(_litellm)
-        budget = current_budget.get()
-        reserved = self._price(litellm, model, len(system) + len(prompt), most_tokens)
-        tokens, reservation = round((len(system) + len(prompt)) / CHARACTERS_A_TOKEN) + most_tokens, ""
+        budget, tell = current_budget.get(), current_model_calls.get()
+        model, most_tokens, read = str(request["model"]), int(request["max_tokens"]), len(told.words)
+        reserved = self._price(litellm, model, read, most_tokens)
+        tokens, reservation = round(read / CHARACTERS_A_TOKEN) + most_tokens, ""
         if budget is not None:
             reservation = await budget.before_model(reserved, tokens)
-        tell = current_model_calls.get()
         usage: Usage | None = None
         written, failure = 0, None
         try:
             async with asyncio.timeout(self._patience(budget, self._options.first)):
-                pieces = await litellm.acompletion(
-                    **self._request(model, system, prompt, most_tokens, tool),
-                    stream=True,
-                    stream_options={"include_usage": True},
-                )
+                answer = await litellm.acompletion(**request, stream=True, stream_options={"include_usage": True})
             wait = self._options.first
-            calls = ToolCalls()
-            iterator = pieces.__aiter__()
+            iterator = answer.__aiter__()
             while True:
                 try:
                     async with asyncio.timeout(self._patience(budget, wait)):
@@ -107,15 +120,12 @@ class Gateway:
                     break
                 wait = self._options.between
                 usage = self._usage(litellm, model, getattr(piece, "usage", None)) or usage
-                delta = piece.choices[0].delta if piece.choices else None
-                text = ((delta.content or "") + calls.feed(delta.tool_calls)) if delta else ""
-                if text:
-                    written += len(text)
-                    if written > most_tokens * 8:
-                        raise ModelUnusable("The model does not come to an end.")
-                    yield text
-            if last := calls.end():
-                yield last
+                if not piece.choices:
+                    continue
+                written += _length(piece.choices[0].delta)
+                if written > most_tokens * 8:
+                    raise ModelUnusable("The model does not come to an end.")
+                yield piece.choices[0]
         except TimeoutError as error:
             failure = "does not answer"
             raise ModelUnusable(f"The model {model} does not answer.") from error
@@ -123,11 +133,11 @@ class Gateway:
             failure = type(error).__name__
             raise ModelUnusable(f"The model {model} cannot be used ({failure}).") from error
         finally:
-            cost = usage or self._estimate(litellm, model, len(system) + len(prompt), written)
+            told.cost = usage or self._estimate(litellm, model, read, written)
             if budget is not None:
-                await budget.after_model(reservation, reserved, tokens, cost)
+                await budget.after_model(reservation, reserved, tokens, told.cost)
             if tell is not None:
-                tell(model=model, workflow=workflow, error=failure, **_told(system, prompt, cost))
+                tell(model=model, workflow=told.workflow, error=failure, **told.facts())
 
     async def complete(self, system: str, prompt: str, *, workflow: str, most_tokens: int = 1000) -> ModelReply:
         """The model's whole answer."""
@@ -147,13 +157,18 @@ class Gateway:
         return f"openai/{chosen}" if self._options.base_url and "/" not in chosen else chosen
 
     def _request(
-        self, model: str, system: str, prompt: str, most_tokens: int, tool: Mapping[str, Any] | None
+        self,
+        workflow: str,
+        system: str,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        most_tokens: int,
     ) -> Mapping[str, Any]:
-        offered = {"tools": [{"type": "function", "function": dict(tool)}]} if tool else {}
+        offered = {"tools": [{"type": "function", "function": dict(tool)} for tool in tools]} if tools else {}
         return {
             **offered,
-            "model": model,
-            "messages": [{"role": "system", "content": system}, {"role": "user", "content": prompt}],
+            "model": self._model(workflow),
+            "messages": [{"role": "system", "content": system}, *map(dict, messages)],
             "max_tokens": most_tokens,
             "api_base": self._options.base_url,
             "api_key": self._options.key or ("none" if self._options.base_url else None),
@@ -187,11 +202,26 @@ class Gateway:
         return Usage(tokens_in=tokens_in, tokens_out=tokens_out, usd=self._cost(litellm, model, tokens_in, tokens_out))
 
 
-def _told(system: str, prompt: str, cost: Usage) -> dict[str, Any]:
+@dataclass
+class _Told:
     """What is recorded of a call: its cost, and its words' hash, never the words."""
-    words = f"{system}\n\n{prompt}"
-    known = {"prompt": hashlib.sha256(words.encode("utf-8", "replace")).hexdigest(), "chars": len(words)}
-    return known | cost.model_dump(include={"tokens_in", "tokens_out", "usd"})
+
+    workflow: str
+    words: str
+    cost: Usage = field(default_factory=Usage)
+
+    def facts(self) -> dict[str, Any]:
+        known = {
+            "prompt": hashlib.sha256(self.words.encode("utf-8", "replace")).hexdigest(),
+            "chars": len(self.words),
+        }
+        return known | self.cost.model_dump(include={"tokens_in", "tokens_out", "usd"})
+
+
+def _length(delta: Any) -> int:
+    """How many characters a piece of an answer has, those of its calls among them."""
+    calls = (one.function.arguments for one in delta.tool_calls or () if one.function)
+    return len(delta.content or "") + sum(len(arguments or "") for arguments in calls)
 
 
 @cache

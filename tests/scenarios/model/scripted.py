@@ -21,10 +21,14 @@ from tests.planted import WITNESS
 
 @dataclass(frozen=True)
 class Say:
-    """One answer: its words in pieces, or function calls, or a failure: a status, or silence for ever."""
+    """One answer: its words in pieces, or function calls, or a failure: a status, or silence for ever.
+
+    `uses` are calls of tools by their names, with their arguments, or what stands in place of the arguments' JSON.
+    """
 
     pieces: Sequence[str] = ()
     calls: Sequence[dict[str, Any]] = ()
+    uses: Sequence[tuple[str, dict[str, Any] | str]] = ()
     status: int = 200
     silent: bool = False
     endless: str = ""
@@ -58,9 +62,9 @@ class ScriptedModel:
         while say.endless:
             yield _chunk({"content": say.endless})
             await asyncio.sleep(0)
-        for index, call in enumerate(say.calls):
-            text = json.dumps(call)
-            head = {"id": f"call_{index}", "type": "function", "function": {"name": "plan_step", "arguments": ""}}
+        for index, (name, given) in enumerate([*(("plan_step", call) for call in say.calls), *say.uses]):
+            text = given if isinstance(given, str) else json.dumps(given)
+            head = {"id": f"call_{index}", "type": "function", "function": {"name": name, "arguments": ""}}
             yield _chunk({"tool_calls": [{"index": index, **head}]})
             for start in range(0, len(text), 17):
                 yield _chunk({"tool_calls": [{"index": index, "function": {"arguments": text[start : start + 17]}}]})
