@@ -12,7 +12,9 @@ from agents.admission import Admission, Asker
 from agents.admitted import Admitted
 from agents.document import document
 from agents.dry_run import is_asked
+from agents.errors import UserMustMend
 from agents.event import Event
+from agents.files import FileDoor
 from agents.ports import Turn
 from agents.record import Evidence, RunDocument, Status
 
@@ -92,11 +94,16 @@ class Conversations:
     """
 
     def __init__(
-        self, runs: Runs, stopping: Callable[[str], Awaitable[None]], admission: Admission | None = None
+        self,
+        runs: Runs,
+        stopping: Callable[[str], Awaitable[None]],
+        admission: Admission | None = None,
+        files: FileDoor | None = None,
     ) -> None:
         self._runs = runs
         self._stopping = stopping
         self._admission = admission
+        self._files = files
 
     def of(self, actor: str) -> Door:
         """The same door as that person sees it: what they may not see is not there."""
@@ -106,12 +113,22 @@ class Conversations:
         """Starts a run on the server and returns its id at once. A turn with a known message id gives its old run.
 
         One that begins with “/dry” or “dry run:” is a dry run: what it would write is shown, and nothing is sent.
-        Raises Forbidden for an asker whom nobody knows, LookupError for a conversation that is not theirs to see.
+        Raises Forbidden for an asker whom nobody knows, LookupError for a conversation, or a file, that is not theirs
+        to see.
         """
         asked = replace(turn, dry=True) if is_asked(turn.text) else turn
         if self._admission is None:
-            return await self._runs.begin(replace(asked, role=asked.role or "admin"))
-        return await self._runs.begin(await self._admission.asking(asked))
+            asked = replace(asked, role=asked.role or "admin")
+        else:
+            asked = await self._admission.asking(asked)
+        if not asked.files:
+            return await self._runs.begin(asked)
+        if self._files is None:
+            raise UserMustMend("Files are not taken here.", remedy="Ask without them.")
+        asked = await self._files.attached(asked)
+        run = await self._runs.begin(asked)
+        await self._files.settle(asked, run)
+        return run
 
     async def follow(self, run: str, after: int = 0) -> AsyncIterator[Event]:
         """The stored events after `after`, then those that happen; ends after run.finished.

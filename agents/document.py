@@ -9,7 +9,7 @@ from agents.event import Event
 from agents.plan import Plan, Step
 from agents.ports import Past
 from agents.quote import Quote
-from agents.record import Answer, Claim, Evidence, Finding, RunDocument, Status, Usage
+from agents.record import Answer, Attachment, Claim, Evidence, Finding, RunDocument, Status, Usage
 
 CITED = {"id", "service", "verb", "ref", "url", "at", "sha256"}
 
@@ -81,9 +81,11 @@ def past(run: str, question: str, events: Sequence[Event], evidence: Sequence[Ev
     """The run as a follow-up sees it."""
     plan, answer, waits, relayed, by = Plan(), None, False, False, ""
     quote: Quote | None = None
+    files: tuple[Attachment, ...] = ()
     for event in events:
-        if event.kind == "run.started" and event.data.get("quoted"):
-            quote = Quote.model_validate(event.data["quoted"])
+        if event.kind == "run.started":
+            quote = Quote.model_validate(event.data["quoted"]) if event.data.get("quoted") else None
+            files = tuple(Attachment.model_validate(one) for one in event.data.get("files") or ())
         elif event.kind == "plan.updated":
             plan = Plan(
                 playbook=event.data["playbook"],
@@ -112,7 +114,7 @@ def past(run: str, question: str, events: Sequence[Event], evidence: Sequence[Ev
         # It comes last: what the answer itself cites is what it was about.
         words, record = quote.answer()
         answer, evidence = answer.model_copy(update={"claims": (*answer.claims, *words.claims)}), (*evidence, record)
-    return Past(run, question, plan, answer, tuple(evidence), waits, relayed, by)
+    return Past(run, question, plan, answer, tuple(evidence), waits, relayed, by, files)
 
 
 def _step(shown: dict[str, Any]) -> Step:

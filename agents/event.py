@@ -45,15 +45,15 @@ class Event(BaseModel):
     """An immutable fact of a run. `seq` runs 1, 2, 3 … without gaps in its run and is the SSE id; `data` is by kind:
 
     - run.started: actor, its name and role, audience (if others read along), channel, conversation, text, dry, quoted
-      (if any) · run.resumed: reason · run.finished: status (answered, abstained, failed, stopped, relayed), error (a
-      safe sentence or null), usage
+      and files [{id, name, size, media}] (if any) · run.resumed: reason · run.finished: status (answered, abstained, failed, stopped,
+      relayed), error (a safe sentence or null), usage
     - plan.updated: revision, steps [{id, title, verb, state (waiting, running, done, failed, skipped), needs, service}]
     - step.started: id, title · step.finished: id, state, summary, ms
     - call.started: id, step, service, verb, args · call.finished: id, step, service, ok, summary, error, ms
     - output.delta: call, stream (out, err), text: what a call in a sandbox writes, as it comes
     - model.called: model, workflow, prompt (its sha256), chars, tokens_in, tokens_out, usd, error
     - evidence.added: id, number, title, service, verb, ref, url, excerpt, at
-    - artifact.created: id, kind (chart, table, file, diff), title, data, alt
+    - artifact.created: id, kind (chart, table, file, code, diff, tests), title, data, alt
     - text.delta: text · text.reset: {} · message.completed: text (Markdown), claims,
       citations [{number, evidence}], suggestions, by (who wrote it in Deus' place, if anybody did)
     - approval.requested: id, digest, step, title, service, verb, args, change, risk, why, sources, requester,

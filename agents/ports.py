@@ -16,7 +16,7 @@ from agents.evidence import Citations
 from agents.identity import Role
 from agents.plan import Plan, Step
 from agents.quote import Quote
-from agents.record import Answer, Evidence, Usage
+from agents.record import Answer, Attachment, Evidence, Usage
 from tools.kit.action import Change, Landed, Repeat
 from tools.kit.tool import Verb, Write
 from tools.nouns import Noun
@@ -161,7 +161,8 @@ class Turn:
 
     `audience` is the least role among those who will read the answer there; None means the asker alone. `name` and
     `role` are the asker's and are filled in by `Conversations.say`; a door that knows its asker better gives them.
-    `quoted` is a message that the asker points at: somebody else's words, none of which orders anything.
+    `quoted` is a message that the asker points at: somebody else's words, none of which orders anything. `files` are
+    those that came with the question; a door gives their ids, `Conversations.say` fills in the rest.
     """
 
     text: str
@@ -175,13 +176,15 @@ class Turn:
     role: Role | None = None
     name: str = ""
     quoted: Quote | None = None
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)
 class Past:
     """An earlier run of the conversation, as far as a follow-up needs it. One that `waits` has asked for a yes.
 
-    In one that is `relayed` people spoke without Deus: somebody asked, or a person called `by` wrote the answer.
+    `files` came with its question. In one that is `relayed` people spoke without Deus: somebody asked, or a person
+    called `by` wrote the answer.
     """
 
     run: str
@@ -192,6 +195,7 @@ class Past:
     waits: bool = False
     relayed: bool = False
     by: str = ""
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -248,6 +252,11 @@ class Situation:
     components: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
     recalled: tuple[Recalled, ...] = ()
+
+    @property
+    def files(self) -> tuple[Attachment, ...]:
+        """The files that the turn is about: its own, or those that were given last in its conversation."""
+        return self.turn.files or next((run.files for run in reversed(self.past) if run.files), ())
 
     @property
     def answered(self) -> tuple[Past, ...]:

@@ -16,6 +16,15 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Attachment(Frozen):
+    """A file as a turn names it; `size` in bytes."""
+
+    id: str
+    name: str = ""
+    size: int = 0
+    media: str = ""
+
+
 class Evidence(Frozen):
     """A stored tool result, or one record of it (`parent`). `id` is e1, e2 … within its run; `sha256` is of `content`.
 

@@ -118,3 +118,9 @@ async def anchoring(keepers: Sequence[AnchorKeeper], audit: AuditLog, live: Live
         following.cancel()
         await asyncio.wait([following])
         await keep()
+
+
+def keepers_of(file: Path | None, url: str | None, client: httpx.AsyncClient) -> list[AnchorKeeper]:
+    """The keepers that are set."""
+    kept: list[AnchorKeeper] = [AnchorFile(file)] if file is not None else []
+    return [*kept, AnchorPost(client, url)] if url is not None else kept

@@ -17,10 +17,11 @@ from agents.admission import Admission
 from agents.approvals import Approvals
 from agents.conversation import Conversations
 from agents.destinations import Destinations
+from agents.files import FileDoor
 from agents.inbox import Inbox
 from agents.ports import Clock, Memory
 from agents.undoing import Undoing
-from app.anchors import AnchorFile, AnchorKeeper, AnchorPost, anchoring
+from app.anchors import anchoring, keepers_of
 from app.channels.sign_in import owner_of
 from app.clock import clock_of
 from app.policy_file import policy_of
@@ -33,6 +34,7 @@ from app.stores.conversations import StoredHandovers
 from app.stores.database import Database
 from app.stores.deliveries import StoredDeliveries
 from app.stores.effects import StoredLedger
+from app.stores.files import StoredFiles
 from app.stores.live import Live
 from app.stores.migrations import migrate
 from app.stores.people import StoredPeople
@@ -49,8 +51,6 @@ from tools.kit.errors import UserMustMend
 from tools.kit.wire import open_client
 
 if TYPE_CHECKING:
-    import httpx
-
     from agents.drive import Means
     from agents.executor import Company
     from agents.ports import Embedder, Planner, Writer
@@ -75,6 +75,7 @@ class Product:
     deliveries: StoredDeliveries | None = None
     people: StoredPeople | None = None
     inbox: Inbox | None = None
+    files: FileDoor | None = None
 
     async def ready(self) -> None:
         """Waits until questions are taken at once; raises UserMustMend where that will not be."""
@@ -143,16 +144,17 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         undoing = Undoing(toolbox, ledger, stored, clock, policy, workspace=workspace, timezone=zone)
         if at_once:
             await stack.enter_async_context(Accounts(toolbox, people).looking())
-        conversations = Conversations(runs, workshop.stop, admission)
+        files = FileDoor(StoredFiles(database, clock, most_mib=settings.file_mb), admission)
+        conversations = Conversations(runs, workshop.stop, admission, files)
         approvals = Approvals(stored, ledger, undoing, clock, workshop.ready, admission, conversations.say)
         destinations = Destinations(toolbox, StoredPreferences(database), clock, settings.destinations())
         desk = Desk(toolbox, stored, ledger, undoing, clock, policy, workspace, zone, destinations)
         desk = replace(desk, settles=settles_of(toolbox))
-        if keepers := _anchor_keepers(settings, client):
+        if keepers := keepers_of(settings.audit_anchor_file, settings.audit_anchor_url, client):
             await stack.enter_async_context(anchoring(keepers, AuditLog(database), live))
         stack.push_async_callback(workshop.close)
         handovers = StoredHandovers(database, live, clock, away=settings.inbox_away_seconds)
-        sweeps = (stored.expire_due, handovers.release)
+        sweeps = (stored.expire_due, handovers.release, files.sweep)
         workshop.load(
             lambda: _load(settings, workshop, database, runs, toolbox, desk, sweeps, clock, admission, stack),
             at_once=at_once,
@@ -160,7 +162,7 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         shown = StoredDeliveries(database, clock)
         inbox = Inbox(handovers, conversations, clock, workshop.stop, people, live.stirred)
         audit = AuditLog(database)
-        yield Product(settings, clock, conversations, approvals, toolbox, workshop, audit, shown, people, inbox)
+        yield Product(settings, clock, conversations, approvals, toolbox, workshop, audit, shown, people, inbox, files)
 
 
 def settles_of(toolbox: ConnectedToolbox) -> Callable[[str, str], timedelta | None]:
@@ -213,12 +215,6 @@ async def _load(
     means = replace(means, admission=admission, rooms=toolbox.rooms)
     visits = await _visits(settings, workshop.context, clock)
     await engine.start(runs, means, sweeps, toolbox.turns.shared_by, visits)
-
-
-def _anchor_keepers(settings: Settings, client: httpx.AsyncClient) -> list[AnchorKeeper]:
-    file, url = settings.audit_anchor_file, settings.audit_anchor_url
-    kept: list[AnchorKeeper] = [AnchorFile(file)] if file is not None else []
-    return [*kept, AnchorPost(client, url)] if url is not None else kept
 
 
 def _engine(settings: Settings, database: Database) -> Engine:

@@ -56,6 +56,7 @@ class Settings(ChannelSettings):
         default=None, description="a Postgres database (postgresql://…); a SQLite file in the data folder if left out"
     )
     chroma_url: str | None = Field(default=None, description="a Chroma server; an embedded one if left out")
+    file_mb: int = Field(default=20, ge=1, le=200, description="the most megabytes that an uploaded file may have")
     memory: bool = Field(default=True, description="whether documents and past runs are searched for context")
     model: str | None = Field(default=None, description="a language model by LiteLLM's name; none is needed")
     model_fast: str | None = Field(

@@ -53,7 +53,7 @@ class ConnectedToolbox:
         return self._connected
 
     def verbs(self) -> Mapping[str, type[Verb]]:
-        """The verbs of the connected services and of the workrooms, the computed ones, and the search in stored evidence.
+        """The verbs of the connected services and the workrooms, the computed ones, and the search in stored evidence.
 
         The first call imports the analysis, which takes seconds: `learn` does it in a thread beforehand.
         """

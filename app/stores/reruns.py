@@ -140,7 +140,7 @@ async def fork(
     told = {
         "actor": by, "channel": row["channel"], "conversation": row["conversation"], "text": row["question"],
         "forked_from": old, "from": step, **({"dry": True} if row["dry"] else {}),
-        **{name: row[name] for name in ("name", "role", "audience") if row[name]},
+        **{name: row[name] for name in ("name", "role", "audience", "files") if row[name]},
     }  # fmt: skip
     return new, [("run.started", told), *shown]
 

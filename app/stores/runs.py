@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,12 +21,13 @@ from agents.dry_run import without_words
 from agents.event import Event
 from agents.ports import Clock, Past, Turn
 from agents.quote import Quote
-from agents.record import Evidence
+from agents.record import Attachment, Evidence
 from app.stores import audit, reruns
 from app.stores import conversations as talks
 from app.stores import events as event_table
 from app.stores.context_text import forget_runs
 from app.stores.database import Database
+from app.stores.files import forget_files
 from app.stores.following import UNDER_WAY, Following
 from app.stores.live import Live
 from app.stores.run_log import Claim, StoredRunLog
@@ -89,6 +91,7 @@ class StoredRuns:
             "role": turn.role,
             "audience": turn.audience,
             "quoted": turn.quoted.model_dump(mode="json") if turn.quoted else sa.null(),
+            "files": [one.model_dump(mode="json") for one in turn.files] or sa.null(),
         }
         started = {
             "actor": turn.actor,
@@ -98,6 +101,7 @@ class StoredRuns:
             **({"dry": True} if turn.dry else {}),
             **{name: said for name in ("name", "role", "audience") if (said := getattr(turn, name))},
             **({"quoted": row["quoted"]} if turn.quoted else {}),
+            **({"files": row["files"]} if turn.files else {}),
         }
         async with self._database.write() as connection:
             ruling = await talks.ruled(connection, turn.conversation, now)
@@ -166,7 +170,9 @@ class StoredRuns:
         text = without_words(row.question) if row.dry else row.question
         place = (row.actor, row.channel, row.conversation, row.at, row.message_id)
         quoted = Quote.model_validate(row.quoted) if row.quoted else None
-        return Turn(text, *place, dry=row.dry, audience=row.audience, role=row.role, name=row.name, quoted=quoted)
+        files = tuple(Attachment.model_validate(one) for one in row.files or ())
+        said = Turn(text, *place, dry=row.dry, audience=row.audience, role=row.role, name=row.name, quoted=quoted)
+        return replace(said, files=files)
 
     async def open_log(self, run: str, conversation: str, claim: Claim | None = None) -> StoredRunLog:
         """The log of a run; whoever drives it brings the claim."""
@@ -302,6 +308,7 @@ class StoredRuns:
         async with self._database.write() as connection:
             await talks.forget(connection, conversation)
             await forget_runs(connection, its)
+            await forget_files(connection, conversation)
             for table in (events, evidence, results, approvals):
                 await connection.execute(table.delete().where(table.c.run.in_(its)))
             # A write that is under way still has to be settled.

@@ -72,6 +72,8 @@ runs = sa.Table(
     sa.Column("audience", sa.String(16)),
     # The message that was asked about, if one was.
     sa.Column("quoted", sa.JSON),
+    # The files that came with the question.
+    sa.Column("files", sa.JSON),
     sa.Index("runs_conversation", "conversation", "at"),
     sa.Index("runs_at", "at"),
 )
