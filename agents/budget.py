@@ -108,10 +108,27 @@ class Budget:
         self._block, self._drawn, self._size = "", 0, 0
         self._until = self._told = now()
         self._asked: dict[str, set[str]] = {}
+        self._allowed: set[str] = set()
 
     def remember(self, step: str, call: str) -> None:
         """Counts a call among the equal ones that was made before this process took the run up."""
         self._asked.setdefault(call, set()).add(step)
+
+    def allow(self, work: str, more: Cost) -> None:
+        """Widens the run's own limits for a piece of work that takes more than a question, once under each name; the
+        months' limits hold as before."""
+        if work in self._allowed:
+            return
+        self._allowed.add(work)
+        was = self.limits
+        self.limits = replace(
+            was,
+            usd=was.usd + more.usd,
+            model_calls=was.model_calls + round(more.model_calls),
+            tool_calls=was.tool_calls + round(more.tool_calls),
+            tokens=was.tokens + round(more.tokens),
+            seconds=was.seconds + more.seconds,
+        )
 
     def usage(self) -> Usage:
         """What has been used so far; reservations that are not settled count as calls, not as dollars."""

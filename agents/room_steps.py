@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agents.budget import Budget
+from agents.budget import Budget, Cost
 from agents.errand import Errand, Workroom
 from agents.evidence import Citations, call_digest
 from agents.plan import Step
@@ -47,6 +47,8 @@ class RoomSteps:
     async def perform(self, step: Step, request: Verb, needs: Mapping[str, StepResult]) -> StepResult:
         """Has a step done. Raises the typed errors."""
         room = self._rooms[step.verb]
+        if room.patience is not None:
+            self._budget.allow(f"{step.id} in time", Cost(seconds=room.patience))
         asked = request.model_dump(mode="json", exclude_none=True)
         await self._budget.before_tool(step.id, call_digest(room.service, step.verb, asked))
         title = step.title or step.verb
