@@ -52,6 +52,8 @@ def entry_of(event: Event, actor: str) -> AuditEntry | None:
 
 # A model is shared by all runs; this takes what its gateway tells of each call to the run that it serves.
 current_model_calls: ContextVar[Callable[..., None] | None] = ContextVar("current_model_calls", default=None)
+# The same for what leaves a sandbox: each request, allowed or refused, is told to the run that the sandbox serves.
+current_egress: ContextVar[Callable[..., None] | None] = ContextVar("current_egress", default=None)
 
 
 def digested(text: str, begins: int = 0) -> dict[str, Any]:
@@ -142,6 +144,11 @@ def _model(data: Mapping[str, Any]) -> Made:
     return "failure" if data.get("error") else "model.called", kept
 
 
+def _egress(data: Mapping[str, Any]) -> Made:
+    names = ("task", "method", "host", "path", "verdict", "why", "status", "sent", "received", "ms")
+    return "egress" if data.get("verdict") == "allowed" else "egress.refused", _picked(data, *names)
+
+
 def _whole(kind: str) -> Callable[[Mapping[str, Any]], Made]:
     """Keeps all that the event says of what Deus was about to write, or wrote, and who said yes; not the answer."""
     return lambda data: (kind, {name: value for name, value in data.items() if name != "draft"})
@@ -159,6 +166,7 @@ FACTS: Mapping[str, Callable[[Mapping[str, Any]], Made]] = {
     "call.started": _called,
     "call.finished": _answered,
     "model.called": _model,
+    "egress.requested": _egress,
     "step.finished": _step,
     "message.completed": _said,
     "approval.requested": _whole("proposal"),

@@ -24,8 +24,8 @@ def ocsf(row: AuditRow, workspace: str) -> dict[str, Any]:
     """One row as an OCSF event. What the schema has no place for is below `unmapped`, the row's own names."""
     data = json.loads(row.data)
     activity = _activity(row.kind, data)
-    severity = {"failure": LOW, "refusal": MEDIUM}.get(row.kind, INFORMATIONAL)
-    failed = row.kind in ("failure", "refusal")
+    severity = {"failure": LOW, "refusal": MEDIUM, "egress.refused": MEDIUM}.get(row.kind, INFORMATIONAL)
+    failed = row.kind in ("failure", "refusal", "egress.refused")
     service = data.get("service")
     event: dict[str, Any] = {
         "category_uid": CATEGORY,

@@ -19,6 +19,7 @@ Kind = Literal[
     "call.finished",
     "output.delta",
     "model.called",
+    "egress.requested",
     "evidence.added",
     "artifact.created",
     "text.delta",
@@ -52,6 +53,7 @@ class Event(BaseModel):
     - call.started: id, step, service, verb, args · call.finished: id, step, service, ok, summary, error, ms
     - output.delta: call, stream (out, err), text: what a call in a sandbox writes, as it comes
     - model.called: model, workflow, prompt (its sha256), chars, tokens_in, tokens_out, usd, error
+    - egress.requested: method, host, path, verdict (allowed, refused, cut), why, status, sent, received, ms, task
     - evidence.added: id, number, title, service, verb, ref, url, excerpt, at
     - artifact.created: id, kind (chart, table, file, code, diff, tests), title, data, alt
     - text.delta: text · text.reset: {} · message.completed: text (Markdown), claims,

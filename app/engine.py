@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agents.audit_facts import current_model_calls
+from agents.audit_facts import current_egress, current_model_calls
 from agents.budget import Budget, current_budget
 from agents.document import document
 from agents.drive import Drive, Means
@@ -235,6 +235,7 @@ class Engine:
         budget = await budget_of(self._means.limits, self._means.books, run, turn.actor, events)
         current_budget.set(budget)
         current_model_calls.set(partial(run_log.note, "model.called"))
+        current_egress.set(partial(run_log.note, "egress.requested"))
         me = asyncio.current_task()
         assert me is not None
 

@@ -18,7 +18,7 @@ from app.sandboxes.availability import no_python
 
 PYTHON = "/usr/bin/python3"
 INSIDE = "/run/inside"
-MODULES = ("supervisor", "minder")
+MODULES = ("supervisor", "minder", "relay")
 # A module without its source, in the form of Python's own cache: magic number, "never check", no hash, code.
 COMPILE = """
 import marshal, sys

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
-from agents.sandbox import Network
+from agents.sandbox import RELAY, Network, Sandbox, SandboxUnavailable
+from app.sandboxes.bubblewrap import INSIDE, PYTHON
 
-# Where that folder is inside.
-PLACE = "/run/gate"
+# Where that folder is inside, and the socket in it.
+PLACE, SOCKET = "/run/gate", "socket"
+# What programs inside are told of it, in the two ways in which they look for it.
+_HERE = "127.0.0.1,localhost,::1"
+_ENVIRONMENT = {
+    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), RELAY),
+    **dict.fromkeys(("NO_PROXY", "no_proxy"), _HERE),
+}
+_START = f"import sys; sys.path.insert(0, {INSIDE!r}); from app.sandboxes.inside.relay import main; main()"
+_SECONDS = 20.0
+
+
+def way_out(network: Network) -> Mapping[str, str]:
+    """What programs inside are told of their way out, if they have one."""
+    return {} if network.is_closed else _ENVIRONMENT
 
 
 class Gate(Protocol):
@@ -34,3 +50,19 @@ class Gatekeeper(Protocol):
         NetworkRefused where it cannot be kept to.
         """
         ...
+
+
+async def begin_relay(sandbox: Sandbox) -> None:
+    """Starts the relay inside, and waits until it serves. SandboxUnavailable if it does not."""
+    command = [PYTHON, "-I", "-S", "-c", _START, str(urlsplit(RELAY).port), f"{PLACE}/{SOCKET}"]
+    relay = await sandbox.start(command, folder="/")
+    said = b""
+    try:
+        async with asyncio.timeout(_SECONDS):
+            async for piece in relay.output():
+                said += piece.data
+                if said.endswith(b"ready\n"):
+                    return
+    except TimeoutError:
+        pass
+    raise SandboxUnavailable(f"The sandbox's way out did not open ({said[-200:].decode('utf-8', 'replace')}).")

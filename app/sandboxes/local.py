@@ -29,7 +29,7 @@ from agents.sandbox import (
 )
 from app.sandboxes import availability, processes
 from app.sandboxes.bubblewrap import PYTHON
-from app.sandboxes.gate import PLACE, Gatekeeper
+from app.sandboxes.gate import PLACE, Gatekeeper, begin_relay
 from app.sandboxes.link import Link
 from app.sandboxes.local_sandbox import LocalSandbox
 from app.sandboxes.mounts import Bind, check
@@ -71,7 +71,7 @@ class LocalSandboxes:
     ) -> LocalSandbox:
         limits, network, metadata = limits or Limits(), network or Network(), metadata or {}
         check(mounts)
-        if network.allow and self._gatekeeper is None:
+        if not network.is_closed and self._gatekeeper is None:
             raise NetworkRefused(
                 "The local sandbox reaches no host, so it was not made.", remedy="Ask for it without a network."
             )
@@ -93,7 +93,7 @@ class LocalSandboxes:
         bwrap, seccomp = self._means()
         user = spare_user()
         gate = None
-        if network.allow and self._gatekeeper is not None:
+        if not network.is_closed and self._gatekeeper is not None:
             gate = await self._gatekeeper.open(network, user, metadata)
         binds = [*self._binds, *([Bind(gate.folder, PLACE)] if gate else [])]
         try:
@@ -103,7 +103,14 @@ class LocalSandboxes:
                 await gate.aclose()
             raise
         id = f"local-{secrets.token_hex(8)}"
-        return LocalSandbox(id, limits, network, metadata, link, spawned, first, self._watchdog, gate)
+        sandbox = LocalSandbox(id, limits, network, metadata, link, spawned, first, self._watchdog, gate)
+        if gate is not None:
+            try:
+                await begin_relay(sandbox)
+            except BaseException:
+                await sandbox.kill()
+                raise
+        return sandbox
 
     async def _started(
         self,

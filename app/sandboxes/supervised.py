@@ -28,6 +28,7 @@ from agents.sandbox import (
 )
 from app.sandboxes import transfer
 from app.sandboxes.command import LocalCommand
+from app.sandboxes.gate import way_out
 from app.sandboxes.link import Link
 
 T = TypeVar("T")
@@ -103,7 +104,8 @@ class SupervisedSandbox(ABC):
             raise CommandRefused("A command has a program, no NUL in its words, and no = in a variable's name.")
         if len(given) > LARGEST_GIVEN:
             raise CommandRefused(f"A command is given {LARGEST_GIVEN} bytes at most; write a file instead.")
-        variables = [f"{name}={value}".encode() for name, value in {**ENVIRONMENT, **(environment or {})}.items()]
+        known = {**ENVIRONMENT, **way_out(self.network), **(environment or {})}
+        variables = [f"{name}={value}".encode() for name, value in known.items()]
         fields = [folder.encode(), given, str(len(argv)).encode(), *(os.fsencode(word) for word in argv), *variables]
         talk = await self._link.open("run", *fields)
         return LocalCommand(self._link, talk, self.limits, argv[0], self._awake, self._over_with)
