@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from agents.record import Usage
-from agents.sandbox import HOME, Sandbox, Stream
+from agents.sandbox import HOME, Limits, Mount, Network, Sandbox, Stream
 
 # Where a task's repository lies in its sandbox.
 FOLDER = f"{HOME}/repo"
@@ -102,6 +102,15 @@ class Finished:
     says_green: bool | None = None
 
 
+@dataclass(frozen=True)
+class Needs:
+    """The sandbox that an agent works in: its limits, what it may reach, and what of this machine is in it."""
+
+    limits: Limits = field(default_factory=Limits)
+    network: Network = field(default_factory=Network)
+    mounts: tuple[Mount, ...] = ()
+
+
 AgentEvent = Thought | ToolCalled | ToolWrote | ToolReturned | Spent | Finished
 
 
@@ -115,6 +124,10 @@ class CodeAgent(Protocol):
 
     async def missing(self) -> str | None:
         """What is missing for it to work here, with how to get it, as one or two sentences; None if nothing is."""
+        ...
+
+    def needs(self, task: CodeTask) -> Needs:
+        """What the sandbox for a task has to be like. Raises UserMustMend where something is missing."""
         ...
 
     def work(self, task: CodeTask, sandbox: Sandbox) -> AsyncIterator[AgentEvent]:
