@@ -152,10 +152,12 @@ class Mount:
 
     It is as it was when the sandbox was made. Of a folder there are the plain files; links and devices are left out.
     `target` is an absolute path below HOME or in a folder of the root that no system has, such as /evidence.
+    One that is not `copied` is there itself, read-only: for large programs that every user of this machine may read.
     """
 
     source: Path
     target: str
+    copied: bool = True
 
 
 class Stream(StrEnum):
