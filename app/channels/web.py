@@ -10,6 +10,9 @@ from typing import Any, Literal
 
 from agents.answer_format import link, plain
 from agents.event import Event
+from app.channels.code_view import live_text
+from app.channels.web_code import artifact as code_artifact
+from app.channels.web_code import works
 from app.channels.web_view import ENDED, RunView, fold
 from app.channels.web_writes import writes_card
 
@@ -25,17 +28,20 @@ Element = dict[str, Any]
 
 @dataclass(frozen=True)
 class Page:
-    """A run as Chainlit's messages and elements, in the order in which they stand on the page."""
+    """A run as Chainlit's messages and elements, in the order in which they stand on the page, and what its running
+    calls write now."""
 
     messages: tuple[Message, ...] = ()
     elements: tuple[Element, ...] = ()
+    outputs: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
 class Send:
-    """One thing to send to a browser: a message (new or changed), more text of one, or an element."""
+    """One thing to send to a browser: a message (new or changed), more text of one, an element, or what a call writes
+    while it runs."""
 
-    what: Literal["message", "token", "element"]
+    what: Literal["message", "token", "element", "output"]
     body: dict[str, Any]
 
 
@@ -118,7 +124,16 @@ def page(view: RunView, question_id: str | None = None) -> Page:
         "isError": False,
     }
     # What a person wrote in the place of Deus answers no question of its own.
-    return Page((asked, said) if view.question else (said,), tuple(_elements(view, answer)))
+    messages = (asked, said) if view.question else (said,)
+    return Page(messages, tuple(_elements(view, answer)), tuple(_outputs(view)))
+
+
+def _outputs(view: RunView) -> list[dict[str, Any]]:
+    running = [call for call in view.code.calls.values() if call.live and call.state == "running"]
+    return [
+        {"id": key(view.run, f"output/{call.id}"), "run": view.run, "call": call.id, "text": live_text(call)}
+        for call in running
+    ]
 
 
 def _elements(view: RunView, answer: str) -> list[Element]:
@@ -135,7 +150,11 @@ def _elements(view: RunView, answer: str) -> list[Element]:
         }
 
     found = [] if view.status == "relayed" else [element("Plan", "plan", _plan(view))]
+    found += [element(*drawn) for drawn in works(view)]
     for artifact in view.artifacts.values():
+        if (drawn := code_artifact(view, artifact)) is not None:
+            found.append(element(*drawn))
+            continue
         props = {name: artifact.get(name) for name in ("kind", "title", "alt")}
         if artifact.get("kind") == "chart":
             found.append(element("Chart", str(artifact["id"]), {**props, "figure": artifact["figure"]}))
@@ -228,6 +247,7 @@ def changes(before: Page, after: Page) -> list[Send]:
             sends.append(Send("token", {"id": message["id"], "token": grown}) if grown else Send("message", message))
     shown = {element["id"]: element for element in before.elements}
     sends += [Send("element", element) for element in after.elements if shown.get(element["id"]) != element]
+    sends += [Send("output", output) for output in after.outputs if output not in before.outputs]
     return sends
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.event import Event
 from app.channels.chart import figure
+from app.channels.code_view import CodeWork, fold_code, written
 from app.channels.web_writes import Writes, fold_writes
 
 ENDED = ("done", "failed", "skipped")
@@ -58,6 +59,7 @@ class RunView:
     error: str | None = None
     usage: Mapping[str, Any] = field(default_factory=dict)
     writes: Writes = field(default_factory=Writes)
+    code: CodeWork = field(default_factory=CodeWork)
 
     @property
     def standing(self) -> str:
@@ -69,11 +71,13 @@ def fold(view: RunView, event: Event) -> RunView:
     """The view after one more event."""
     if event.kind == "text.delta":
         return _delta(view, event.data)
+    if event.kind == "output.delta":
+        return replace(view, code=written(view.code, event.data))
     if event.seq <= view.seq:
         return view
     handler = _HANDLERS.get(event.kind)
     after = handler(view, event) if handler else view
-    after = replace(after, writes=fold_writes(after.writes, event))
+    after = replace(after, writes=fold_writes(after.writes, event), code=fold_code(view.code, event))
     return replace(after, seq=event.seq, seen_at=event.at)
 
 

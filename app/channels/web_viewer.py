@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from app.channels.output_pace import together
 from app.channels.web import NAME, Send, Web
 from app.channels.web_view import RunView
 
@@ -22,6 +23,7 @@ class Browser(Protocol):
     async def send_step(self, step_dict: Any) -> None: ...
     async def send_token(self, id: str, token: str) -> None: ...
     async def send_element(self, element_dict: Any) -> None: ...
+    async def send_window_message(self, data: Any) -> None: ...
     async def task_start(self) -> None: ...
     async def task_end(self) -> None: ...
 
@@ -46,8 +48,10 @@ class Watch:
         try:
             await self._show(self._channel.begin(self._run), view)
             if view.status == "running":
-                async for event in self._conversations.follow(self._run, view.seq):
-                    after = self._channel.fold(view, event)
+                async for events in together(self._conversations.follow(self._run, view.seq)):
+                    after = view
+                    for event in events:
+                        after = self._channel.fold(after, event)
                     await self._show(view, after)
                     view = after
             return view
@@ -87,6 +91,8 @@ class Watch:
             await self._browser.send_step(send.body)
         elif send.what == "token":
             await self._browser.send_token(send.body["id"], send.body["token"])
+        elif send.what == "output":
+            await self._browser.send_window_message({"deus": "output", **send.body})
         else:
             await self._browser.send_element(send.body)
 

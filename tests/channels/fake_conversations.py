@@ -14,6 +14,7 @@ from agents.conversation import Conversations, ConversationSummary, RunSummary
 from agents.event import EPHEMERAL, Event
 from agents.ports import Turn
 from agents.record import Evidence
+from tests.channels.code_script import code_script
 from tests.channels.script import EVIDENCE, NOW, script
 
 
@@ -62,7 +63,7 @@ class ScriptedRuns:
 
     async def _play(self, run: _Run) -> None:
         at = NOW
-        for pause, kind, data in script(run.turn):
+        for pause, kind, data in (code_script if run.turn.text.startswith("Fix") else script)(run.turn):
             await asyncio.sleep(pause * self.pace)
             if run.status != "running":
                 return
@@ -72,9 +73,9 @@ class ScriptedRuns:
     def _emit(self, run: _Run, kind: Any, data: Mapping[str, Any], at: datetime) -> None:
         ephemeral = kind in EPHEMERAL
         event = Event(run=run.run, seq=len(run.events) + (not ephemeral), at=at, kind=kind, data=dict(data))
-        if ephemeral:
+        if kind == "text.delta":
             run.streamed += data["text"]
-        else:
+        elif not ephemeral:
             run.events.append(event)
         if kind == "message.completed":
             run.streamed = ""
