@@ -137,7 +137,7 @@ def _of_reference(reference: str, plan: Plan, results: Mapping[str, StepResult])
     if verb is not None and issubclass(verb, Write) and bound(origin, plan):
         # The receipt of the run's own write: its link and number come from the service.
         return () if _issued(path, (Receipt,)) else everything
-    if not bound(origin, plan) or verb is None or issubclass(verb, Analysis):
+    if not bound(origin, plan) or verb is None or verb.derived or issubclass(verb, Analysis):
         return _behind(origin, plan, results) or everything
     if not _issued(path, {type(noun) for noun in result.nouns} or {verb.returns}):
         return everything

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from agents.computing import ComputingRoom
 from agents.errand import Workroom
 from agents.ports import Clock
+from agents.program_run import ProgramRuns
 from agents.sandbox import Sandboxes
 from app.sandboxes.local import LocalSandboxes
 from app.settings import Settings
 from app.stores.database import Database
+from app.stores.files import StoredFiles
 
 
 async def open_workrooms(
@@ -23,4 +26,6 @@ async def open_workrooms(
 
 def workrooms(settings: Settings, database: Database, sandboxes: Sandboxes, clock: Clock) -> tuple[Workroom, ...]:
     """Every workroom over some sandboxes."""
-    return ()
+    runs = ProgramRuns(sandboxes)
+    files = StoredFiles(database, clock, most_mib=settings.file_mb)
+    return (ComputingRoom(runs, files, clock),)

@@ -12,13 +12,15 @@ from tools.nouns import Noun, Receipt
 class Verb(BaseModel):
     """A request in the product's own words; its class is the verb, its fields are the arguments.
 
-    The class docstring and the fields' descriptions are read by the model and shown by `deus connect`.
+    The class docstring and the fields' descriptions are read by the model and shown by `deus connect`. Of a `derived`
+    verb all that comes back, its numbers too, is what somebody's words and data made of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: ClassVar[str] = ""
     returns: ClassVar[type[Noun]] = Noun
     mode: ClassVar[Literal["read", "write"]] = "read"
+    derived: ClassVar[bool] = False
 
 
 Stakes = Literal["low", "medium", "high"]
