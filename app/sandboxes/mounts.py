@@ -34,6 +34,14 @@ class Bind:
 
 
 @dataclass(frozen=True)
+class Shortcut:
+    """A link inside, at `path`, that leads to another place inside."""
+
+    leads_to: str
+    path: str
+
+
+@dataclass(frozen=True)
 class _File:
     place: tuple[str, ...]
     fd: int
@@ -63,18 +71,25 @@ def _place(target: str) -> PurePosixPath:
     return path
 
 
-def arguments(mounts: Sequence[Mount], binds: Sequence[Bind], stack: ExitStack) -> tuple[list[str], list[int]]:
+def arguments(
+    mounts: Sequence[Mount], binds: Sequence[Bind], shortcuts: Sequence[Shortcut], stack: ExitStack
+) -> tuple[list[str], list[int]]:
     """bwrap's arguments for them, and the descriptors that they name. FileRefused for what cannot be mounted."""
     args: list[str] = []
     fds: list[int] = []
     left = MOST_BYTES
     for mount in mounts:
+        if not mount.copied:
+            args += ["--ro-bind", os.path.realpath(mount.source), mount.target]
+            continue
         made, opened, size = _copied(mount, MOST_FILES - len(fds), left, stack)
         args += made
         fds += opened
         left -= size
     for bind in binds:
         args += ["--ro-bind", str(bind.source), bind.target]
+    for shortcut in shortcuts:
+        args += ["--symlink", shortcut.leads_to, shortcut.path]
     return args, fds
 
 
