@@ -11,8 +11,9 @@ import contextlib
 import json
 import platform
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from agents.sandbox import (
@@ -29,6 +30,7 @@ from agents.sandbox import (
 )
 from app.sandboxes import availability, processes
 from app.sandboxes.bubblewrap import PYTHON
+from app.sandboxes.environment import CodeEnvironment
 from app.sandboxes.gate import PLACE, Gatekeeper, begin_relay
 from app.sandboxes.link import Link
 from app.sandboxes.local_sandbox import LocalSandbox
@@ -43,7 +45,8 @@ SECONDS_TO_BE_READY = 30.0
 class LocalSandboxes:
     """Makes sandboxes on this machine, `most` at once. Closing it, and the end of this process, ends them all.
 
-    `binds` are public folders that every sandbox has; `gatekeeper` opens the way for those that may reach hosts.
+    `environment` is what code works with; without one there are only the system's own programs. `gatekeeper` opens the
+    way for sandboxes that may reach hosts.
     """
 
     def __init__(
@@ -51,10 +54,10 @@ class LocalSandboxes:
         *,
         most: int = 16,
         bwrap: Path | None = None,
-        binds: Sequence[Bind] = (),
+        environment: CodeEnvironment | None = None,
         gatekeeper: Gatekeeper | None = None,
     ) -> None:
-        self._most, self._bwrap, self._binds, self._gatekeeper = most, bwrap, tuple(binds), gatekeeper
+        self._most, self._bwrap, self._environment, self._gatekeeper = most, bwrap, environment, gatekeeper
         self._sandboxes: dict[str, LocalSandbox] = {}
         self._starting = 0
         self._watchdog = Watchdog()
@@ -91,13 +94,15 @@ class LocalSandboxes:
     ) -> LocalSandbox:
         """The sandbox, with the way out that it may have. Nothing stays open for one that did not come to be."""
         bwrap, seccomp = self._means()
+        binds, shortcuts = await self._environment.ready() if self._environment else ((), ())
         user = spare_user()
         gate = None
         if not network.is_closed and self._gatekeeper is not None:
             gate = await self._gatekeeper.open(network, user, metadata)
-        binds = [*self._binds, *([Bind(gate.folder, PLACE)] if gate else [])]
+        binds = [*binds, *([Bind(gate.folder, PLACE)] if gate else [])]
+        outfit = partial(spawn, bwrap, limits, seccomp, user, mounts, binds, shortcuts)
         try:
-            spawned, link, first = await self._started(bwrap, limits, seccomp, user, mounts, binds)
+            spawned, link, first = await self._started(outfit, bwrap)
         except BaseException:
             if gate is not None:
                 await gate.aclose()
@@ -112,18 +117,10 @@ class LocalSandboxes:
                 raise
         return sandbox
 
-    async def _started(
-        self,
-        bwrap: Path,
-        limits: Limits,
-        seccomp: bytes,
-        user: int | None,
-        mounts: Sequence[Mount],
-        binds: Sequence[Bind],
-    ) -> tuple[Spawned, Link, int]:
+    async def _started(self, start: Callable[[], Spawned], bwrap: Path) -> tuple[Spawned, Link, int]:
         """A supervisor that is ready, the line to it, and the sandbox's first process."""
         loop = asyncio.get_running_loop()
-        spawning = loop.run_in_executor(self._spawner, spawn, bwrap, limits, seccomp, user, mounts, binds)
+        spawning = loop.run_in_executor(self._spawner, start)
         try:
             spawned = await asyncio.shield(spawning)
         except asyncio.CancelledError:

@@ -17,7 +17,7 @@ from agents.sandbox import Limits, Mount, SandboxUnavailable
 from app.sandboxes import mounts as carrying
 from app.sandboxes import processes
 from app.sandboxes.bubblewrap import arguments, in_memory, program
-from app.sandboxes.mounts import Bind
+from app.sandboxes.mounts import Bind, Shortcut
 
 # Ids that no account has: high ones where the machine has them all, else those that systemd gives to short-lived users.
 USER_RANGES = ((0x7A000000, 65536), (61184, 4336))
@@ -87,6 +87,7 @@ def spawn(
     user: int | None,
     mounts: Sequence[Mount] = (),
     binds: Sequence[Bind] = (),
+    shortcuts: Sequence[Shortcut] = (),
 ) -> Spawned:
     """Starts bwrap as a user. Blocks for milliseconds; the thread that calls must outlive the sandbox, which ends with
     it. FileRefused for what cannot be mounted."""
@@ -100,7 +101,7 @@ def spawn(
             kept.callback(os.close, fd)
         for fd in (info_out, errors_out):
             passing.callback(os.close, fd)
-        carried, opened = carrying.arguments(mounts, binds, passing)
+        carried, opened = carrying.arguments(mounts, binds, shortcuts, passing)
         args, fds = arguments(limits, seccomp, info_out, carried, passing)
         listed = in_memory("arguments", b"".join(os.fsencode(arg) + b"\0" for arg in args), passing)
         try:

@@ -33,11 +33,14 @@ from app.sandboxes.link import Link
 
 T = TypeVar("T")
 ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "PATH": "/opt/code/bin:/usr/local/bin:/usr/bin:/bin",
     "HOME": HOME,
     "LANG": "C.UTF-8",
     "TMPDIR": "/tmp",
     "USER": "user",
+    "MPLBACKEND": "Agg",
+    # One thread a processor, each with memory of its own, is more than a sandbox may have on a large machine.
+    "OPENBLAS_NUM_THREADS": "4",
 }
 LARGEST_GIVEN = 64 * MIB
 
