@@ -71,13 +71,13 @@ async def entries(link: Link, path: str) -> tuple[Entry, ...]:
 
 async def upload(link: Link, source: Path, path: str) -> None:
     """A file or folder of this machine; links and devices in it are left out."""
-    files = await asyncio.to_thread(lambda: list(_plain_files(source)))
+    files = await asyncio.to_thread(lambda: list(plain_files(source)))
     for file, parts in files:
-        data, executable = await asyncio.to_thread(_content, file)
+        data, executable = await asyncio.to_thread(content, file)
         await write(link, "/".join((path.rstrip("/"), *parts)), data, executable)
 
 
-def _plain_files(source: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def plain_files(source: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """The files to bring in, each with its place below the target."""
     if stat.S_ISREG(source.lstat().st_mode):
         yield source, ()
@@ -89,7 +89,7 @@ def _plain_files(source: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
                 yield file, file.relative_to(source).parts
 
 
-def _content(file: Path) -> tuple[bytes, bool]:
+def content(file: Path) -> tuple[bytes, bool]:
     """A file's bytes and whether it is a program, read from one descriptor that leads to no other file."""
     with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as opened:
         return opened.read(), bool(os.fstat(opened.fileno()).st_mode & 0o100)
@@ -109,26 +109,26 @@ async def download(link: Link, path: str, target: Path, most: int) -> Download:
             name = "/".join(place)
             if len(files) + made >= MOST_FILES:
                 raise FileRefused(f"{path[:200]} in the sandbox has more than {MOST_FILES} files and folders in it.")
-            if entry.kind is EntryKind.FOLDER and len(place) < DEEPEST and _speakable(name):
+            if entry.kind is EntryKind.FOLDER and len(place) < DEEPEST and speakable(name):
                 made += 1
                 await asyncio.to_thread((target / name).mkdir, mode=0o700)
                 folders.append(place)
-            elif entry.kind is EntryKind.FILE and _speakable(name):
+            elif entry.kind is EntryKind.FILE and speakable(name):
                 data = await read(link, "/".join((path.rstrip("/"), name)), most)
                 most -= len(data)
-                await asyncio.to_thread(_place, target / name, data, entry.executable)
+                await asyncio.to_thread(put, target / name, data, entry.executable)
                 files.append(name)
             else:
                 left.append(name)
     return Download(tuple(sorted(files)), tuple(sorted(left)))
 
 
-def _speakable(name: str) -> bool:
+def speakable(name: str) -> bool:
     """The name is UTF-8, and nothing in it is a control character."""
     return all(letter.isprintable() for letter in name)
 
 
-def _place(path: Path, data: bytes, executable: bool) -> None:
+def put(path: Path, data: bytes, executable: bool) -> None:
     """Writes a file where there was none."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(path, flags, 0o700 if executable else 0o600), "wb") as opened:

@@ -1,0 +1,283 @@
+"""The line to the supervisor in a sandbox of E2B: a socket on this side, a command's input and output on the other.
+
+The SDK gives a command's output as text and loses what was written while a connection was broken, and envd hands over
+no more than one process's. So everything goes through a carrier (inside/carrier.py), which the supervisor's frames
+survive byte for byte, over any number of connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import shlex
+import socket
+import zlib
+from collections import deque
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agents.sandbox import HOME, Limits
+from app.sandboxes.e2b_errors import is_gone, said
+from app.sandboxes.inside.carrier import SAY_EVERY
+from app.sandboxes.link import Link
+
+if TYPE_CHECKING:
+    from e2b import AsyncSandbox
+    from e2b.sandbox_async.commands.command_handle import AsyncCommandHandle
+
+# How a carrier of ours is known among the commands of a sandbox.
+MARK = "deus-carrier"
+MODULES = ("minder", "supervisor", "carrier")
+PIECE = 192 * 1024
+LONGEST_LINE = 1 << 20
+SECONDS_TO_ANSWER = 30.0
+SECONDS_BEFORE_TRIES = (0.0, 0.2, 1.0, 3.0)
+BOOT = """
+import base64, json, sys, types, zlib
+package = "app.sandboxes.inside"
+for name in ("app", "app.sandboxes", package):
+    sys.modules[name] = types.ModuleType(name)
+for name, source in json.loads(zlib.decompress(base64.b64decode(SOURCES))):
+    module = sys.modules[package + "." + name] = types.ModuleType(package + "." + name)
+    setattr(sys.modules[package], name, module)
+    exec(compile(source, name, "exec"), module.__dict__)
+sys.modules[package + ".carrier"].main(NUMBERS)
+"""
+
+
+@cache
+def sources() -> str:
+    """The modules of the program inside, packed."""
+    import json
+
+    here = Path(__file__).parent / "inside"
+    listed = [(name, (here / f"{name}.py").read_text(encoding="utf-8")) for name in MODULES]
+    return base64.b64encode(zlib.compress(json.dumps(listed).encode(), 9)).decode()
+
+
+def program(limits: Limits) -> str:
+    """The shell's words that become the carrier."""
+    numbers = [limits.file, limits.processes, min(1024, limits.descriptors), 2 * limits.memory]
+    code = f"SOURCES={sources()!r}\nNUMBERS={numbers!r}\n{BOOT}"
+    return f"exec python3 -I -S -c {shlex.quote(code)} {MARK}"
+
+
+class E2BLine:
+    """Made, then linked, then started; held while the sandbox is paused. Its far socket is closed when it is over."""
+
+    def __init__(self, sandbox: AsyncSandbox, limits: Limits) -> None:
+        self._commands, self._limits = sandbox.commands, limits
+        self._near, self._far = socket.socketpair()
+        for end in (self._near, self._far):
+            end.setblocking(False)
+        self._handle: AsyncCommandHandle[Any] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._joined = asyncio.Event()
+        self._mending = asyncio.Lock()
+        self._made = 0
+        self._partial = ""
+        self._arrived = self._told = 0
+        self._sent = 0
+        self._unheard: deque[tuple[int, bytes]] = deque()
+        self._answered: asyncio.Future[int] | None = None
+        self.complaint = ""
+
+    async def link(self) -> Link:
+        """The near end, as the supervisor's line."""
+        reader, writer = await asyncio.open_connection(sock=self._near)
+        return Link(reader, writer)
+
+    async def start(self) -> None:
+        """Ends carriers that are there from before, and starts one."""
+        for old in await self._commands.list():
+            if any(MARK in word for word in old.args):
+                await self._commands.kill(old.pid)
+        handle = await self._commands.run(
+            program(self._limits),
+            background=True,
+            stdin=True,
+            timeout=0,
+            cwd=HOME,
+            on_stdout=self._hear,
+            on_stderr=self._hear_complaint,
+            retain_output=False,
+        )
+        self._join(handle)
+        self._keep(self._pump())
+
+    def hold(self) -> None:
+        """The sandbox is about to be paused: that the connection breaks means nothing."""
+        self._joined.clear()
+
+    async def go_on(self) -> None:
+        """The sandbox runs again; what was under way is carried on."""
+        if self._handle is None:
+            await self.start()
+        else:
+            await self._mend(self._made)
+
+    async def aclose(self) -> None:
+        """Lets go of the sandbox, whatever runs in it."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._far.close()
+        if self._handle is not None:
+            await self._handle.disconnect()
+
+    def _join(self, handle: AsyncCommandHandle[Any]) -> None:
+        self._handle = handle
+        self._made += 1
+        self._joined.set()
+        self._keep(self._watch(handle, self._made))
+
+    def _keep(self, coroutine: Any) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _end(self) -> None:
+        """Whoever reads from the near end sees that it is over."""
+        try:
+            self._far.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return
+
+    async def _watch(self, handle: AsyncCommandHandle[Any], made: int) -> None:
+        """Waits for the end of a connection: of the carrier with it, or not."""
+        from e2b import CommandExitException
+
+        try:
+            await handle.wait()
+            self._end()
+        except CommandExitException:
+            self._end()
+        # The top of a task: the SDK raises plain exceptions here, and every one means that the connection is lost.
+        except Exception as error:  # noqa: BLE001
+            if not self._joined.is_set() or made != self._made:
+                return
+            if is_gone(error):
+                self._end()
+            else:
+                await self._mend_or_end(made)
+
+    async def _mend_or_end(self, made: int) -> None:
+        try:
+            await self._mend(made)
+        # The same: what could not be mended is over, and whoever asked next is told so.
+        except Exception as error:  # noqa: BLE001
+            self.complaint = self.complaint or said(error)
+            if self._joined.is_set():
+                self._end()
+
+    async def _mend(self, made: int) -> None:
+        """Connects again and sends on what has not arrived, unless somebody else has done so since `made`."""
+        async with self._mending:
+            if made != self._made or self._handle is None:
+                return
+            for number, seconds in enumerate(SECONDS_BEFORE_TRIES, 1):
+                await asyncio.sleep(seconds)
+                try:
+                    await self._connect(self._handle)
+                    break
+                except Exception as error:
+                    if is_gone(error) or number == len(SECONDS_BEFORE_TRIES):
+                        raise
+
+    async def _connect(self, before: AsyncCommandHandle[Any]) -> None:
+        await before.disconnect()
+        self._partial = ""
+        handle = await self._commands.connect(
+            before.pid,
+            timeout=0,
+            on_stdout=self._hear,
+            on_stderr=self._hear_complaint,
+            retain_output=False,
+        )
+        self._answered = asyncio.get_running_loop().create_future()
+        try:
+            await handle.send_stdin(f"\nR {self._arrived}\n", SECONDS_TO_ANSWER)
+            async with asyncio.timeout(SECONDS_TO_ANSWER):
+                await self._answered
+        except BaseException:
+            await handle.disconnect()
+            raise
+        finally:
+            self._answered = None
+        for offset, data in list(self._unheard):
+            await handle.send_stdin(_line(offset, data), SECONDS_TO_ANSWER)
+        self._join(handle)
+
+    async def _pump(self) -> None:
+        """Sends what is written at the near end, in pieces and in order."""
+        loop = asyncio.get_running_loop()
+        while data := await loop.sock_recv(self._far, PIECE):
+            offset = self._sent
+            self._sent += len(data)
+            await self._joined.wait()
+            self._unheard.append((offset, data))
+            await self._send(_line(offset, data))
+
+    async def _send(self, line: str) -> None:
+        handle, made = self._handle, self._made
+        assert handle is not None
+        try:
+            await handle.send_stdin(line, SECONDS_TO_ANSWER)
+        # The same: whether the line has arrived is not known, and mending finds out.
+        except Exception as error:  # noqa: BLE001
+            if not self._joined.is_set():
+                return
+            if is_gone(error):
+                self._end()
+            else:
+                await self._mend_or_end(made)
+
+    async def _hear(self, text: str) -> None:
+        """Takes in what the carrier says; the SDK waits with the next until this is done."""
+        *lines, self._partial = (self._partial + text).split("\n")
+        if len(self._partial) > LONGEST_LINE:
+            self._end()
+        for line in lines:
+            await self._take(line.split(" "))
+
+    async def _take(self, words: list[str]) -> None:
+        try:
+            if words[0] == "A" and len(words) == 2:
+                self._heard_of(int(words[1]))
+            elif words[0] == "D" and len(words) == 4:
+                offset, length = int(words[1]), int(words[2])
+                data = base64.b64decode(words[3], validate=True)
+                if len(data) == length:
+                    await self._pass_on(offset, data)
+        except (ValueError, binascii.Error):
+            # It is no line of a carrier: broken where the connection was, or of somebody inside. Both are passed over.
+            return
+
+    async def _pass_on(self, offset: int, data: bytes) -> None:
+        if not offset <= self._arrived < offset + len(data):
+            return
+        new = data[self._arrived - offset :]
+        self._arrived += len(new)
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._far, new)
+        except OSError:
+            return
+        if self._arrived - self._told >= SAY_EVERY:
+            self._told = self._arrived
+            self._keep(self._send(f"A {self._arrived}\n"))
+
+    def _heard_of(self, count: int) -> None:
+        while self._unheard and self._unheard[0][0] + len(self._unheard[0][1]) <= count:
+            self._unheard.popleft()
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(count)
+
+    def _hear_complaint(self, text: str) -> None:
+        self.complaint = (self.complaint + text)[:2000]
+
+
+def _line(offset: int, data: bytes) -> str:
+    return f"D {offset} {len(data)} {base64.b64encode(data).decode()}\n"
