@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from agents.errors import ModelMayRetry, StepFailed
+from tools.nouns import TestRun, Verdict
 
 
 class RepositoryUnavailable(StepFailed):
@@ -63,8 +64,25 @@ class Past:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Tried:
+    """What fresh sandboxes found about a commit: the tests before, after, and the base's own against the new source.
+
+    `attention` are reasons for a person to look closely, beyond those that the patch itself gives.
+    """
+
+    verdict: Verdict
+    before: TestRun | None = None
+    after: TestRun | None = None
+    base_tests: TestRun | None = None
+    attention: tuple[str, ...] = ()
+
+
 class Repositories(Protocol):
-    """Mirrors of the repositories that this workspace may read. All methods raise RepositoryUnavailable."""
+    """Mirrors of the repositories that this workspace may read.
+
+    All methods raise RepositoryUnavailable, and UserMustMend where git is missing or the code host refuses the token.
+    """
 
     async def fetch(self, repo: str) -> Head:
         """Brings the mirror up to date, or makes it; returns the default branch's head. `repo` is owner/name."""
@@ -84,4 +102,9 @@ class Repositories(Protocol):
 
     async def commit(self, repo: str, base: str, tree: str, message: str, at: datetime) -> str:
         """A commit of that tree upon `base`, by Deus; the same arguments give the same hash."""
+        ...
+
+    async def vouch(self, repo: str, commit: str, tried: Tried) -> None:
+        """Keeps what was found about a commit: whoever is asked to propose it is shown this, and not what anybody
+        says. A commit of which nothing is kept is shown as untested."""
         ...

@@ -25,6 +25,7 @@ from app.anchors import anchoring, keepers_of
 from app.channels.sign_in import owner_of
 from app.clock import clock_of
 from app.policy_file import policy_of
+from app.repositories.mirrors import open_mirrors
 from app.settings import Settings
 from app.settings_channels import with_kept_channels
 from app.stores.approvals import StoredApprovals
@@ -135,6 +136,7 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         settings = with_kept_channels(settings, services)
         turns = Turns(settings.service_concurrency, settings.service_limits)
         toolbox = ConnectedToolbox(connect(services, client, clock.now), turns)
+        open_mirrors(settings.data_dir / "repositories", toolbox.connected)
         runs = StoredRuns(database, live, clock, workshop.dispatch, ready=workshop.ready)
         stored, ledger = StoredApprovals(database, live, clock, runs.continue_run), StoredLedger(database, clock.now)
         owner = owner_of(settings.data_dir, settings.user)

@@ -22,6 +22,7 @@ from tools.github.records import Record, commit_of, full_name_of, login_of, pers
 from tools.kit.auth import Token
 from tools.kit.connector import Connector, ServiceSettings, Sight, matches, scopes, serves, together
 from tools.kit.errors import BadArgument, NotFound
+from tools.kit.git import Git, NoGit, Remote
 from tools.kit.instants import EPOCH, instant, stamp
 from tools.kit.paging import all_by_link, by_link
 from tools.kit.prose import decoded, excerpt, heading
@@ -58,6 +59,7 @@ class GitHub(Connector):
     title = "GitHub"
     Settings = GitHubSettings
     actions = (*ISSUE_ACTIONS, *PULL_ACTIONS, MergePull)
+    git: Git = NoGit()
     _repo: str = ""
 
     @classmethod
@@ -175,6 +177,13 @@ class GitHub(Connector):
             self._repo = seen[0]["full_name"]
         return self._repo
 
+    async def remote(self, repo: str) -> Remote:
+        """Where git reaches the one repository that is served here. Raises NotFound for any other."""
+        served = await self.repository()
+        if repo.strip().lower() != served.lower():
+            raise NotFound(f"{repo!r} is not the repository that is connected, {served}.", service=self.name)
+        return Remote(served, f"{site_of(self.settings.base_url)}/{served}.git", self.settings.token)
+
     async def place(self, ref: str) -> tuple[str, int]:
         """The repository and the number that a ref of an issue or a pull request names."""
         parts = PULL.match(ref.strip())
@@ -280,6 +289,12 @@ class GitHub(Connector):
         people = await self.people_find(verbs.PeopleFind())
         named = {p.handle.casefold() for p in people if means(author, p.name, p.email)}
         return named | {author.strip().lstrip("@").casefold()}
+
+
+def site_of(base_url: str) -> str:
+    """Where git and people find what the API at `base_url` tells of: github.com, or the Enterprise Server's host."""
+    base = base_url.rstrip("/").removesuffix("/api/v3")
+    return re.sub(r"^https://api\.(?=github\.com$|[\w-]+\.ghe\.com$)", "https://", base)
 
 
 def _fits(record: Record, request: verbs.PullsSearch, logins: set[str] | None) -> bool:
