@@ -7,6 +7,7 @@ import contextlib
 import json
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -15,8 +16,9 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from agents.event import EPHEMERAL, Event, pauses
+from agents.files import MOST_FILES
 from agents.ports import Turn
-from agents.record import Evidence, RunDocument, Status
+from agents.record import Attachment, Evidence, RunDocument, Status
 from app.api.access import Actor, Opened, spoken_for
 from app.api.problem import RESPONSES, Problem
 
@@ -38,6 +40,7 @@ class Question(BaseModel):
     actor: str | None = Field(default=None, min_length=1, max_length=256, description="on whose behalf a program asks")
     wait: bool = True
     dry_run: bool = Field(default=False, description="show what would be written, and write nothing")
+    files: list[str] = Field(default_factory=list, max_length=MOST_FILES, description="ids of files to ask about")
 
 
 class Listed(BaseModel):
@@ -75,6 +78,7 @@ async def ask(question: Question, product: Opened, caller: Actor) -> Response:
     # A person who is signed in asks as that person; only the token may speak for others.
     who = await spoken_for(product, caller, question.actor)
     turn = Turn(question.question, who, "api", conversation, product.clock.now(), dry=question.dry_run)
+    turn = replace(turn, files=tuple(Attachment(id=one) for one in dict.fromkeys(question.files)))
     run = await product.conversations.of(caller).say(turn)
     place = {"Location": f"/api/runs/{run}"}
     if not question.wait:
