@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from agents.errors import ModelMayRetry, StepFailed, UserMustMend
+from agents.tally import Tally
 
 HOME = "/home/user"
 MIB = 1024 * 1024
@@ -103,7 +104,8 @@ class Route:
 
     `upstream` is a base URL. `methods`, and `path` as a regular expression for the whole path behind the name (which
     begins with /), say what may be asked. `secret` is the name by which the host knows the credential; its value is
-    put into the header `header` in the place of {} in `form`, and is never inside, nor here.
+    put into the header `header` in the place of {} in `form`, and is never inside, nor here. With a `tally` it is a
+    model that is called: what its answers cost is counted there and against the run's budget.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Route:
     secret: str | None = None
     header: str = "authorization"
     form: str = "Bearer {}"
+    tally: Tally | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

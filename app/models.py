@@ -98,7 +98,7 @@ class Gateway:
 
     async def _pieces(self, request: Mapping[str, Any], told: _Told) -> AsyncGenerator[Any, None]:
         """The pieces of an answer as they come; `told` holds what the call cost when they have ended."""
-        litellm = await asyncio.to_thread(_litellm)
+        litellm = await asyncio.to_thread(loaded_litellm)
         budget, tell = current_budget.get(), current_model_calls.get()
         model, most_tokens, read = str(request["model"]), int(request["max_tokens"]), len(told.words)
         reserved = self._price(litellm, model, read, most_tokens)
@@ -225,7 +225,7 @@ def _length(delta: Any) -> int:
 
 
 @cache
-def _litellm() -> Any:
+def loaded_litellm() -> Any:
     """LiteLLM, told to send nothing about us and to fetch nothing.
 
     It imports most of itself at its first call, which would hold up the event loop for seconds; a call that it answers

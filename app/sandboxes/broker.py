@@ -7,6 +7,7 @@ that socket directly gets the same. A connection is good for one request; each i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -24,9 +25,11 @@ import h11
 from agents.audit_facts import current_egress
 from agents.sandbox import Network, NetworkRefused
 from app.sandboxes.broker_addresses import Dialer, NotPublic, Streams
+from app.sandboxes.broker_meter import Meter, Price
 from app.sandboxes.broker_policy import PORT, Call, Refusal, Tunnel, fault_of, judge
 from app.sandboxes.broker_routes import Bodies, Caller, Cut
 from app.sandboxes.broker_tunnel import carried
+from app.sandboxes.broker_usage import Tokens
 from app.sandboxes.gate import SOCKET
 from tools.kit.errors import TimedOut, Unavailable
 
@@ -214,15 +217,17 @@ class Broker:
             exchange.verdict = "allowed"
             begun = False
             try:
-                async for sent in self._caller.call(leave, headers, bytes(body.data), self._network.traffic):
-                    begun = True
-                    if isinstance(sent, h11.Response):
-                        exchange.status = sent.status_code
-                    elif isinstance(sent, h11.Data):
-                        exchange.received += len(sent.data)
-                    writer.write(server.send(sent) or b"")
-                    async with asyncio.timeout(quiet):
-                        await writer.drain()
+                answer = self._caller.call(leave, headers, bytes(body.data), self._network.traffic)
+                async with contextlib.aclosing(answer):
+                    async for sent in answer:
+                        begun = True
+                        if isinstance(sent, h11.Response):
+                            exchange.status = sent.status_code
+                        elif isinstance(sent, h11.Data):
+                            exchange.received += len(sent.data)
+                        writer.write(server.send(sent) or b"")
+                        async with asyncio.timeout(quiet):
+                            await writer.drain()
             except (Cut, Unavailable, TimedOut) as error:
                 refusal = error.refusal if isinstance(error, Cut) else Refusal(502, "not reached")
                 exchange.refuse(refusal)
@@ -259,16 +264,25 @@ async def _refuse(server: h11.Connection, writer: asyncio.StreamWriter, refusal:
         await writer.drain()
 
 
+async def no_price(model: str, tokens: Tokens) -> float:
+    """What models cost that cost nothing, such as one's own."""
+    return 0.0
+
+
 class Brokers:
-    """Opens a broker for each sandbox that may reach anything. `secret` gives a credential's value by its name."""
+    """Opens a broker for each sandbox that may reach anything.
+
+    `secret` gives a credential's value by its name, `price` what so many tokens of a model cost.
+    """
 
     def __init__(
         self,
         client: httpx.AsyncClient,
         secret: Callable[[str], str | None] = lambda _: None,
+        price: Price = no_price,
         dialer: Dialer | None = None,
     ) -> None:
-        self._client, self._secret, self._dialer = client, secret, dialer or Dialer()
+        self._client, self._secret, self._price, self._dialer = client, secret, price, dialer or Dialer()
 
     async def open(self, network: Network, user: int | None, metadata: Mapping[str, str]) -> Broker:
         """A broker that listens; NetworkRefused where the network is not well written, lacks a credential, or where
@@ -287,7 +301,7 @@ class Brokers:
         known = {name: value for name, value in secrets.items() if value}
         task = {"task": metadata["task"]} if "task" in metadata else {}
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="deus-gate-"))
-        caller = Caller(self._client, known)
+        caller = Caller(self._client, known, Meter(self._price))
         broker = Broker(network, folder, user, caller, self._dialer, partial(note, **task))
         try:
             await broker.listen()

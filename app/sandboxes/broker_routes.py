@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import h11
 
+from agents.errors import BudgetSpent
 from agents.sandbox import Traffic
+from app.sandboxes.broker_meter import Meter
 from app.sandboxes.broker_policy import Call, Refusal, passed_back, passed_on
 from tools.kit.passage import passed
 
@@ -84,8 +87,8 @@ class Spotter:
 class Caller:
     """Asks upstreams in the sandbox's place. Holds the credentials' values, which it shows nowhere."""
 
-    def __init__(self, client: httpx.AsyncClient, secrets: Mapping[str, str]) -> None:
-        self._client, self._secrets = client, secrets
+    def __init__(self, client: httpx.AsyncClient, secrets: Mapping[str, str], meter: Meter) -> None:
+        self._client, self._secrets, self._meter = client, secrets, meter
 
     def host(self, call: Call) -> str:
         """Whom a call asks, for the audit log."""
@@ -93,8 +96,29 @@ class Caller:
 
     async def call(
         self, call: Call, headers: list[tuple[str, str]], body: bytes, traffic: Traffic
-    ) -> AsyncIterator[h11.Response | h11.Data | h11.EndOfMessage]:
-        """The answer, piece by piece. Raises Cut, Unavailable, TimedOut."""
+    ) -> AsyncGenerator[h11.Response | h11.Data | h11.EndOfMessage, None]:
+        """The answer, piece by piece; what a model's answer costs is booked. Raises Cut, Unavailable, TimedOut."""
+        tally, charge, status = call.route.tally, None, 0
+        if tally is not None:
+            try:
+                charge = await self._meter.before(tally, body)
+            except BudgetSpent:
+                raise Cut(Refusal(403, "the budget is used up")) from None
+        try:
+            async with contextlib.aclosing(self._answered(call, headers, body, traffic)) as answered:
+                async for sent in answered:
+                    if isinstance(sent, h11.Response):
+                        status = sent.status_code
+                    elif isinstance(sent, h11.Data) and charge is not None:
+                        charge.reader.feed(bytes(sent.data))
+                    yield sent
+        finally:
+            if tally is not None and charge is not None:
+                await asyncio.shield(asyncio.ensure_future(self._meter.after(tally, charge, status)))
+
+    async def _answered(
+        self, call: Call, headers: list[tuple[str, str]], body: bytes, traffic: Traffic
+    ) -> AsyncGenerator[h11.Response | h11.Data | h11.EndOfMessage, None]:
         route = call.route
         secret = self._secrets.get(route.secret) if route.secret else None
         sent = [*passed_on(route, headers), ("host", self.host(call)), ("accept-encoding", "identity")]
