@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from app.channels.code_brief import Brief, briefs, cost, doing, whole
 from app.channels.screens import Screens
 from app.channels.slack_answer import LONGEST_ANSWER, answer_blocks
 from app.channels.slack_cards import asking, done
@@ -27,6 +28,7 @@ _MARK = {
     "failed": ":x:",
     "skipped": ":heavy_minus_sign:",
 }
+_VERDICT = {"confirmed": ":white_check_mark:", "refuted": ":no_entry:", "untested": ":grey_question:"}
 
 
 class Slack(Screens[Post]):
@@ -66,6 +68,7 @@ class Slack(Screens[Post]):
         blocks: list[Block] = []
         if (not view.complete and view.steps) or live:
             blocks.append(section(_plan(view)))
+            blocks += _code(view, self._home) if live else []
         if view.by:
             blocks.append(context(f"*{escape(view.by)}* writes:"))
         if said:
@@ -85,7 +88,7 @@ class Slack(Screens[Post]):
                 f"{view.run}/{line.id}",
                 escape(_title(line)),
                 _STATUS.get(_state(view, line), "error"),
-                escape(line.summary[:200]),
+                escape((doing(view, line.id) if line.state == "running" else "") or line.summary[:200]),
                 self._sources_of(view, line) if line.state == "done" else (),
             )
             for line in view.steps
@@ -111,7 +114,7 @@ class Slack(Screens[Post]):
 
     def _beside(self, view: RunView) -> list[Block]:
         """What stands below the words: sources, what could be asked next, the way to all of it."""
-        found: list[Block] = []
+        found = _code(view, self._home)
         sources = [f"[{n}] {self._named(view, evidence)}" for n, evidence in _cited(view)]
         if sources:
             found.append(listing(sources, MOST_SOURCES))
@@ -160,8 +163,34 @@ def _said(view: RunView) -> str:
 
 
 def _plan(view: RunView) -> str:
-    lines = [f"{_MARK.get(_state(view, line), ':white_circle:')} {escape(_title(line))}" for line in view.steps]
+    lines = list[str]()
+    for line in view.steps:
+        lines.append(f"{_MARK.get(_state(view, line), ':white_circle:')} {escape(_title(line))}")
+        if line.state == "running" and (now := doing(view, line.id)):
+            lines.append(f"        {_code_words(now)}")
     return "\n".join(lines) or ":hourglass_flowing_sand: Looking into it…"
+
+
+def _code(view: RunView, home: str) -> list[Block]:
+    """What was changed in a sandbox, what the tests say of it, and what it has cost."""
+    found = [section(_brief(one)) for one in briefs(view)[:MOST_DRAWN]]
+    if view.code.calls:
+        spent = escape(cost(view))
+        found.append(context(" · ".join(filter(None, (spent, link(whole(view, home), "All that ran in the sandbox"))))))
+    return found
+
+
+def _brief(one: Brief) -> str:
+    if one.kind == "diff":
+        return f":pencil2: *{escape(one.title)}* {escape(one.said)}"
+    return (
+        f"{_VERDICT[one.verdict]} *{escape(one.title)}: {one.word.upper()}* {escape(one.said)}\n{escape(one.meaning)}"
+    )
+
+
+def _code_words(text: str) -> str:
+    """Words in a fixed width: nothing in them ends it."""
+    return f"`{escape(text.replace('`', 'ˋ'))}`"
 
 
 def _state(view: RunView, line: StepLine) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from app.channels.code_brief import briefs, cost, doing, whole
 from app.channels.screens import Screens
 from app.channels.teams_cards import asking, chart, done, table, table_rows
 from app.channels.teams_post import (
@@ -44,6 +45,7 @@ _MARK = {
     "failed": ("✗", "Attention"),
     "skipped": ("–", "Default"),
 }
+_VERDICT = {"confirmed": "Good", "refuted": "Attention", "untested": "Warning"}
 
 
 class Teams(Screens[Post]):
@@ -74,7 +76,7 @@ class Teams(Screens[Post]):
             return Post(f"**{literal(view.by)}:** {words}", summary=f"{view.by}: {summary}")
         live = view.standing == "running" and not view.complete
         actions = [opens("Open in Deus", home)]
-        beside: list[Element | Extra] = [*_plan(view)] if live else self._beside(view)
+        beside: list[Element | Extra] = [*_plan(view), *self._code(view)] if live else self._beside(view)
         if not live:
             short = [one for one in view.suggestions if len(one) <= LONGEST_SUGGESTION]
             actions += [_asking_next(one) for one in short[:MOST_SUGGESTIONS]]
@@ -103,7 +105,7 @@ class Teams(Screens[Post]):
 
     def _beside(self, view: RunView) -> list[Element | Extra]:
         """What stands below the words: what was drawn, the sources, what could not be seen."""
-        found: list[Element | Extra] = []
+        found = self._code(view)
         drawn = [one for one in view.artifacts.values() if one.get("kind") in ("chart", "table", "file")]
         for one in drawn[:MOST_ARTIFACTS]:
             title = str(one.get("title") or one["kind"])
@@ -124,6 +126,20 @@ class Teams(Screens[Post]):
         if len(cited) > MOST_SOURCES:
             found.append(small(f"and {len(cited) - MOST_SOURCES} more sources"))
         found += [small(f"Note: {cut(one, 500)}") for one in view.notices[-3:] if one]
+        return found
+
+    def _code(self, view: RunView) -> list[Element | Extra]:
+        """What was changed in a sandbox, what the tests say of it, and what it has cost."""
+        found: list[Element | Extra] = []
+        for one in briefs(view)[:MOST_ARTIFACTS]:
+            head = f"{one.sign} {one.title}: {one.word.upper()}" if one.kind == "tests" else one.title
+            colour = _VERDICT.get(one.verdict, "Default")
+            found.append(paragraph(run(f"{head} ", weight="Bolder", color=colour), run(one.said), spacing="Small"))
+            found += [paragraph(run(one.meaning, color=colour), spacing="None")] if one.verdict == "refuted" else []
+        if view.code.calls:
+            spent = cost(view)
+            where = link("All that ran in the sandbox", whole(view, self._home))
+            found.append(small(*([f"{spent} · "] if spent else []), where))
         return found
 
     def _elsewhere(self, view: RunView, words: str) -> Element:
@@ -159,13 +175,16 @@ def _plan(view: RunView) -> list[Element]:
     for line in view.steps[:MOST_STEPS]:
         sign, color = _MARK.get(_state(view, line), _MARK["waiting"])
         lines.append(paragraph(run(f"{sign} ", color=color, weight="Bolder"), run(_title(line)), spacing="None"))
+        if line.state == "running" and (now := doing(view, line.id)):
+            lines.append(paragraph(run(now, fontType="Monospace", size="Small", isSubtle=True), spacing="None"))
     more = len(view.steps) - MOST_STEPS
     return [*lines, *([small(f"and {more} more steps")] if more > 0 else [])]
 
 
 def _informative(view: RunView) -> str:
     """A sentence on what is being done now."""
-    now = [_title(line) for line in view.steps if line.state == "running"]
+    running = [line for line in view.steps if line.state == "running"]
+    now = [": ".join(filter(None, (_title(line), doing(view, line.id)))) for line in running]
     ended = sum(line.state in ("done", "failed", "skipped") for line in view.steps)
     far = f" ({ended} of {len(view.steps)} steps done)" if view.steps else ""
     more = f" and {len(now) - MOST_NAMED} more" if len(now) > MOST_NAMED else ""

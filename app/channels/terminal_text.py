@@ -10,7 +10,7 @@ _STRING = re.compile(r"(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c\n]*
 _CONTROL = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?")
 _ESCAPE = re.compile(r"\x1b[ -/]*[0-~]?")
 _ENDS = re.compile(r"\r+\n")
-_KEPT = frozenset("\n\t")
+_UNUSUAL = re.compile(r"[^\n\t\x20-\x7e]")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # What turns the direction of writing: https://trojansource.codes
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -21,12 +21,12 @@ def printed(raw: str) -> str:
     over shows what stands there last. Characters that turn the direction are shown by their number."""
     text = _ESCAPE.sub("", _CONTROL.sub("", _STRING.sub("", raw)))
     lines = (_last_written(line) for line in _ENDS.sub("\n", text).split("\n"))
-    return "".join(_shown(one, keeps=False) for one in "\n".join(lines))
+    return _UNUSUAL.sub(lambda found: _shown(found[0], keeps=False), "\n".join(lines))
 
 
 def revealed(source: str) -> str:
     """Source text whole, for somebody who has to judge it: what is unseen or turns the direction is shown as a sign."""
-    return "".join(_shown(one, keeps=True) for one in _ENDS.sub("\n", source))
+    return _UNUSUAL.sub(lambda found: _shown(found[0], keeps=True), _ENDS.sub("\n", source))
 
 
 def one_line(raw: object, most: int = 200) -> str:
@@ -51,7 +51,7 @@ def _last_written(line: str) -> str:
 
 
 def _shown(one: str, *, keeps: bool) -> str:
-    if one in _KEPT or unicodedata.category(one) not in _UNSEEN:
+    if unicodedata.category(one) not in _UNSEEN:
         return one
     if one in _TURNS:
         return f"⟨U+{ord(one):04X}⟩"

@@ -8,9 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from app.channels.code_view import SAYS, CallLine, word
-from app.channels.diff_view import diff_shown, is_diff
+from app.channels.diff_view import is_diff
 from app.channels.terminal_text import one_line, revealed
-from app.channels.tests_view import tests_shown
 from app.channels.web_view import RunView
 
 # An element's name, its part of the run, and its properties.
@@ -24,7 +23,8 @@ _OURS = re.compile(r"/(?!/)[\w\-./%?=&~]*")
 def works(view: RunView) -> Iterator[Drawn]:
     """One element for each step that works in a sandbox, with its calls."""
     titles = {line.id: line for line in view.steps}
-    for step in view.code.steps:
+    steps = view.code.steps
+    for step in steps:
         calls, line = view.code.of(step), titles.get(step)
         running = view.status == "running" and line is not None and line.state == "running"
         first = len(calls) - SEEN_OUTPUT
@@ -37,7 +37,7 @@ def works(view: RunView) -> Iterator[Drawn]:
                 "running": running,
                 "state": line.state if line is not None else "running",
                 "calls": [call_shown(one, whole=n >= first) for n, one in enumerate(calls)],
-                "spent": spent(view.usage),
+                "spent": spent(view.usage) if step == steps[-1] else "",
                 "whole": whole(view.run, f"work-{step}"),
             },
         )
@@ -78,14 +78,14 @@ def artifact(view: RunView, one: Mapping[str, Any]) -> Drawn | None:
     data = one.get("data") if isinstance(one.get("data"), Mapping) else {}
     props = {"title": one_line(one.get("title") or ""), "alt": one_line(one.get("alt") or "", 1000)}
     assert isinstance(data, Mapping)
-    if kind == "diff":
+    if kind == "diff" and "shown" in one:
         folded = is_diff(data.get("diff")) and any(
             data["diff"] in ask["change"]["after"].values() for ask in view.writes.asks.values()
         )
-        shown = {**diff_shown(data), "artifact": ident, "folded": folded, "whole": whole(view.run, ident)}
+        shown = {**one["shown"], "artifact": ident, "folded": folded, "whole": whole(view.run, ident)}
         return "Diff", ident, {**props, **shown}
-    if kind == "tests":
-        return "Tests", ident, {**props, **tests_shown(data), "artifact": ident}
+    if kind == "tests" and "shown" in one:
+        return "Tests", ident, {**props, **one["shown"], "artifact": ident}
     if kind == "code":
         lines = revealed(str(data.get("code") or "")).split("\n")
         cut = {"code": "\n".join(lines[:MOST_CODE]), "hidden": max(len(lines) - MOST_CODE, 0)}

@@ -9,9 +9,12 @@ from typing import Any
 
 from agents.event import Event
 from app.channels.chart import figure
-from app.channels.code_view import CodeWork, fold_code, written
+from app.channels.code_view import SAYS, CodeWork, fold_code, written
+from app.channels.diff_view import diff_shown
+from app.channels.tests_view import tests_shown
 from app.channels.web_writes import Writes, fold_writes
 
+_SHOWN: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {"diff": diff_shown, "tests": tests_shown}
 ENDED = ("done", "failed", "skipped")
 
 
@@ -147,7 +150,7 @@ def _step_finished(view: RunView, event: Event) -> RunView:
 def _call_started(view: RunView, event: Event) -> RunView:
     step, service = event.data.get("step", ""), event.data.get("service", "")
     line = next((line for line in view.steps if line.id == step), None)
-    if line is None or not service:
+    if line is None or not service or event.data.get("verb") == SAYS:
         return view
     return _step(view, step, services=_merged(line.services, (service,)))
 
@@ -164,6 +167,9 @@ def _artifact(view: RunView, event: Event) -> RunView:
     data = dict(event.data)
     if data.get("kind") == "chart":
         data["figure"] = figure(data.get("data") or {})
+    elif data.get("kind") in _SHOWN and isinstance(data.get("data"), Mapping):
+        # Once, for it may be long, and the view is drawn at each event.
+        data["shown"] = _SHOWN[data["kind"]](data["data"])
     return replace(view, artifacts={**view.artifacts, data["id"]: data})
 
 

@@ -66,7 +66,7 @@
       'global go if impl import in instanceof interface is lambda let match mut new nil None nonlocal not null or package pass pub raise return self static struct super ' +
       'switch this throw trait true True try type typeof undefined use var void while with yield').split(' ')
   );
-  const TOKEN = /("""|'\'\'|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|`(?:[^`\\]|\\.)*`?)|(\/\/.*|\/\*.*?(?:\*\/|$)|#.*)|(\b\d[\d_.]*\b)|([A-Za-z_]\w*)/g;
+  const TOKEN = /("""(?:[^"]|"(?!""))*(?:""")?|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|`(?:[^`\\]|\\.)*`?)|(\/\/.*|\/\*.*?(?:\*\/|$)|#.*)|(\b\d[\d_.]*\b)|([A-Za-z_]\w*)/g;
   window.deusInk = (line, path) => {
     const kind = String(path).split('.').pop();
     const parts = [];
@@ -90,7 +90,7 @@
   const STATES = { added: 'new', removed: 'removed', renamed: 'renamed' };
   const row = (h, path) => ([kind, was, now, text], i) =>
     h('tr', { key: i, className: kind },
-      kind === 'hunk' || kind === 'note' ? h('td', { colSpan: 2 }) : [h('td', { key: 'o', className: 'n' }, was), h('td', { key: 'n', className: 'n' }, now)],
+      h('td', { className: 'n' }, was), h('td', { className: 'n' }, now),
       h('td', { className: 'sign' }, SIGNS[kind] || ' '),
       h('td', null, h('code', null, kind === 'hunk' || kind === 'note' ? text : window.deusInk(text, path).map(([ink, word], n) => h('span', { key: n, className: ink || undefined }, word)), text ? '' : ' ')));
   window.deusFiles = (h, files, { name, whole, folded, redraw }) =>

@@ -176,6 +176,9 @@ class FrozenClock:
 class NothingWaits:
     """The door to approvals in a workspace where nothing was ever asked."""
 
+    def of(self, actor: str) -> NothingWaits:
+        return self
+
     async def open(self, limit: int = 100) -> Sequence[Any]:
         return ()
 

@@ -63,7 +63,7 @@ function Call({ call, redraw }) {
         <span className="deus-call-text">{call.text}</span>
         {call.summary ? <span className="deus-soft deus-call-sum">{call.summary}</span> : null}
       </span>
-      <span className="deus-soft deus-time">{time(call.ms)}</span>
+      <span className="deus-soft deus-time">{call.word ? time(call.ms) : ''}</span>
       {has ? (open ? <ChevronDown className="deus-mark" /> : <ChevronRight className="deus-mark" />) : <span className="deus-gap" />}
     </>
   );
@@ -125,10 +125,12 @@ export default function Work() {
       </header>
       {stopping && stopping !== 'Stopping …' && props.running ? <p className="deus-notice" role="alert"><TriangleAlert className="deus-mark" />{stopping}</p> : null}
       {shown ? <ol className="deus-calls" ref={list} aria-label="Calls">{props.calls.map((call) => <Call key={call.id} call={call} redraw={redraw} />)}</ol> : null}
-      <footer className="deus-work-foot deus-soft">
-        <span>{props.spent || 'No model was asked yet'}</span>
-        <a href={props.whole} target="_blank" rel="noopener noreferrer">All of it</a>
-      </footer>
+      {shown || props.spent ? (
+        <footer className="deus-work-foot deus-soft">
+          <span>{props.spent}</span>
+          <a href={props.whole} target="_blank" rel="noopener noreferrer">All of it</a>
+        </footer>
+      ) : null}
     </section>
   );
 }
