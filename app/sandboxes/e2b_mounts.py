@@ -108,7 +108,7 @@ async def place(sandbox: AsyncSandbox, given: Given) -> None:
     """Puts them where they belong, before anything of anybody's runs in the sandbox. FileRefused if that fails."""
     from e2b import CommandExitException
 
-    await sandbox.files.write(ARCHIVE, given.archive, user="root", request_timeout=SECONDS)
+    await sandbox.files.write(ARCHIVE, given.archive, user="root", request_timeout=SECONDS, use_octet_stream=True)
     words = ["python3", "-I", "-c", PLACE, ARCHIVE, *given.targets]
     try:
         async with asyncio.timeout(SECONDS):

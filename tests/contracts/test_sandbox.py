@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -26,16 +27,32 @@ from agents.sandbox import (
     Stream,
 )
 from app.sandboxes.local import LocalSandboxes
+from tests.e2b.providers import at_e2b, needs_key, on_loopback
 from tests.sandboxes import SMALL, needs_bubblewrap
 
 MARKED = {"run": "run_1", "workspace": "acme"}
 
 
-@pytest.fixture(params=[pytest.param("local", marks=needs_bubblewrap)])
-async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Sandboxes]:
-    opened = {"local": LocalSandboxes}[request.param]()
+@contextlib.asynccontextmanager
+async def on_this_machine() -> AsyncIterator[Sandboxes]:
+    opened = LocalSandboxes()
     yield opened
     await opened.aclose()
+
+
+PROVIDERS = {"local": on_this_machine, "e2b": on_loopback, "e2b-live": at_e2b}
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("local", marks=needs_bubblewrap),
+        pytest.param("e2b", marks=needs_bubblewrap),
+        pytest.param("e2b-live", marks=needs_key),
+    ]
+)
+async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Sandboxes]:
+    async with PROVIDERS[request.param]() as opened:
+        yield opened
 
 
 @pytest.fixture
