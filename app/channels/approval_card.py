@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agents.approval import ANYONE, Approval
+from app.channels.diff_view import diff_shown, is_diff
+from app.channels.terminal_text import revealed
+from app.channels.tests_view import VERDICTS, tests_told
 
 LONG = 72
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
@@ -69,16 +72,24 @@ def rows(before: Mapping[str, Any], after: Mapping[str, Any], titles: Mapping[st
     """The fields that a change touches: {label, before, after, block}; None stands for nothing there.
 
     `block` says that it is a text to be read as one. What stays the same is left out, but for a change of nothing.
+    A diff's row has what a page draws of it as `diff`, and its text with nothing unseen in it; that of test runs has
+    their `verdict`.
     """
     names = [*after, *(name for name in before if name not in after)]
     changed = [name for name in names if before.get(name) != after.get(name)] or names
     found = []
     for name in changed:
+        patch = after.get(name)
+        if isinstance(patch, str) and is_diff(patch):
+            told = {"label": label(name), "before": None, "after": revealed(patch), "block": True}
+            found.append({**told, "diff": diff_shown({"diff": patch})})
+            continue
         was, will = text(before.get(name), titles), text(after.get(name), titles)
         if was is None and will is None:
             continue
         block = any(one is not None and ("\n" in one or len(one) > LONG) for one in (was, will))
-        found.append({"label": label(name), "before": was, "after": will, "block": block})
+        tried = {"verdict": patch["verdict"]} if isinstance(patch, Mapping) and patch.get("verdict") in VERDICTS else {}
+        found.append({"label": label(name), "before": was, "after": will, "block": block, **tried})
     return found
 
 
@@ -110,6 +121,8 @@ def text(value: Any, titles: Mapping[str, str]) -> str | None:
     if isinstance(value, list | tuple):
         parts = [text(one, titles) or "" for one in value]
         return ("\n" if any("://" in part or len(part) > LONG for part in parts) else ", ").join(parts)
+    if isinstance(value, Mapping) and value.get("verdict") in VERDICTS:
+        return tests_told(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{label(str(name))}: {text(inner, titles) or '–'}" for name, inner in value.items())
     return f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False, default=str)

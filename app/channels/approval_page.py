@@ -16,6 +16,8 @@ from agents.approval import Approval
 from agents.effect import Effect
 from app.channels.approval_card import card_of, label, moment, rows
 from app.channels.approval_form import fields
+from app.channels.diff_html import ALL, diff_html
+from app.channels.diff_view import counted, diff_shown
 
 STATES = {
     "open": "Open",
@@ -102,9 +104,14 @@ def _place(drawn: Mapping[str, Any]) -> str:
 def _rows(shown: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for row in shown:
+        if "diff" in row:
+            whole = diff_shown({"diff": row["after"]}, ALL, ALL)
+            words = f"<span class=soft>{escape(counted(whole))}</span>{diff_html(whole)}"
+            lines.append(f'<div class="wide"><dt>{escape(row["label"])}</dt><dd>{words}</dd></div>')
+            continue
         tag = "pre" if row["block"] else "span"
         before = f"<{tag} class=was>{escape(row['before'])}</{tag}>" if row["before"] is not None else ""
-        kind = "will" if row["after"] is not None else "soft"
+        kind = row.get("verdict") or ("will" if row["after"] is not None else "soft")
         after = f"<{tag} class={kind}>{escape(row['after'] if row['after'] is not None else 'nothing')}</{tag}>"
         arrow = " → " if before and not row["block"] else ""
         lines.append(f"<div><dt>{escape(row['label'])}</dt><dd>{before}{arrow}{after}</dd></div>")
@@ -213,4 +220,4 @@ def _service(name: str) -> str:
 
 @cache
 def _style() -> str:
-    return (_PUBLIC / "approvals.css").read_text(encoding="utf-8")
+    return "".join((_PUBLIC / name).read_text(encoding="utf-8") for name in ("approvals.css", "diff.css"))

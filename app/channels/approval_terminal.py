@@ -13,6 +13,7 @@ from typing import Any
 from agents.approval import Approval
 from agents.effect import Effect
 from app.channels.approval_card import card_of, moment, rows
+from app.channels.diff_view import counted
 
 WIDTH = 96
 COLOURS = {"-": "31", "+": "32", "!": "33", "b": "1", "s": "2"}
@@ -55,6 +56,10 @@ def diff(shown: Sequence[Mapping[str, Any]], *, colour: bool = False) -> list[st
     """The fields of a change: "- " what is there, "+ " what will be."""
     lines = []
     for row in shown:
+        if "diff" in row:
+            lines.append(_ink("b", f"  {row['label']}: {counted(row['diff'])}", colour))
+            lines += [_ink(_sign(line), f"    {line.expandtabs(4)}", colour) for line in row["after"].splitlines()]
+            continue
         for sign, value in (("-", row["before"]), ("+", row["after"])):
             if value is None:
                 continue
@@ -62,6 +67,11 @@ def diff(shown: Sequence[Mapping[str, Any]], *, colour: bool = False) -> list[st
             lines.append(_ink(sign, f"  {sign} {row['label']}: {first}", colour))
             lines += [_ink(sign, f"  {sign}   {line}", colour) for line in rest]
     return lines
+
+
+def _sign(line: str) -> str:
+    """How a diff's line is inked: by what it adds or takes away."""
+    return line[0] if line[:1] in ("+", "-") and line[:3] not in ("+++", "---") else "s"
 
 
 def receipt(effect: Effect, *, colour: bool = False) -> str:

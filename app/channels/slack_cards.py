@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.channels.approval_card import card, moment
+from app.channels.diff_view import counted
 from app.channels.slack_post import Block, Post, context, section
 from app.channels.slack_text import HEADER, SECTION, cut, escape, link
 from tools.kit.tool import Write, verbs
@@ -108,18 +109,34 @@ def _change(drawn: Mapping[str, Any]) -> tuple[list[str], bool]:
     named = link(where["url"], where["title"]) if where["url"] and where["title"] else escape(where["title"] or "")
     shown, whole = [f"*{escape(drawn['service'])}* · {escape(where['kind'])} {named}".rstrip()], True
     for row in drawn["rows"][:MOST_ROWS]:
-        before, after = (None if one is None else escape(one) for one in (row["before"], row["after"]))
-        text = f"*{escape(row['label'])}*: "
-        if row["block"]:
-            text = f"*{escape(row['label'])}*\n"
-            before, after = (None if one is None else _quoted(one) for one in (before, after))
-        if drawn["new"] or before is None:
-            text += after or "–"
-        else:
-            text += f"~{before}~ → {after or 'nothing'}" if not row["block"] else f"{before}\n→\n{after or 'nothing'}"
-        whole = whole and len(text) <= SECTION
+        text, fits = _diff(row) if "diff" in row else _row(row, new=drawn["new"])
+        whole = whole and fits
         shown.append(cut(text, SECTION))
     return shown, whole and len(drawn["rows"]) <= MOST_ROWS
+
+
+def _row(row: Mapping[str, Any], *, new: bool) -> tuple[str, bool]:
+    """A field's change, and whether it is all of it."""
+    before, after = (None if one is None else escape(one) for one in (row["before"], row["after"]))
+    text = f"*{escape(row['label'])}*: "
+    if row["block"]:
+        text = f"*{escape(row['label'])}*\n"
+        before, after = (None if one is None else _quoted(one) for one in (before, after))
+    if new or before is None:
+        text += after or "–"
+    else:
+        text += f"~{before}~ → {after or 'nothing'}" if not row["block"] else f"{before}\n→\n{after or 'nothing'}"
+    return text, len(text) <= SECTION
+
+
+def _diff(row: Mapping[str, Any]) -> tuple[str, bool]:
+    """A diff, and whether it is all of it: where it does not fit, its files."""
+    head = f"*{escape(row['label'])}* {escape(counted(row['diff']))}\n"
+    text = head + "```" + escape(row["after"].replace("```", "ˋˋˋ").strip("\n")) + "```"
+    if len(text) <= SECTION:
+        return text, True
+    files = [f"• {escape(one['path'])} +{one['added']} −{one['removed']}" for one in row["diff"]["files"]]
+    return cut(head + "\n".join(files), SECTION), False
 
 
 def _quoted(text: str) -> str:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from app.channels.approval_card import card as ask_card
 from app.channels.approval_card import moment
+from app.channels.diff_view import counted
 from app.channels.teams_post import (
     LARGEST,
     Element,
@@ -194,6 +195,8 @@ def _target(drawn: Mapping[str, Any]) -> Element:
 
 def _row(row: Mapping[str, Any], *, new: bool) -> tuple[Element, bool]:
     """A field's change, and whether it is all of it."""
+    if "diff" in row:
+        return _diff(row)
     before, after = (None if row[name] is None else str(row[name]) for name in ("before", "after"))
     whole = all(one is None or len(one) <= LONGEST for one in (before, after))
     runs = [run(f"{row['label']}: ", weight="Bolder")]
@@ -205,6 +208,16 @@ def _row(row: Mapping[str, Any], *, new: bool) -> tuple[Element, bool]:
         runs.append(run(f"{gap or ' '}→{gap or ' '}"))
         runs.append(run(cut(after or "nothing", LONGEST)))
     return paragraph(*runs, spacing="Small"), whole
+
+
+def _diff(row: Mapping[str, Any]) -> tuple[Element, bool]:
+    """A diff, and whether it is all of it: where it does not fit, its files."""
+    text = str(row["after"]).strip("\n")
+    head = run(f"{row['label']}: {counted(row['diff'])}\n", weight="Bolder")
+    if len(text) <= LONGEST:
+        return paragraph(head, run(text, fontType="Monospace", size="Small"), spacing="Small"), True
+    files = "\n".join(f"{one['path']} +{one['added']} −{one['removed']}" for one in row["diff"]["files"])
+    return paragraph(head, run(cut(files, LONGEST)), spacing="Small"), False
 
 
 def _about(drawn: Mapping[str, Any]) -> list[Element]:

@@ -38,6 +38,13 @@ def told(shown: Mapping[str, Any]) -> str:
     return " → ".join(f"{one['label']}: {one['said']}" for one in shown["runs"] if one["name"] != "base_tests")
 
 
+def tests_told(data: Mapping[str, Any]) -> str:
+    """Test runs with their verdict as a text: what it is, what it means, each run in a line."""
+    shown = tests_shown(data)
+    runs = [f"{one['label']}: {one['said']}" for one in shown["runs"]]
+    return "\n".join([f"{shown['sign']} {shown['word'].upper()}. {shown['meaning']}", *runs])
+
+
 def _run(run: Mapping[str, Any]) -> dict[str, Any]:
     seconds = run.get("seconds")
     return {

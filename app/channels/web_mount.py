@@ -85,7 +85,8 @@ def furnish(root: Path) -> None:
     settings = root / ".chainlit"
     (settings / "translations").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(_PUBLIC / "chainlit.toml", settings / "config.toml")
-    private = ("chainlit.toml", "words.json", "starting.html", "approvals.css", "work.css", "inbox.css", "inbox.js")
+    styles = ("approvals.css", "diff.css", "work.css", "inbox.css")
+    private = ("chainlit.toml", "words.json", "starting.html", "inbox.js", *styles)
     shutil.copytree(_PUBLIC, root / "public", dirs_exist_ok=True, ignore=shutil.ignore_patterns(*private))
     theirs = json.loads((_chainlit() / "translations" / "en-US.json").read_text(encoding="utf-8"))
     ours = json.loads((_PUBLIC / "words.json").read_text(encoding="utf-8"))

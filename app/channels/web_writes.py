@@ -78,7 +78,10 @@ def writes_card(writes: Writes, titles: Mapping[str, str], failures: Mapping[str
         ask, receipt = last.get(step), receipts.get(step)
         drawn = None
         if ask is not None:
-            drawn = {**card(ask, titles), **{name: ask.get(name) for name in ("state", "by", "edited", "resolved_at")}}
+            drawn = {
+                **_drawn_once(card(ask, titles)),
+                **{name: ask.get(name) for name in ("state", "by", "edited", "resolved_at")},
+            }
             drawn["more"] = ask.get("more", ask.get("needed", 1))
             if over and ask["state"] == "requested":
                 drawn["state"] = "withdrawn"
@@ -86,6 +89,11 @@ def writes_card(writes: Writes, titles: Mapping[str, str], failures: Mapping[str
         shown = None if receipt is None else _receipt(receipt, titles)
         items.append({"step": step, "ask": drawn, "receipt": shown, "failure": failures.get(step, "")})
     return {"items": items}
+
+
+def _drawn_once(drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """The card without the text of what it draws as a diff."""
+    return {**drawn, "rows": [{**row, "after": ""} if "diff" in row else row for row in drawn["rows"]]}
 
 
 def _receipt(receipt: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
@@ -96,5 +104,5 @@ def _receipt(receipt: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str,
         "verified": receipt.get("verified", True),
         "approved_by": list(receipt.get("approved_by") or ()),
         "allowed_by": receipt.get("allowed_by") or "",
-        "rows": rows(receipt.get("before") or {}, receipt.get("after") or {}, titles),
+        "rows": _drawn_once({"rows": rows(receipt.get("before") or {}, receipt.get("after") or {}, titles)})["rows"],
     }

@@ -14,17 +14,16 @@ from urllib.parse import quote
 
 from app.channels.approval_page import POLICY
 from app.channels.code_view import SAYS, CallLine, word
+from app.channels.diff_html import ALL, diff_html
 from app.channels.diff_view import counted, diff_shown
 from app.channels.terminal_text import one_line, revealed
 from app.channels.tests_view import tests_shown
 from app.channels.web_code import ours, spent
 from app.channels.web_view import RunView
 
-__all__ = ["POLICY", "diff_html", "work_page"]
+__all__ = ["POLICY", "work_page"]
 
-ALL = 200_000  # lines of a diff that a page shows
 _MARKS = {"running": "…", "done": "✓", "failed": "✗", "cut": "–"}
-_SIGNS = {"added": "+", "removed": "-"}
 _PUBLIC = Path(__file__).parents[1] / "public"
 
 
@@ -49,37 +48,6 @@ def work_page(view: RunView) -> str:
         f'<p class="soft">{escape(" · ".join(filter(None, (view.standing.replace("_", " "), cost))))}</p><main>'
         f"{''.join(parts) or '<p class=soft>Nothing ran in a sandbox.</p>'}</main></body></html>"
     )
-
-
-def diff_html(shown: Mapping[str, Any], *, opened: bool = True) -> str:
-    """A diff's files, each of which opens and closes."""
-    return "".join(_file(one, opened=opened) for one in shown["files"])
-
-
-def _file(one: Mapping[str, Any], *, opened: bool) -> str:
-    path = f"{one['was']} → {one['path']}" if one["was"] and one["was"] != one["path"] else one["path"]
-    state = "" if one["state"] == "modified" else f' <span class="chip">{escape(one["state"])}</span>'
-    counts = f"<ins>+{one['added']}</ins> <del>−{one['removed']}</del>"
-    head = f'<summary><b dir="ltr">{escape(path)}</b>{state} {counts}</summary>'
-    lines = "".join(_line(*line) for line in one["lines"])
-    table = (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Changes"><table>{lines}</table></div>'
-        if lines
-        else ""
-    )
-    more = f'<p class="soft">{one["hidden"]:,} more lines</p>' if one["hidden"] and lines else ""
-    return f'<details class="file"{" open" if opened else ""}>{head}{table}{more}</details>'
-
-
-def _line(kind: str, old: int | None, new: int | None, text: str) -> str:
-    places = "<td colspan=2>" if kind in ("hunk", "note") else f"<td class=n>{_number(old)}<td class=n>{_number(new)}"
-    return (
-        f'<tr class="{kind}">{places}<td class=sign>{_SIGNS.get(kind, " ")}<td><code>{escape(text) or " "}</code></tr>'
-    )
-
-
-def _number(at: int | None) -> str:
-    return "" if at is None else str(at)
 
 
 def _shown(view: RunView, one: Mapping[str, Any]) -> str:
@@ -130,4 +98,4 @@ def _words(text: object) -> str:
 
 @cache
 def _style() -> str:
-    return "".join((_PUBLIC / name).read_text(encoding="utf-8") for name in ("approvals.css", "work.css"))
+    return "".join((_PUBLIC / name).read_text(encoding="utf-8") for name in ("approvals.css", "diff.css", "work.css"))

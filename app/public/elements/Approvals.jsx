@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { createElement, useEffect, useState } from 'react';
 import { Check, CircleHelp, Clock, ExternalLink, LoaderCircle, Pencil, TriangleAlert, Undo2, X } from 'lucide-react';
 
 const TIME = { weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' };
@@ -13,20 +13,34 @@ function Value({ text, block, kind }) {
   return <div className={`deus-text ${kind}`} tabIndex={text.length > 900 ? 0 : undefined}>{text}</div>;
 }
 
-function Rows({ rows }) {
+function Patch({ row, name }) {
+  const [, draw] = useState(0);
+  const { files, added, removed } = row.diff;
+  return (
+    <div data-patch="true">
+      <dt>{row.label}</dt>
+      <dd>
+        <span className="deus-soft">{files.length} {files.length === 1 ? 'file' : 'files'} <span className="deus-plus">+{added}</span> <span className="deus-minus">−{removed}</span></span>
+        {window.deusFiles(createElement, files, { name, whole: `/approvals#${name}`, redraw: () => draw((n) => n + 1) })}
+      </dd>
+    </div>
+  );
+}
+
+function Rows({ rows, name }) {
   return (
     <dl className="deus-diff">
-      {rows.map((row, i) => (
+      {rows.map((row, i) => (row.diff ? <Patch key={i} row={row} name={name} /> : (
         <div key={i} data-block={row.block}>
           <dt>{row.label}</dt>
           <dd>
             <Value text={row.before} block={row.block} kind="was" />
             {row.before !== null && !row.block ? <span className="deus-arrow" aria-label="becomes">→</span> : null}
-            {row.after !== null ? <Value text={row.after} block={row.block} kind={row.before === null ? 'new' : 'will'} />
+            {row.after !== null ? <Value text={row.after} block={row.block} kind={row.verdict || (row.before === null ? 'new' : 'will')} />
               : <span className="deus-soft">nothing</span>}
           </dd>
         </div>
-      ))}
+      )))}
     </dl>
   );
 }
@@ -131,7 +145,7 @@ function Ask({ item, single, state, update, run }) {
         {open && (ask.risk.level === 'high' || ask.risk.level === 'critical') ? <span className="deus-chip deus-risk">{ask.risk.level} risk</span> : null}
         <Place target={ask.target} service={ask.service} />
       </header>
-      {open && !state.editing ? <><Rows rows={ask.rows} /><Why ask={ask} /></> : null}
+      {open && !state.editing ? <><Rows rows={ask.rows} name={ask.id} /><Why ask={ask} /></> : null}
       {open && state.editing ? <Form ask={ask} state={state} update={update} run={run} /> : null}
       {open && !state.editing ? (
         <div className="deus-buttons">
@@ -170,7 +184,7 @@ function Receipt({ item, state, run }) {
         {when(done.at)}{done.approved_by.length ? ` · approved by ${done.approved_by.join(', ')}` : ` · allowed by ${done.allowed_by ? `the rule “${done.allowed_by}”` : 'the rules'}`}
         {done.verified ? '' : ` · ${window.deusName(done.service)} could not be asked whether it stands`}
       </p>
-      {done.rows.length ? <details><summary>What was changed</summary><Rows rows={done.rows} /></details> : null}
+      {done.rows.length ? <details><summary>What was changed</summary><Rows rows={done.rows} name={done.id} /></details> : null}
       {back && !back.ok ? (
         <div className="deus-warn" role="alert">
           <TriangleAlert className="deus-mark" />
@@ -194,9 +208,15 @@ function Receipt({ item, state, run }) {
 
 export default function Approvals() {
   const [, redraw] = useState(0);
+  // An answer may come when this card has been compiled anew: whichever is shown then draws what is kept.
+  useEffect(() => {
+    const draw = () => redraw((n) => n + 1);
+    window.addEventListener('deus:kept', draw);
+    return () => window.removeEventListener('deus:kept', draw);
+  }, []);
   const put = (name, more) => {
     kept[name] = { ...kept[name], ...more };
-    redraw((n) => n + 1);
+    window.dispatchEvent(new Event('deus:kept'));
   };
   const act = (name) => (action) => {
     put(name, { busy: true, error: '', waits: '' });
