@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_valida
 from pydantic_core import PydanticUndefined
 
 from app.settings_channels import ChannelSettings
+from app.settings_code import CodeSettings
 from tools.kit.errors import UserMustMend
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ PREFIX = "DEUS_"
 ELSEWHERE = frozenset({"DEUS_CONFIG", "DEUS_SHARED"})
 
 
-class Settings(ChannelSettings):
+class Settings(ChannelSettings, CodeSettings):
     """All that can be set. Field `port` is DEUS_PORT in the environment and `port` in deus.toml; a service's field
     `token` is DEUS_GITHUB_TOKEN, and `token` under `[github]`. DEUS_…_FILE names a file that holds the value.
     """
@@ -225,7 +226,7 @@ class Settings(ChannelSettings):
     def help(cls) -> list[tuple[str, str, str]]:
         """Every setting as (name, default, meaning), those of the services included."""
         own = {k: spec for k, spec in cls.model_fields.items() if k not in ("services", "unknown")}
-        own = dict(sorted(own.items(), key=lambda field: field[0] in ChannelSettings.model_fields))
+        own = dict(sorted(own.items(), key=lambda field: field[0] not in cls.__annotations__))
         rows = [(f"{PREFIX}{name.upper()}", _default(spec), spec.description or "") for name, spec in own.items()]
         for service, connector in _connectors().items():
             for name, spec in connector.Settings.model_fields.items():

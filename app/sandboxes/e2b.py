@@ -27,6 +27,7 @@ from agents.sandbox import (
 )
 from app.sandboxes import e2b_mounts
 from app.sandboxes import mounts as places
+from app.sandboxes.catalog import Means
 from app.sandboxes.e2b_errors import SERVICE, TEMPLATE_SETTING, in_words, no_key
 from app.sandboxes.e2b_line import E2BLine
 from app.sandboxes.e2b_network import rules
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 OURS = "deus_"
 OWNER, LIMITS, NETWORK = f"{OURS}owner", f"{OURS}limits", f"{OURS}network"
+# What E2B's smallest plan allows.
+MOST = 20
 SECONDS_TO_BE_READY = 60.0
 SECONDS_TO_ANSWER = 60.0
 
@@ -47,6 +50,8 @@ class E2BSandboxes:
     `on_timeout` is what E2B does with a sandbox that nobody ended in time, for instance because Deus was killed.
     Closing lets go of the sandboxes that are there; they can be connected to again.
     """
+
+    title = "E2B"
 
     def __init__(
         self,
@@ -169,6 +174,30 @@ class E2BSandboxes:
             made = await sdk.connect(id, timeout=ceil(limits.lifetime_seconds) + GRACE_SECONDS)
         return await self._joined(made, limits, network, _theirs(marks))
 
+    @property
+    def most(self) -> int:
+        return self._most
+
+    def room(self) -> int | None:
+        return None
+
+    async def look(self) -> None:
+        await self.list()
+
+    async def prepare(self) -> None:
+        """What code works with is the template's."""
+
+    async def seen(self) -> tuple[Info, ...]:
+        return await self.list()
+
+    async def clear(self) -> int:
+        sdk = await self._api()
+        left = [info.id for info in await self.list() if info.id not in self._sandboxes]
+        for id in left:
+            with in_words("ending a sandbox"):
+                await sdk.kill(id)
+        return len(left)
+
     async def aclose(self) -> None:
         async with asyncio.TaskGroup() as group:
             for sandbox in list(self._sandboxes.values()):
@@ -189,6 +218,19 @@ class E2BSandboxes:
             # Half a second of imports, which are not the event loop's.
             self._sdk = await asyncio.to_thread(_bound, self._key, self._urls)
         return self._sdk
+
+
+def open_sandboxes(means: Means) -> E2BSandboxes:
+    """The provider, as the settings have it. A sandbox that nobody ends costs nothing after its time."""
+    return E2BSandboxes(
+        means.key,
+        template=means.template,
+        api_url=means.api_url,
+        sandbox_url=means.sandbox_url,
+        owner=means.owner,
+        most=means.most or MOST,
+        on_timeout="kill",
+    )
 
 
 def _bound(key: str, urls: Mapping[str, str | None]) -> type[AsyncSandbox]:

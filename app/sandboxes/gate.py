@@ -13,6 +13,8 @@ from app.sandboxes.bubblewrap import INSIDE, PYTHON
 
 # Where that folder is inside, and the socket in it.
 PLACE, SOCKET = "/run/gate", "socket"
+# How the folder's name begins on the host.
+FOLDER = "deus-gate-"
 # What programs inside are told of it, in the two ways in which they look for it.
 _HERE = "127.0.0.1,localhost,::1"
 _ENVIRONMENT = {

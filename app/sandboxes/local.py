@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from agents.sandbox import (
+    MIB,
     Ending,
     FileRefused,
     Info,
@@ -28,18 +29,24 @@ from agents.sandbox import (
     SandboxGone,
     SandboxUnavailable,
 )
-from app.sandboxes import availability, processes
+from app.sandboxes import availability, leftovers, processes
 from app.sandboxes.bubblewrap import PYTHON
+from app.sandboxes.catalog import Means
 from app.sandboxes.environment import CodeEnvironment
 from app.sandboxes.gate import PLACE, Gatekeeper, begin_relay
 from app.sandboxes.link import Link
 from app.sandboxes.local_sandbox import LocalSandbox
 from app.sandboxes.mounts import Bind, check
+from app.sandboxes.room import room
 from app.sandboxes.seccomp import filter_for
 from app.sandboxes.spawning import Spawned, spare_user, spawn
 from app.sandboxes.watchdog import Watchdog
 
 SECONDS_TO_BE_READY = 30.0
+MOST = 16
+PROJECT = Path(__file__).parents[2]
+# To try whether there can be one.
+SMALLEST = Limits(memory=64 * MIB, disk=MIB, temporary=MIB, shared=MIB, lifetime_seconds=30.0)
 
 
 class LocalSandboxes:
@@ -49,15 +56,17 @@ class LocalSandboxes:
     way for sandboxes that may reach hosts.
     """
 
+    title = "local (bubblewrap)"
+
     def __init__(
         self,
         *,
-        most: int = 16,
+        most: int = MOST,
         bwrap: Path | None = None,
         environment: CodeEnvironment | None = None,
         gatekeeper: Gatekeeper | None = None,
     ) -> None:
-        self._most, self._bwrap, self._environment, self._gatekeeper = most, bwrap, environment, gatekeeper
+        self.most, self._bwrap, self._environment, self._gatekeeper = most, bwrap, environment, gatekeeper
         self._sandboxes: dict[str, LocalSandbox] = {}
         self._starting = 0
         self._watchdog = Watchdog()
@@ -78,8 +87,8 @@ class LocalSandboxes:
             raise NetworkRefused(
                 "The local sandbox reaches no host, so it was not made.", remedy="Ask for it without a network."
             )
-        if len(self._sandboxes) + self._starting >= self._most:
-            raise SandboxBusy(f"{self._most} sandboxes run already, which is as many as allowed here.")
+        if len(self._sandboxes) + self._starting >= self.most:
+            raise SandboxBusy(f"{self.most} sandboxes run already, which is as many as allowed here.")
         self._starting += 1
         try:
             sandbox = await self._with_gate(limits, network, metadata, mounts)
@@ -172,9 +181,37 @@ class LocalSandboxes:
             raise SandboxGone(Ending.LOST)
         return self._sandboxes[id]
 
+    def room(self) -> int | None:
+        return room()
+
+    async def look(self) -> None:
+        alone = LocalSandboxes(bwrap=self._bwrap)
+        try:
+            await alone.create(limits=SMALLEST)
+        finally:
+            await alone.aclose()
+
+    async def prepare(self) -> None:
+        if self._environment is not None:
+            await self._environment.ready()
+
+    async def seen(self) -> tuple[Info, ...]:
+        return await asyncio.to_thread(leftovers.seen)
+
+    async def clear(self) -> int:
+        return await asyncio.to_thread(leftovers.clear)
+
     async def aclose(self) -> None:
         async with asyncio.TaskGroup() as group:
             for sandbox in list(self._sandboxes.values()):
                 group.create_task(sandbox.kill())
+            if self._environment is not None:
+                group.create_task(self._environment.aclose())
         await asyncio.to_thread(self._watchdog.close)
         await asyncio.to_thread(self._spawner.shutdown)
+
+
+def open_sandboxes(means: Means) -> LocalSandboxes:
+    """The provider, as the settings have it."""
+    environment = CodeEnvironment(means.cache, PROJECT, tell=means.tell)
+    return LocalSandboxes(most=means.most or MOST, environment=environment, gatekeeper=means.gatekeeper)

@@ -1,0 +1,125 @@
+"""The workspace's sandboxes: opened as the settings say, in turn, and looked after while Deus runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from agents.sandbox import Ending, Info, Limits, Mount, Network, Sandbox, Sandboxes, SandboxGone, SandboxUnavailable
+from app.sandboxes.catalog import Means, Provider, provider
+from app.sandboxes.queue import QueuedSandboxes
+from app.settings_code import OFF
+from tools.kit.errors import DeusError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class CodeBench:
+    """`sandboxes` is for whoever runs code; what they lack is said when one is asked for."""
+
+    def __init__(self, sandboxes: Sandboxes, provider: Provider | None) -> None:
+        self.sandboxes, self.provider = sandboxes, provider
+        self._seen = "not looked at yet"
+
+    def state(self) -> str:
+        """What people are told: which sandboxes there are and whether they can be had, or what would mend it."""
+        if self.provider is None:
+            return OFF
+        return f"{self.provider.title}: {self._seen}"
+
+    async def look(self, tell: Callable[[str], None] = lambda _: None) -> None:
+        """Clears away what an earlier Deus left, and tries whether a sandbox can be had; tells it in one line."""
+        if self.provider is None:
+            tell("Sandboxes: off (DEUS_SANDBOX)")
+            return
+        try:
+            await self.provider.look()
+            if cleared := await self.provider.clear():
+                log.info("%d sandboxes or parts of them were left by an earlier Deus; they are gone.", cleared)
+            tell(f"Sandboxes: {self.provider.title}")
+            self._seen = "ready as soon as what code works with is made"
+            await self.provider.prepare()
+            self._seen = "ready"
+        except DeusError as error:
+            self._seen = str(error)
+            tell(f"Sandboxes: {error}")
+        except Exception:
+            # Deus works without; whoever asks for a sandbox gets the reason then.
+            log.exception("The sandboxes could not be looked at")
+            self._seen = "failed; see the log"
+
+
+class NoSandboxes:
+    """Stands in where DEUS_SANDBOX is off: none can be had."""
+
+    async def create(
+        self,
+        *,
+        limits: Limits | None = None,
+        network: Network | None = None,
+        metadata: Mapping[str, str] | None = None,
+        mounts: Sequence[Mount] = (),
+    ) -> Sandbox:
+        raise SandboxUnavailable("Code cannot run here: sandboxes are off.", remedy="Set DEUS_SANDBOX=local.")
+
+    async def list(self) -> tuple[Info, ...]:
+        return ()
+
+    async def connect(self, id: str) -> Sandbox:
+        raise SandboxGone(Ending.LOST)
+
+    async def aclose(self) -> None:
+        pass
+
+
+@asynccontextmanager
+async def open_bench(
+    settings: Settings,
+    owner: str,
+    client: httpx.AsyncClient | None = None,
+    tell: Callable[[str], None] = log.info,
+) -> AsyncIterator[CodeBench]:
+    """Opens the settings' sandboxes, and ends them with the block. `owner` is this process's name in the workspace.
+
+    `client` is for what sandboxes may ask of others; without one they reach nothing.
+    """
+    if settings.sandbox == OFF:
+        yield CodeBench(NoSandboxes(), None)
+        return
+    opened = provider(settings.sandbox, _means(settings, owner, client, tell))
+    queue = QueuedSandboxes(opened, most=opened.most, room=opened.room, limits=settings.sandbox_limits())
+    try:
+        yield CodeBench(queue, opened)
+    finally:
+        await opened.aclose()
+
+
+def _means(settings: Settings, owner: str, client: httpx.AsyncClient | None, tell: Callable[[str], None]) -> Means:
+    from app.sandboxes.broker import Brokers
+
+    return Means(
+        owner=owner,
+        cache=settings.cache_dir,
+        tell=tell,
+        most=settings.sandboxes_at_once,
+        key=settings.e2b_api_key.get_secret_value() if settings.e2b_api_key else None,
+        template=settings.e2b_template,
+        api_url=settings.e2b_api_url,
+        sandbox_url=settings.e2b_sandbox_url,
+        gatekeeper=Brokers(client, lambda name: _secret(settings, name)) if client is not None else None,
+    )
+
+
+def _secret(settings: Settings, name: str) -> str | None:
+    """The value of a setting that is a secret and a model's; no other is ever put into what a sandbox asks."""
+    value = getattr(settings, name, None) if name.startswith("model_") else None
+    return value.get_secret_value() if isinstance(value, SecretStr) else None
