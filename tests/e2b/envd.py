@@ -26,18 +26,21 @@ KINDS = {EntryKind.FILE: FileType.FILE, EntryKind.FOLDER: FileType.DIRECTORY}
 
 def event(told: Event) -> pb.ProcessEvent:
     """A machine's word about a process in the form of the protocol."""
+    what: Any
     if "end" in told:
         ended = pb.ProcessEvent.EndEvent(exit_code=told["end"], exited=told["exited"], status=told["status"])
         if not told["exited"]:
             ended.error = told["status"]
-        return pb.ProcessEvent(event=Oneof("end", ended))
-    data = base64.b64decode(told["data"])
-    written: Any = Oneof("stdout", data) if told["stream"] == "out" else Oneof("stderr", data)
-    return pb.ProcessEvent(event=Oneof("data", pb.ProcessEvent.DataEvent(output=written)))
+        what = Oneof("end", ended)
+    else:
+        written: Any = Oneof("stdout" if told["stream"] == "out" else "stderr", base64.b64decode(told["data"]))
+        what = Oneof("data", pb.ProcessEvent.DataEvent(output=written))
+    return pb.ProcessEvent(event=what)
 
 
 def begun(pid: int) -> pb.ProcessEvent:
-    return pb.ProcessEvent(event=Oneof("start", pb.ProcessEvent.StartEvent(pid=pid)))
+    what: Any = Oneof("start", pb.ProcessEvent.StartEvent(pid=pid))
+    return pb.ProcessEvent(event=what)
 
 
 def lost() -> ConnectError:

@@ -27,7 +27,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 class Process:
     def __init__(self, popen: subprocess.Popen[bytes]) -> None:
         self.popen = popen
-        self.outputs = {popen.stdout.fileno(): "out", popen.stderr.fileno(): "err"} if popen.stdout else {}
+        pipes = ((popen.stdout, "out"), (popen.stderr, "err"))
+        self.outputs = {pipe.fileno(): name for pipe, name in pipes if pipe is not None}
         self.waiting = b""
         self.closing = False
 

@@ -13,6 +13,7 @@ import traceback
 from typing import Any
 
 REPRESENTATIONS = {"html": "_repr_html_", "png": "_repr_png_", "json": "_repr_json_"}
+OUT = sys.stdout
 space: dict[str, Any] = {"__name__": "__main__"}
 
 
@@ -26,8 +27,8 @@ class Stream(io.TextIOBase):
 
 
 def say(**told: Any) -> None:
-    sys.__stdout__.write(json.dumps(told) + "\n")
-    sys.__stdout__.flush()
+    OUT.write(json.dumps(told) + "\n")
+    OUT.flush()
 
 
 def display(value: Any, main: bool = False) -> None:
@@ -54,7 +55,7 @@ for number, line in enumerate(sys.stdin, 1):
     try:
         with contextlib.redirect_stdout(Stream("stdout")), contextlib.redirect_stderr(Stream("stderr")):
             run(json.loads(line)["code"])
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a cell raises is told
         say(type="error", name=type(error).__name__, value=str(error), traceback=traceback.format_exc())
     say(type="number_of_executions", execution_count=number)
     say(type="end_of_execution")

@@ -7,6 +7,7 @@ vendor ships, and keeps to what that expects. It counts what it was sent, and fa
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import secrets
@@ -272,8 +273,6 @@ class LoopbackE2B:
         while (event := await queue.get()) is not None and "end" not in event:
             if event["stream"] != "out":
                 continue
-            import base64
-
             *lines, text = (text + base64.b64decode(event["data"])).split(b"\n")
             for line in lines:
                 yield line + b"\n"
@@ -291,11 +290,19 @@ class LoopbackE2B:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn beside other things: signals are pytest's."""
+    """uvicorn beside other things: signals are pytest's, and nothing is looked at ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.begun, self.over = asyncio.Event(), asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        self.begun.set()
+        await self.over.wait()
 
 
 @contextlib.asynccontextmanager
@@ -304,13 +311,11 @@ async def opened(service: LoopbackE2B) -> AsyncIterator[str]:
     config = uvicorn.Config(service, host="127.0.0.1", port=0, lifespan="off", log_config=None, access_log=False)
     config.timeout_graceful_shutdown = 1
     server = _Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.001)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        service.cut()
-        await service.aclose()
-        server.should_exit = True
-        await serving
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve())
+        await server.begun.wait()
+        try:
+            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        finally:
+            await service.aclose()
+            server.over.set()
