@@ -17,7 +17,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agents.code_agent import AgentEvent, CodeTask, Finished, Spent, Thought, ToolCalled, ToolReturned, ToolWrote
+from agents.code_agent import AgentEvent, CodeTask, Finished, Needs, Spent, Thought, ToolCalled, ToolReturned, ToolWrote
 from agents.coder_text import one_line, trimmed, untrusted
 from agents.coder_tools import Bench, Finish, Run, Tool, Used, parsed, schemas
 from agents.errors import BudgetSpent, ModelMayRetry, ModelUnusable
@@ -95,9 +95,10 @@ class Work:
 class Coder:
     """The code agent `deus`: works with the model of the settings, in any sandbox."""
 
-    def __init__(self, model: ConversingModel | None, prompt: Prompt) -> None:
+    def __init__(self, model: ConversingModel | None, prompt: Prompt, needs: Needs | None = None) -> None:
         self._model = model
         self._prompt = prompt
+        self._needs = needs or Needs()
         self._graph = _built()
 
     @property
@@ -110,6 +111,10 @@ class Coder:
         if self._model is None:
             return "To write a fix I need a language model: set DEUS_MODEL, and DEUS_MODEL_KEY with its key."
         return None
+
+    def needs(self, task: CodeTask) -> Needs:
+        """A sandbox for tests, without a network."""
+        return self._needs
 
     async def work(self, task: CodeTask, sandbox: Sandbox) -> AsyncIterator[AgentEvent]:
         """Works until it is done, and ends with Finished. Raises BudgetSpent, ModelUnusable, SandboxGone."""

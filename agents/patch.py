@@ -84,6 +84,11 @@ def check(applied: Applied) -> Checked:
     return Checked(tuple(dict.fromkeys(refused)), tuple(dict.fromkeys(attention)))
 
 
+def is_of_tests(path: str) -> bool:
+    """Whether a file is a test, or says how tests are run."""
+    return _TEST.search(path) is not None or _TEST_SETUP.search(path) is not None
+
+
 def shown(path: str) -> str:
     """A path as a person may read it: what cannot be seen is spelled out."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path[:200])
