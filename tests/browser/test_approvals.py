@@ -88,6 +88,24 @@ def test_bugs_are_escalated_after_one_yes_and_taken_back_over_a_reload_and_a_res
     expect(page.locator(".deus-receipt[data-state=undone]")).to_have_count(len(asked), timeout=LONG)
 
 
+def test_an_answer_that_comes_when_the_card_was_drawn_anew_frees_its_buttons(visit: Visit) -> None:
+    page, held = visit.page, []
+    visit.sign_in()
+    page.locator("#starters").wait_for()
+    visit.ask("Create an issue for the flickering header")
+    approve = page.get_by_role("button", name="Approve")
+    approve.wait_for(timeout=LONG)
+    page.route("**/project/action", lambda route: held.append((route, route.fetch())))
+    approve.click()
+    receipt = page.locator(".deus-receipt", has_text="lickering header")
+    receipt.wait_for(timeout=LONG)
+    for route, answer in held:
+        route.fulfill(response=answer)
+    page.unroute("**/project/action")
+    assert held
+    expect(receipt.get_by_role("button", name="Undo")).to_be_enabled()
+
+
 @pytest.fixture(scope="module")
 def asking(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
     """A demo whose rules want a yes for taking something back."""
