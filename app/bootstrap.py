@@ -24,6 +24,7 @@ from agents.undoing import Undoing
 from app.anchors import anchoring, keepers_of
 from app.channels.sign_in import owner_of
 from app.clock import clock_of
+from app.code_bench import open_bench
 from app.policy_file import policy_of
 from app.repositories.mirrors import open_mirrors
 from app.settings import Settings
@@ -107,6 +108,7 @@ class Product:
             "now": self.clock.now().isoformat(),
             "memory": self._memory_state(),
             "model": self.settings.model,
+            "sandboxes": self.workshop.bench.state(),
             "database": "postgres" if self.settings.database_url else "sqlite",
             "services": {name: connector.title for name, connector in self.toolbox.connected.items()},
         }
@@ -154,6 +156,8 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         desk = replace(desk, settles=settles_of(toolbox))
         if keepers := keepers_of(settings.audit_anchor_file, settings.audit_anchor_url, client):
             await stack.enter_async_context(anchoring(keepers, AuditLog(database), live))
+        opening = open_bench(settings, f"{workspace}/{settings.worker}", client)
+        workshop.bench = await stack.enter_async_context(opening)
         stack.push_async_callback(workshop.close)
         handovers = StoredHandovers(database, live, clock, away=settings.inbox_away_seconds)
         sweeps = (stored.expire_due, handovers.release, files.sweep)
@@ -196,7 +200,7 @@ async def _load(
     stack: contextlib.AsyncExitStack,
 ) -> None:
     from agents.vocabulary import Vocabulary
-    from app.workrooms import open_workrooms
+    from app.workrooms import workrooms
 
     vocabulary = Vocabulary(toolbox)
     async with asyncio.TaskGroup() as group:
@@ -213,7 +217,7 @@ async def _load(
     means = _means(
         settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock, desk, database
     )
-    toolbox.rooms = await open_workrooms(settings, database, clock, stack)
+    toolbox.rooms = workrooms(settings, database, workshop.bench.sandboxes, clock)
     means = replace(means, admission=admission, rooms=toolbox.rooms)
     visits = await _visits(settings, workshop.context, clock)
     await engine.start(runs, means, sweeps, toolbox.turns.shared_by, visits)

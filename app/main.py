@@ -6,6 +6,7 @@ Run it with `uvicorn --factory app.main:create_app`, or with `deus up`, which al
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -27,6 +28,7 @@ from app.channels.sign_in import sign_in
 from app.channels.sign_in_tries import Addressed
 from app.channels.web_mount import ChatMount, Desk, content_policy, furnish, own_page
 from app.guard import LOOPBACK, Guard
+from tools.kit.errors import UserMustMend
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -47,10 +49,13 @@ STARTERS = (
 )
 
 
-def create_app(settings: Settings | None = None, open_product: Open | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, open_product: Open | None = None, tell: Callable[[str], None] | None = None
+) -> FastAPI:
     """The whole server over one product, which `app.bootstrap` opens unless another way is given.
 
-    The server listens and answers /api/health at once; the chat, which takes seconds to load, follows in a thread.
+    The server listens and answers /api/health at once; the chat, which takes seconds to load, follows in a thread. With
+    `tell` the sandboxes are looked at as soon as questions are taken, and told of in a line.
     """
     chosen = settings or _settings()
 
@@ -74,11 +79,14 @@ def create_app(settings: Settings | None = None, open_product: Open | None = Non
             chat = ChatMount(lambda: load_chat(desk, Path(chosen.data_dir) / "web"))
             server.state.chat = chat
             server.mount("/", chat, name="chat")
-            loading = asyncio.create_task(chat.open(), name="load the web chat")
+            tasks = [asyncio.create_task(chat.open(), name="load the web chat")]
+            if tell is not None:
+                tasks.append(asyncio.create_task(_look(product, tell), name="look at the sandboxes"))
             try:
                 yield
             finally:
-                loading.cancel()
+                for task in tasks:
+                    task.cancel()
 
     server = FastAPI(
         title="Deus",
@@ -97,6 +105,13 @@ def create_app(settings: Settings | None = None, open_product: Open | None = Non
     problem.install(server)
     server.add_middleware(Guard, hosts=_hosts(chosen), others={"/widget/": chosen.widget_origins})
     return server
+
+
+async def _look(product: Product, tell: Callable[[str], None]) -> None:
+    """Not before everything else has been loaded, so that it delays nothing."""
+    with contextlib.suppress(UserMustMend):
+        await product.ready()
+    await product.workshop.bench.look(tell)
 
 
 def load_chat(desk: Desk, root: Path) -> ASGIApp:

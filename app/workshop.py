@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from agents.ports import Memory, Recalled
+from app.code_bench import CodeBench, NoSandboxes
 from tools.kit.errors import DeusError, UserMustMend
 
 if TYPE_CHECKING:
@@ -31,12 +32,16 @@ class NoMemory:
 
 
 class Workshop:
-    """What takes seconds to load: the engine, the planner, the memory. It loads in the background, once."""
+    """What takes seconds to load: the engine, the planner, the memory. It loads in the background, once.
+
+    `bench` has the sandboxes.
+    """
 
     def __init__(self) -> None:
         self.engine: Engine | None = None
         self.memory: Memory = NoMemory()
         self.context: Context | None = None
+        self.bench = CodeBench(NoSandboxes(), None)
         self._what: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._loading: asyncio.Task[None] | None = None
 

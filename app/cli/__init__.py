@@ -19,6 +19,7 @@ from app.cli import (
     policy,
     preferences,
     runs,
+    sandbox,
     up,
     worker,
 )
@@ -44,6 +45,7 @@ cli.add_typer(audit.cli, name="audit")
 cli.add_typer(policy.cli, name="policy")
 cli.add_typer(preferences.cli, name="preferences")
 cli.add_typer(people.cli, name="people")
+cli.add_typer(sandbox.cli, name="sandbox")
 cli.command("budget")(budget.budget)
 
 

@@ -42,7 +42,11 @@ def serve(more: Mapping[str, str]) -> None:
     # Uvicorn ends by raising the signal that stopped it. SIGTERM must unwind like Ctrl-C, or the demo's tools live on.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
-        create_app(settings), host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=5
+        create_app(settings, tell=lambda line: print(f"  {line}", flush=True)),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
     )
 
 

@@ -38,6 +38,10 @@ class Provider(Sandboxes, Protocol):
         """Tries whether a sandbox can be had. Raises UserMustMend with the remedy where none can."""
         ...
 
+    def missing(self) -> str | None:
+        """What code would work with and is not there yet, in a sentence; None where nothing is missing."""
+        ...
+
     async def prepare(self) -> None:
         """Makes what code works with in them, where it is not there. Raises UserMustMend."""
         ...

@@ -184,6 +184,9 @@ class E2BSandboxes:
     async def look(self) -> None:
         await self.list()
 
+    def missing(self) -> str | None:
+        return None
+
     async def prepare(self) -> None:
         """What code works with is the template's."""
 

@@ -191,6 +191,10 @@ class LocalSandboxes:
         finally:
             await alone.aclose()
 
+    def missing(self) -> str | None:
+        there = self._environment is None or self._environment.state == "ready"
+        return None if there else "What code works with (Python's libraries, Node) has not been made yet."
+
     async def prepare(self) -> None:
         if self._environment is not None:
             await self._environment.ready()
