@@ -11,7 +11,8 @@ from agents.budget import Budget, current_budget
 from agents.errors import BudgetSpent
 from agents.record import Usage
 from agents.tally import Tally
-from app.sandboxes.broker_usage import BYTES_A_TOKEN, Asked, Tokens, UsageReader, asked
+from app.sandboxes.broker_questions import BYTES_A_TOKEN, Question, question
+from app.sandboxes.broker_usage import Tokens, UsageReader
 
 # US dollars for so many tokens of a model.
 Price = Callable[[str, Tokens], Awaitable[float]]
@@ -21,7 +22,7 @@ Price = Callable[[str, Tokens], Awaitable[float]]
 class Charge:
     """One call: what was set aside for it, and what its answer says."""
 
-    asked: Asked
+    asked: Question
     reserved: float
     reservation: str
     reader: UsageReader = field(default_factory=UsageReader)
@@ -39,11 +40,9 @@ class Meter:
         self._budget: Budget | None = current_budget.get()
         self._tell: Callable[..., Any] | None = current_model_calls.get()
 
-    async def before(self, tally: Tally, body: bytes) -> Charge | None:
-        """Sets the most aside that a call can cost; None for a request that asks no model. Raises BudgetSpent."""
-        wanted = asked(body)
-        if wanted is None:
-            return None
+    async def before(self, tally: Tally, body: bytes) -> Charge:
+        """Sets the most aside that a call can cost. Raises BudgetSpent, and NotAsked for what is no mere question."""
+        wanted = question(body)
         usd = await self._price(wanted.model, Tokens(wanted.read, wanted.written))
         if not tally.reserve(usd):
             raise BudgetSpent(tally.refusal or "The budget is used up.")

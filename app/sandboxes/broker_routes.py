@@ -14,6 +14,7 @@ from agents.errors import BudgetSpent
 from agents.sandbox import Traffic
 from app.sandboxes.broker_meter import Meter
 from app.sandboxes.broker_policy import Call, Refusal, passed_back, passed_on
+from app.sandboxes.broker_questions import NotAsked
 from tools.kit.passage import passed
 
 if TYPE_CHECKING:
@@ -99,11 +100,13 @@ class Caller:
     ) -> AsyncGenerator[h11.Response | h11.Data | h11.EndOfMessage, None]:
         """The answer, piece by piece; what a model's answer costs is booked. Raises Cut, Unavailable, TimedOut."""
         tally, charge, status = call.route.tally, None, 0
-        if tally is not None:
+        if tally is not None and call.method == "POST":
             try:
                 charge = await self._meter.before(tally, body)
             except BudgetSpent:
                 raise Cut(Refusal(403, "the budget is used up")) from None
+            except NotAsked as fault:
+                raise Cut(Refusal(403, str(fault))) from None
         try:
             async with contextlib.aclosing(self._answered(call, headers, body, traffic)) as answered:
                 async for sent in answered:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 LONGEST = 8 * 1024 * 1024
-# An answer that says no usage is reckoned at so many bytes a token, and a request that sets no limit at so many tokens.
-BYTES_A_TOKEN, TOKENS_UNSAID = 3, 8_000
 
 
 @dataclass(frozen=True)
@@ -23,28 +21,6 @@ class Tokens:
     written: int = 0
     cached: int = 0
     caching: int = 0
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a request says of itself: its model, and the most tokens that it can take."""
-
-    model: str
-    read: int
-    written: int
-
-
-def asked(body: bytes) -> Asked | None:
-    """What a request asks of a model; None if it is none, and so costs nothing that could be reckoned."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(data, dict) or not isinstance(data.get("model"), str):
-        return None
-    stated = (data.get(name) for name in ("max_tokens", "max_output_tokens", "max_completion_tokens"))
-    most = next((each for each in stated if isinstance(each, int) and each > 0), TOKENS_UNSAID)
-    return Asked(data["model"][:200], len(body) // BYTES_A_TOKEN, most)
 
 
 class UsageReader:
