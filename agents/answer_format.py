@@ -15,7 +15,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from agents.evidence import PLURALS
 from tools.analysis.labels import label
-from tools.nouns import Noun, Person, Pick, PullRequest, dump
+from tools.nouns import Noun, Person, Pick, PullRequest, Table, dump
 
 _MARKDOWN = str.maketrans({c: "\\" + c for c in "\\`*_[]<>|~"})
 # Pages make links of bare addresses; a word joiner, which is not seen, keeps them words.
@@ -93,6 +93,18 @@ def count(value: float, digits: int = 0) -> str:
     return f"{value:,.{digits}f}"
 
 
+def cell(value: object) -> str:
+    """A table's cell: numbers with no more decimals than they need, words made harmless."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return plain(value)
+    if isinstance(value, int) or value.is_integer():
+        return f"{value:,.0f}"
+    digits = 2 if abs(value) >= 1 else 6
+    return f"{value:,.{digits}f}".rstrip("0").rstrip(".")
+
+
 def listed(values: Iterable[object], word: str = "and") -> str:
     """a, b and c."""
     parts = [str(value) for value in values]
@@ -162,6 +174,7 @@ def environment(zone: ZoneInfo, now: datetime, people: Mapping[str, str] | None 
         "signed": signed,
         "signed_points": signed_points,
         "count": count,
+        "cell": cell,
         "listed": listed,
         "where": where,
         "span": span,
@@ -173,7 +186,7 @@ def environment(zone: ZoneInfo, now: datetime, people: Mapping[str, str] | None 
     }
     made = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)
     made.filters.update(filters)
-    made.globals.update(now=now, group=group, nouns=nouns, of_kind=of_kind, tally=tally)
+    made.globals.update(now=now, group=group, nouns=nouns, of_kind=of_kind, tally=tally, part=part, lines=lines)
     return made
 
 
@@ -185,6 +198,16 @@ def group(picks: Iterable[Noun], name: str) -> list[Pick]:
 def nouns(picks: Iterable[Noun]) -> list[Noun]:
     """The records that picks stand for."""
     return [pick.noun if isinstance(pick, Pick) else pick for pick in picks]
+
+
+def part(records: Iterable[Noun], name: str) -> list[Table]:
+    """The tables of one part of a result."""
+    return [record for record in records if isinstance(record, Table) and record.part == name]
+
+
+def lines(records: Iterable[Noun], name: str) -> list[dict[str, Any]]:
+    """The rows of those tables, each with its table and its cells by their columns' places."""
+    return [{"table": table, "cells": row} for table in part(records, name) for row in table.rows]
 
 
 def of_kind(records: Iterable[Noun], kind: str) -> list[Noun]:

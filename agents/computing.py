@@ -17,10 +17,10 @@ from agents.ports import Clock
 from agents.program_run import ProgramRuns, Ran
 from agents.programs import program
 from agents.record import Attachment
+from agents.rights import OWN
 from tools.kit.tool import Verb
 from tools.nouns import Noun, Output, Table
 
-SERVICE = "sandbox"
 MOST_PRINTED = 20_000
 MOST_CODE = 40_000
 PATIENCE = 100.0
@@ -47,7 +47,7 @@ class CodeRun(Verb):
 class ComputingRoom:
     """Runs `code.run`. Its output counts as computed; it is as untrusted as what the program read."""
 
-    service = SERVICE
+    service = OWN
     patience: float | None = PATIENCE
 
     def __init__(self, runs: ProgramRuns, files: Files, clock: Clock) -> None:
@@ -78,7 +78,7 @@ class ComputingRoom:
         now = self._clock.now()
         nouns: list[Noun] = [
             Output(
-                service=SERVICE,
+                service=OWN,
                 ref=f"code:{errand.step}",
                 url="",
                 at=now,
@@ -97,7 +97,7 @@ class ComputingRoom:
             found = read_table(name, content)
             if found is not None:
                 ref = f"{errand.step}.{number}"
-                shown = Table(service=SERVICE, ref=ref, url="", at=now, title=titled(name), **vars(found))
+                shown = Table(service=OWN, ref=ref, url="", at=now, title=titled(name), **vars(found))
                 nouns.append(shown)
                 data: dict[str, Any] = {"columns": list(found.columns), "rows": [list(row) for row in found.rows]}
                 artifact |= {"kind": "table", "data": data, "alt": table_words(shown)}

@@ -67,45 +67,60 @@ class ProgramRuns:
         self._limits = limits
 
     async def run(
+        self, errand: Errand, program: bytes, handed: Mapping[str, bytes], *, runner: bytes, number: int = 1
+    ) -> Ran:
+        """Runs a program by its runner, which gets the program's path and OUT, over the files that it is handed: they
+        lie below EVIDENCE and cannot be changed.
+
+        Raises ModelMayRetry with the end of its traceback where it fails, StepFailed where it takes too much,
+        SandboxUnavailable where there is no sandbox.
+        """
+        words = (f"{HOME}/.runner.py", f"{HOME}/program.py", OUT)
+        return await self._run(errand, {"program.py": program, ".runner.py": runner}, handed, words, number)
+
+    async def run_module(
         self,
         errand: Errand,
-        program: bytes,
+        module: str,
+        programs: Mapping[str, bytes],
         handed: Mapping[str, bytes],
         *,
-        runner: bytes | None = None,
-        arguments: Sequence[str] = (),
+        arguments: Sequence[str],
+        number: int = 1,
     ) -> Ran:
-        """Runs a program over the files that it is handed, which lie below EVIDENCE and cannot be changed.
+        """Runs a module of programs, by their paths, in the same way."""
+        inside = {f".programs/{name}": text for name, text in programs.items()}
+        return await self._run(errand, inside, handed, ("-m", module, *arguments), number, folder=f"{HOME}/.programs")
 
-        With a `runner` that one is run, and gets the program's path and OUT. Raises ModelMayRetry with the end of its
-        traceback where it fails, StepFailed where it takes too much, SandboxUnavailable where there is no sandbox.
-        """
-        folder = await asyncio.to_thread(_laid_out, handed)
+    async def _run(
+        self,
+        errand: Errand,
+        programs: Mapping[str, bytes],
+        handed: Mapping[str, bytes],
+        words: Sequence[str],
+        number: int,
+        folder: str = HOME,
+    ) -> Ran:
+        laid = await asyncio.to_thread(_laid_out, handed)
         try:
-            mounts = (Mount(Path(folder.name), EVIDENCE), *self._python.mounts)
+            mounts = (Mount(Path(laid.name), EVIDENCE), *self._python.mounts)
             metadata = {"run": errand.log.run, "step": errand.step}
             sandbox = await self._sandboxes.create(limits=self._limits, metadata=metadata, mounts=mounts)
-            try:
-                return await self._in(sandbox, errand, program, runner, arguments)
-            finally:
-                await sandbox.kill()
         finally:
-            await asyncio.to_thread(folder.cleanup)
+            await asyncio.to_thread(laid.cleanup)
+        try:
+            for name, text in {**programs, "out/.keep": b""}.items():
+                await sandbox.write(f"{HOME}/{name}", text)
+            return await self._in(sandbox, errand, words, number, folder)
+        finally:
+            await sandbox.kill()
 
-    async def _in(
-        self, sandbox: Sandbox, errand: Errand, program: bytes, runner: bytes | None, arguments: Sequence[str]
-    ) -> Ran:
-        await sandbox.write(f"{HOME}/program.py", program)
-        await sandbox.write(f"{OUT}/.keep", b"")
-        words = [f"{HOME}/program.py", *arguments]
-        if runner is not None:
-            await sandbox.write(f"{HOME}/.runner.py", runner)
-            words = [f"{HOME}/.runner.py", f"{HOME}/program.py", OUT]
-        environment = {"MPLBACKEND": "Agg", "MPLCONFIGDIR": "/tmp/matplotlib", "PYTHONDONTWRITEBYTECODE": "1"}
+    async def _in(self, sandbox: Sandbox, errand: Errand, words: Sequence[str], number: int, folder: str) -> Ran:
+        environment = {"MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
         environment |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **self._python.environment}
-        async with Told(errand, "sandbox.run", {"command": "python program.py"}) as told:
+        async with Told(errand, "sandbox.run", {"command": "python program.py"}, number) as told:
             result = await sandbox.run(
-                [*self._python.argv, *words], folder=HOME, environment=environment, on_output=told.wrote
+                [*self._python.argv, *words], folder=folder, environment=environment, on_output=told.wrote
             )
             told.output = _tail(result)
             refuse(result, self._limits)

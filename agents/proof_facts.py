@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agents.answer_format import link
+from agents.proof_computed import COMPUTED, days, texts
 from agents.proof_fields import PEOPLE
 from agents.proof_figures import NOT_STATED, Figures
 from agents.proof_mentions import Mentions, Moment, Number, reads
@@ -129,6 +130,10 @@ def gather(evidence: Sequence[Evidence], zone: ZoneInfo, now: datetime) -> Facts
         skipped = NOT_STATED | ({"points"} if computed else frozenset())
         for record in item.content:
             figures.add(record, skipped)
+            if record.get("kind") in COMPUTED:
+                moments |= {_local(f"{one}T00:00", zone) for one in days(record)}
+                words += texts(record)
+                continue
             stamps: list[tuple[str, datetime]] = [("now", now.astimezone(zone))]
             for key, leaf in _leaves(record, "", skipped):
                 if isinstance(leaf, int | float) or leaf is None:
@@ -144,12 +149,16 @@ def gather(evidence: Sequence[Evidence], zone: ZoneInfo, now: datetime) -> Facts
                     # Less than half of a unit is none, which is only said of the shortest.
                     if count or name == "minute":
                         durations[name, count].add((other, key))
-        for _, leaf in _leaves(item.asked, "", frozenset()):
+        for _, leaf in _leaves(item.asked, "", frozenset({"code"})):
             words.append(str(leaf))
             if _ISO.match(str(leaf)):
                 moments.add(_local(str(leaf), zone))
     sizes = _sizes([record for item in evidence for record in item.content])
-    counts = {len(item.content) for item in evidence if item.service == "deus" or not computed}
+    counts = {
+        len(item.content)
+        for item in evidence
+        if (item.service == "deus" or not computed) and not any(r.get("kind") in COMPUTED for r in item.content)
+    }
     if len({group for group, _ in sizes if group}) > 1:
         # Of what is sorted into groups, a group of which nothing is there has none.
         counts.add(0)

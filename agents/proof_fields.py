@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from typing import Protocol
 
+from agents.proof_computed import COMPUTED, fits, likeness
 from agents.proof_mentions import Mentions, Number, reads
 
 _PERCENTAGE = re.compile(r"percent|pct|rollout")
@@ -86,6 +87,10 @@ class Field(Protocol):
     def share(self) -> bool: ...
     @property
     def at(self) -> datetime | None: ...
+    @property
+    def percent(self) -> bool: ...
+    @property
+    def money(self) -> str: ...
 
 
 def measure(figure: Field) -> str:
@@ -110,6 +115,8 @@ def measure(figure: Field) -> str:
 
 def accepts(figure: Field, number: Number, said: Mentions) -> bool:
     """Whether a figure as it is written, with its sign and unit, can be this field at all."""
+    if figure.kind in COMPUTED:
+        return fits(figure, number, said)
     kind = measure(figure)
     near, ahead = number.near, _ahead(number, said)
     if figure.at is not None and not any(reads(figure.at, moment) for moment in said.times if moment.day):
@@ -135,11 +142,13 @@ def accepts(figure: Field, number: Number, said: Mentions) -> bool:
 
 def priced(figure: Field, number: Number) -> bool:
     """Whether a figure that stands for money says so; one of another kind need not."""
-    return measure(figure) != "money" or bool(number.money or _IN_MONEY.match(number.near))
+    return figure.kind in COMPUTED or measure(figure) != "money" or bool(number.money or _IN_MONEY.match(number.near))
 
 
 def score(figure: Field, number: Number, said: Mentions) -> float:
     """How well the words around a figure say that it is this field, against the others that it can be."""
+    if figure.kind in COMPUTED:
+        return likeness(figure, number, said) - 0.1 * len(figure.owners)
     ahead = _ahead(number, said)
     key = "before" if figure.name.endswith("before") else figure.name.replace("rest_interval", "interval")
     if key.startswith("interval.") and figure.value < 0 and not number.sign:

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from agents.proof_computed import COMPUTED, printed
 from agents.proof_fields import accepts, measure, priced, score
 from agents.proof_mentions import WORDS, Mentions, Number
 
@@ -27,6 +28,7 @@ _TOKEN = re.compile(r"[^\W\d_]+|\d[\d,.]*|%")
 _NAMED_BY = ("ref", "title", "label", "name", "metric", "key")
 _IDENTIFIERS = frozenset({"ref", "id", "sha", "merge_sha", "release"})
 _MOST_IN_TEXT = 400
+_LONGEST_NAME = 80
 # So many equal neighbours say that a sentence repeats a text, so its figure must be that text's.
 _REPEATED = 3
 _STOP = frozenset(
@@ -128,6 +130,15 @@ class Figures:
     def _record(self, record: Mapping[str, Any], owners: tuple[int, ...], skipped: frozenset[str]) -> None:
         self._records += 1
         owners = (*owners, self._records)
+        if record.get("kind") == "table":
+            self._table(record, owners)
+            return
+        if record.get("kind") == "output":
+            self.stated += [
+                Figure(one.value, one.words, owners, "output", percent=one.percent, money=one.money)
+                for one in printed(str(record.get("printed") or ""))
+            ]
+            return
         called = [record.get(name) for name in _NAMED_BY]
         where = record.get("where")
         called += list(where.values()) if isinstance(where, dict) else []
@@ -181,6 +192,25 @@ class Figures:
             at = datetime.fromisoformat(point["at"]).astimezone(self.zone)
             self.stated.append(_named(about, float(point["value"]), "point", at))
         self.stated.append(_named(about, float(sum(point["value"] for point in points)), "total"))
+
+    def _table(self, record: Mapping[str, Any], owners: tuple[int, ...]) -> None:
+        """Each row as a record of its own, called by its words, with the columns' names for its fields."""
+        columns = [str(name) for name in record.get("columns") or ()]
+        about = Figure(0.0, "", owners, kind="table")
+        self.stated.append(_named(about, float(record.get("rows_in_all") or 0), "rows"))
+        self._text(str(record.get("title") or ""), "title", about)
+        for name in columns:
+            self._text(name, "column", about)
+        for row in record.get("rows") or ():
+            self._records += 1
+            about = Figure(0.0, "", (*owners, self._records), kind="table")
+            for name, cell in zip(columns, row, strict=False):
+                if isinstance(cell, str):
+                    if 1 < len(cell) <= _LONGEST_NAME:
+                        self.names.add((plainly(cell), self._records))
+                    self._text(cell, "cell", about)
+                elif isinstance(cell, int | float) and not isinstance(cell, bool):
+                    self.stated.append(_named(about, float(cell), "_".join(plainly(name).split())))
 
     def _text(self, text: str, name: str, about: Figure) -> None:
         if name in _IDENTIFIERS or re.match(r"https?://|\d{4}-\d{2}-\d{2}T", text):
@@ -286,4 +316,6 @@ def _states(figure: Figure, number: Number) -> bool:
         return False
     # A percentage is kept as such, every other part of a whole as a fraction.
     fraction = number.percent and measure(figure) != "percentage"
+    if figure.kind in COMPUTED:
+        fraction = number.percent and not figure.percent and abs(figure.value) <= 1
     return rounds(figure.value * 100 if fraction else figure.value, number)

@@ -455,9 +455,11 @@ class Patch(Noun):
 
 
 class Table(Noun):
-    """Rows that were computed from data. Cells are text, numbers, booleans or nothing; `rows_in_all` counts all."""
+    """Rows that were computed from data. Cells are text, numbers, booleans or nothing; `rows_in_all` counts all. `part`
+    says which of its step's tables it is, where there are several kinds."""
 
     kind: ClassVar[str] = "table"
+    part: str = ""
     columns: tuple[str, ...]
     rows: tuple[tuple[str | int | float | bool | None, ...], ...] = ()
     rows_in_all: int = 0

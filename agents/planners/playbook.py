@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from agents.approval import Source
 from agents.errors import NotUnderstood
 from agents.plan import Plan, Step
+from agents.planners import asked_files
 from agents.planners.correction import correction, kept_quotations
 from agents.planners.followup import cut_short, follow_up, selection
 from agents.planners.glossary import gloss
@@ -76,6 +77,12 @@ class PlaybookPlanner:
         """A header with playbook and slots, then the steps. Raises NotUnderstood where a person has to say more."""
         situation = heard(situation)
         said = await self._slots(situation)
+        if await self._asks_of_files(situation):
+            values = filled(situation, said)
+            yield PlanHeader(playbook=asked_files.PLAYBOOK, slots=values)
+            for step in self.playbooks[asked_files.PLAYBOOK].plan(values):
+                yield step
+            return
         corrects = correction(situation, said)
         further = corrects or follow_up(situation, said)
         if further is not None:
@@ -134,6 +141,15 @@ class PlaybookPlanner:
             if found is None or self.playbooks[found].writes:
                 raise
             return found
+
+    async def _asks_of_files(self, situation: Situation) -> bool:
+        """Whether the files are what is asked about: they came with a question that orders no write, or it goes on."""
+        if asked_files.PLAYBOOK not in self.playbooks:
+            return False
+        if not situation.turn.files:
+            return asked_files.goes_on(situation)
+        found = (await self.rank(situation.turn.text)).intent
+        return found is None or not self.playbooks[found].writes
 
     async def choose(self, text: str) -> str:
         """The id of the playbook that a sentence asks for. Raises NotUnderstood with the nearest where it is unsure."""
