@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.code_agent import AgentEvent, Finished, Thought, ToolCalled, ToolReturned
 from agents.coder_text import one_line
-from agents.sandbox import HOME, Route
+from agents.sandbox import Route
 from agents.tally import Tally
 from app.code_agents.command_line import BASE, ROUTE, SECRET, CommandLine, Reader, Trouble, number, parts, text
 
@@ -40,7 +40,7 @@ class Codex(CommandLine):
         ]
 
     def environment(self) -> Mapping[str, str]:
-        return {"CODEX_HOME": f"{HOME}/.codex"}
+        return {}
 
     def reader(self) -> Reader:
         return _Reader()

@@ -12,29 +12,21 @@ import os
 import shutil
 import socket
 import struct
-import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h11
 
-from agents.audit_facts import current_egress
-from agents.sandbox import Network, NetworkRefused
+from agents.sandbox import Network
 from app.sandboxes.broker_addresses import Dialer, NotPublic, Streams
-from app.sandboxes.broker_meter import Meter, Price
-from app.sandboxes.broker_policy import PORT, Call, Refusal, Tunnel, fault_of, judge
+from app.sandboxes.broker_policy import PORT, Call, Refusal, Tunnel, judge
 from app.sandboxes.broker_routes import Bodies, Caller, Cut
 from app.sandboxes.broker_tunnel import carried
-from app.sandboxes.broker_usage import Tokens
-from app.sandboxes.gate import SOCKET
+from app.sandboxes.gate import FOLDER, SOCKET
 from tools.kit.errors import TimedOut, Unavailable
-
-if TYPE_CHECKING:
-    import httpx
 
 HEAD, MOST_HEADERS, HEAD_SECONDS = 16_384, 100, 15.0
 PIECE = 16_384
@@ -262,50 +254,3 @@ async def _refuse(server: h11.Connection, writer: asyncio.StreamWriter, refusal:
         writer.write(server.send(event) or b"")
     async with asyncio.timeout(5):
         await writer.drain()
-
-
-async def no_price(model: str, tokens: Tokens) -> float:
-    """What models cost that cost nothing, such as one's own."""
-    return 0.0
-
-
-class Brokers:
-    """Opens a broker for each sandbox that may reach anything.
-
-    `secret` gives a credential's value by its name, `price` what so many tokens of a model cost.
-    """
-
-    def __init__(
-        self,
-        client: httpx.AsyncClient,
-        secret: Callable[[str], str | None] = lambda _: None,
-        price: Price = no_price,
-        dialer: Dialer | None = None,
-    ) -> None:
-        self._client, self._secret, self._price, self._dialer = client, secret, price, dialer or Dialer()
-
-    async def open(self, network: Network, user: int | None, metadata: Mapping[str, str]) -> Broker:
-        """A broker that listens; NetworkRefused where the network is not well written, lacks a credential, or where
-        nobody would keep what is asked."""
-        note = current_egress.get()
-        if note is None:
-            raise NetworkRefused("No run keeps what this sandbox would ask of others, so it was not made.")
-        if (fault := fault_of(network)) is not None:
-            raise NetworkRefused(f"The sandbox was not made. {fault}")
-        secrets = {route.secret: self._secret(route.secret) for route in network.routes if route.secret}
-        if missing := sorted(name for name, value in secrets.items() if not value):
-            raise NetworkRefused(
-                f"The sandbox was not made: there is no credential {', '.join(missing)} for it.",
-                remedy="Set DEUS_MODEL_KEY, or the key of the agent's own.",
-            )
-        known = {name: value for name, value in secrets.items() if value}
-        task = {"task": metadata["task"]} if "task" in metadata else {}
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="deus-gate-"))
-        caller = Caller(self._client, known, Meter(self._price))
-        broker = Broker(network, folder, user, caller, self._dialer, partial(note, **task))
-        try:
-            await broker.listen()
-        except BaseException:
-            await broker.aclose()
-            raise
-        return broker

@@ -13,8 +13,8 @@ from agents.code_agent import FOLDER, AgentEvent, CodeBudget, CodeTask, Material
 from agents.sandbox import Sandbox
 from app.code_agents.command_line import SECRET, AgentOptions
 from app.code_agents.found import code_agent
-from app.sandboxes.broker import Brokers
 from app.sandboxes.broker_usage import Tokens
+from app.sandboxes.brokers import Brokers
 from app.sandboxes.local import LocalSandboxes
 from tools.kit.wire import open_client
 
