@@ -187,6 +187,14 @@ class Budget:
             spent = Cost(usd=cost.usd, model_calls=1, tokens=cost.tokens_in + cost.tokens_out)
             await self._account.settle(reservation, spent)
 
+    async def spent(self, cost: Usage) -> None:
+        """Counts what was spent on a model elsewhere than through the gateway, as by a program in a sandbox."""
+        self.settle_model(0.0, cost)
+        self._used = self._used.model_copy(update={"model_calls": self._used.model_calls + cost.model_calls})
+        if self._account is not None:
+            tokens = cost.tokens_in + cost.tokens_out
+            await self._account.spend(Cost(usd=cost.usd, model_calls=cost.model_calls, tokens=tokens))
+
     async def flush(self) -> None:
         """Settles what is drawn from the account and not used. What is used later is drawn anew."""
         async with self._drawing:

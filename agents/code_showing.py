@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +20,7 @@ _SAID = {
 def shown(step: str, patch: Patch) -> list[dict[str, Any]]:
     """The artifacts of a fix; their ids are the same when the step is done again."""
     lines = changed_lines(patch.diff)
-    files: list[dict[str, Any]] = [{"path": one.path, "added": lines.get(one.path, (0, 0))[0], "removed": lines.get(one.path, (0, 0))[1]}
-             for one in patch.files]  # fmt: skip
+    files = [_counted(one.path, lines) for one in patch.files]
     count = f"{len(files)} file{'' if len(files) == 1 else 's'}"
     added, removed = sum(one["added"] for one in files), sum(one["removed"] for one in files)
     diff = {
@@ -43,6 +43,11 @@ def shown(step: str, patch: Patch) -> list[dict[str, Any]]:
             "alt": f"{_SAID[patch.verdict]} After the change: {told(patch.after)}.",
         },
     ]
+
+
+def _counted(path: str, lines: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    added, removed = lines.get(path, (0, 0))
+    return {"path": path, "added": added, "removed": removed}
 
 
 def changed_lines(diff: str) -> dict[str, tuple[int, int]]:

@@ -13,8 +13,8 @@ from agents.code_telling import Telling
 from agents.errand import Errand
 from agents.sandbox import Sandbox, SandboxBusy, Sandboxes, SandboxGone
 
-# How often a task that waits looks again and says that it is alive, in seconds.
-GLANCE, SIGN = 0.5, 20.0
+# After how many seconds a task that waits says so, and looks again.
+GLANCE = 0.5
 WAITING = "Waiting until a sandbox is free."
 
 
@@ -73,35 +73,39 @@ class Site:
 
     async def _made(self, telling: Telling, needs: Needs) -> Sandbox:
         marks = {"run": telling.errand.log.run, "step": telling.errand.step, "work": "code"}
-        until, told = monotonic() + self._patience, 0.0
+        until = monotonic() + self._patience
         while True:
+            making = asyncio.ensure_future(
+                self._sandboxes.create(limits=needs.limits, network=needs.network, metadata=marks, mounts=needs.mounts)
+            )
             try:
-                return await self._sandboxes.create(
-                    limits=needs.limits, network=needs.network, metadata=marks, mounts=needs.mounts
-                )
+                await self._waited(telling, making)
+                return making.result()
             except SandboxBusy:
                 if monotonic() >= until:
                     raise
-            told = await self._sign(telling, told)
-            await asyncio.sleep(self._glance)
+                await asyncio.sleep(self._glance)
+            except BaseException:
+                await _given_up(making)
+                raise
 
     async def _waited(self, telling: Telling, waiting: asyncio.Future[Any]) -> None:
-        until, told = monotonic() + self._patience, 0.0
-        while not waiting.done():
-            await asyncio.wait([waiting], timeout=self._glance)
-            if not waiting.done():
-                if monotonic() >= until:
-                    raise SandboxBusy("Other code tasks take too long; this one has waited in vain.")
-                told = await self._sign(telling, told)
+        """Waits, and says so if it takes longer than a moment."""
+        await asyncio.wait([waiting], timeout=self._glance)
+        log, id = telling.errand.log, f"{telling.errand.step}:waits"
+        if not waiting.done() and not log.has("notice", id):
+            await log.emit("notice", id=id, text=WAITING, level="info")
+        try:
+            async with asyncio.timeout(self._patience):
+                await asyncio.wait([waiting])
+        except TimeoutError:
+            raise SandboxBusy("Other code tasks take too long; this one has waited in vain.") from None
         await waiting
 
-    async def _sign(self, telling: Telling, told: float) -> float:
-        """Says once that the step waits, and then that it is alive: a silent run would be taken for a dead one."""
-        log, id = telling.errand.log, f"{telling.errand.step}:waits"
-        if not log.has("notice", id):
-            await log.emit("notice", id=id, text=WAITING, level="info")
-            return monotonic()
-        if monotonic() - told > SIGN:
-            await log.emit("usage.updated", usage=telling.errand.budget.usage().model_dump(mode="json"))
-            return monotonic()
-        return told
+
+async def _given_up(making: asyncio.Future[Sandbox]) -> None:
+    """Ends a sandbox that comes although nobody waits for it any more."""
+    making.cancel()
+    await asyncio.wait([making])
+    if not making.cancelled() and making.exception() is None:
+        await making.result().kill()

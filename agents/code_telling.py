@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -16,6 +17,8 @@ from agents.record import Usage
 from agents.sandbox import Output, Stream
 
 SERVICE = "sandbox"
+# How often a step that is at work says so, in seconds.
+SIGN = 8.0
 MOST_OUTPUT = 4_000
 MOST_WORDS = 4_000
 # Of one call so many characters are shown as they come; the whole is in what it returns.
@@ -29,6 +32,8 @@ class Telling:
 
     errand: Errand
     usage: Usage = field(default_factory=Usage)
+    # Whether what the agent spends is counted by the model gateway, on the run's budget, as it is spent.
+    counted: bool = True
     finished: Finished | None = None
     _number: int = 0
     _calls: dict[str, str] = field(default_factory=dict)
@@ -97,7 +102,9 @@ class Telling:
         self._calls.clear()
 
     async def _paid(self, usage: Usage) -> None:
-        self.usage = usage
+        more, self.usage = _between(self.usage, usage), usage
+        if not self.counted:
+            await self.errand.budget.spent(more)
         await self.errand.log.emit("usage.updated", usage=self.errand.budget.usage().model_dump(mode="json"))
 
 
@@ -137,6 +144,33 @@ class LiveCall:
         decoders = {stream: _Decoder("replace") for stream in Stream}
         while (piece := await self._pieces.get()) is not None:
             await self._telling.wrote(self._call, piece.stream, decoders[piece.stream].decode(piece.data))
+
+
+@asynccontextmanager
+async def alive(errand: Errand, seconds: float = SIGN) -> AsyncIterator[None]:
+    """Says every so often what the run has used so far: one that is silent for long is taken for stuck."""
+
+    async def say() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await errand.log.emit("usage.updated", usage=errand.budget.usage().model_dump(mode="json"))
+
+    saying = asyncio.create_task(say(), name=f"signs of life of {errand.step}")
+    try:
+        yield
+    finally:
+        saying.cancel()
+        await asyncio.wait([saying])
+
+
+def _between(was: Usage, now: Usage) -> Usage:
+    """What was spent from one total to the next."""
+    return Usage(
+        model_calls=max(0, now.model_calls - was.model_calls),
+        tokens_in=max(0, now.tokens_in - was.tokens_in),
+        tokens_out=max(0, now.tokens_out - was.tokens_out),
+        usd=max(0.0, now.usd - was.usd),
+    )
 
 
 def _word(tool: str) -> str:

@@ -16,7 +16,7 @@ from agents.budget import Cost
 from agents.code_agent import AgentEvent, CodeAgent, CodeBudget, CodeTask
 from agents.code_showing import evidence_early, shown, was_stopped
 from agents.code_site import Site
-from agents.code_telling import Telling
+from agents.code_telling import Telling, alive
 from agents.code_verbs import CodeFix, CodePrepare, first
 from agents.code_verdict import Runs, verdict
 from agents.errand import Brought, Errand
@@ -37,6 +37,8 @@ from tools.nouns import Workplace
 AROUND = 2_400.0
 # What a task's dollars may buy at most; the dollars themselves bound it long before.
 MODEL_CALLS, TOKENS = 300, 6_000_000
+# The agent whose model is called through the gateway, which counts it.
+HOUSE = "deus"
 NOT_YOURS = "You may read here, and not have anything changed, so no fix was begun."
 CLOSED = "The code is not open to those who read this, so none of it was read."
 
@@ -70,10 +72,11 @@ class CodeRoom:
         if not errand.may_read(self.service) or (errand.rights is not None and errand.rights.public_only):
             raise StepFailed(CLOSED, service=self.service)
         request = errand.request
-        if isinstance(request, CodePrepare):
-            return await self._prepare(errand, request)
-        if isinstance(request, CodeFix):
-            return await self._fix(errand, request)
+        async with alive(errand):
+            if isinstance(request, CodePrepare):
+                return await self._prepare(errand, request)
+            if isinstance(request, CodeFix):
+                return await self._fix(errand, request)
         raise ModelMayRetry(f"{request.name} is not done here.")
 
     async def _prepare(self, errand: Errand, request: CodePrepare) -> Brought:
@@ -96,7 +99,7 @@ class CodeRoom:
         await self.site.clear(errand)
         budget = self.budget
         errand.budget.allow(errand.step, Cost(budget.usd, MODEL_CALLS, budget.tool_calls + 20, TOKENS))
-        telling = Telling(errand)
+        telling = Telling(errand, counted=self.agent.name == HOUSE)
         evidence_early(errand, self.service, self.clock.now())
         subject = Subject(place, known.error, known.issue)
         async with self.site.turn(telling), self.preparing.opened(place.repo, place.base) as base:

@@ -217,7 +217,7 @@ async def _load(
     means = _means(
         settings, company, toolbox, planner, writer, workshop.memory, runs, vocabulary, clock, desk, database
     )
-    toolbox.rooms = workrooms(settings, database, workshop.bench.sandboxes, clock)
+    toolbox.rooms = workrooms(settings, database, workshop.bench.sandboxes, clock, toolbox.connected)
     means = replace(means, admission=admission, rooms=toolbox.rooms)
     visits = await _visits(settings, workshop.context, clock)
     await engine.start(runs, means, sweeps, toolbox.turns.shared_by, visits)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from agents.sandbox import MIB, Limits
+from app.settings_code_agent import CodeAgentSettings
 
 OFF = "off"
 
 
-class CodeSettings(BaseModel):
+class CodeSettings(CodeAgentSettings):
     """Part of the settings, named and read like all others."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
