@@ -37,9 +37,13 @@ def no_key() -> SandboxUnavailable:
 
 def is_gone(error: BaseException) -> bool:
     """The sandbox is known to be no more, or not to run."""
-    from e2b import NotFoundException, SandboxNotRunningException
+    from e2b import NotFoundException, SandboxNotRunningException, TimeoutException
+    from e2b.exceptions import is_sandbox_not_found_message
 
-    return isinstance(error, NotFoundException | SandboxNotRunningException)
+    if isinstance(error, NotFoundException | SandboxNotRunningException):
+        return True
+    # The code interpreter's client does not make that distinction itself.
+    return isinstance(error, TimeoutException) and is_sandbox_not_found_message(str(error))
 
 
 def understood(error: Exception, doing: str, template: str = "") -> DeusError | None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import ceil
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from agents.errors import DeusError
-from agents.sandbox import Ending, Limits, Network, SandboxGone, State
+from agents.sandbox import MIB, Download, Ending, Limits, Network, Output, SandboxGone, State
+from app.sandboxes import e2b_archive
 from app.sandboxes.e2b_errors import in_words, is_gone
+from app.sandboxes.e2b_interpreter import Cell, run_cell
 from app.sandboxes.e2b_line import E2BLine
 from app.sandboxes.link import Link
 from app.sandboxes.supervised import SupervisedSandbox
 
 if TYPE_CHECKING:
-    from e2b import AsyncSandbox
+    from e2b_code_interpreter import AsyncSandbox
 
 # E2B's own clock ends a sandbox so much after ours, for the case that nobody is here to do it.
 GRACE_SECONDS = 60
@@ -42,6 +45,31 @@ class E2BSandbox(SupervisedSandbox):
         self._left_behind: DeusError | None = None
         self._clock = asyncio.get_running_loop().call_later(max(0.0, until - monotonic()), self._time_is_up)
         self.life = asyncio.create_task(self._live())
+
+    async def run_cell(
+        self, code: str, *, seconds: float | None = None, on_output: Callable[[Output], None] | None = None
+    ) -> Cell:
+        """Runs a notebook's cell in the template's code interpreter; what it defines is there in the next one.
+
+        SandboxUnavailable if the template has none.
+        """
+        self._check()
+        try:
+            return await run_cell(self.sdk, code, self.limits, seconds=seconds, on_output=on_output)
+        except SandboxGone:
+            await self._over_with()
+            raise SandboxGone(self._link.ending) from None
+
+    async def upload(self, source: Path, path: str) -> None:
+        self._check()
+        if await asyncio.to_thread(source.is_dir):
+            await e2b_archive.upload(self, source, path)
+        else:
+            await super().upload(source, path)
+
+    async def download(self, path: str, target: Path, *, most: int = 100 * MIB) -> Download:
+        self._check()
+        return await e2b_archive.download(self, path, target, most)
 
     async def pause(self) -> None:
         self._check()

@@ -269,16 +269,21 @@ class LoopbackE2B:
             rented.kernel = await rented.machine.start(argv, {}, "/home/user", True)
         process, queue = rented.kernel
         await rented.machine.give(process.pid, json.dumps(told).encode() + b"\n")
-        text = b""
-        while (event := await queue.get()) is not None and "end" not in event:
-            if event["stream"] != "out":
-                continue
-            *lines, text = (text + base64.b64decode(event["data"])).split(b"\n")
-            for line in lines:
-                yield line + b"\n"
-                if json.loads(line)["type"] == "end_of_execution":
+        text, done = b"", False
+        try:
+            while (event := await queue.get()) is not None and "end" not in event:
+                *lines, text = (text + base64.b64decode(event["data"])).split(b"\n")
+                for line in lines:
+                    done = json.loads(line)["type"] == "end_of_execution"
+                    yield line + b"\n"
+                if done:
                     return
-        raise Lost
+            raise Lost
+        finally:
+            if not done:
+                # Whoever asked has gone, which interrupts the cell.
+                rented.kernel = None
+                await asyncio.shield(rented.machine.order(do="signal", pid=process.pid, number=9))
 
     async def aclose(self) -> None:
         """Ends everything."""
