@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
-
 from agents.sandbox import Ending, Info, Limits, Mount, Network, Sandbox, Sandboxes, SandboxGone, SandboxUnavailable
 from app.sandboxes.catalog import Means, Provider, provider
 from app.sandboxes.queue import QueuedSandboxes
@@ -104,8 +102,10 @@ async def open_bench(
 
 
 def _means(settings: Settings, owner: str, client: httpx.AsyncClient | None, tell: Callable[[str], None]) -> Means:
-    from app.sandboxes.broker import Brokers
+    from app.model_prices import prices
+    from app.sandboxes.brokers import Brokers
 
+    own = (settings.code_agent_url or settings.model_base_url) is not None
     return Means(
         owner=owner,
         cache=settings.cache_dir,
@@ -115,11 +115,13 @@ def _means(settings: Settings, owner: str, client: httpx.AsyncClient | None, tel
         template=settings.e2b_template,
         api_url=settings.e2b_api_url,
         sandbox_url=settings.e2b_sandbox_url,
-        gatekeeper=Brokers(client, lambda name: _secret(settings, name)) if client is not None else None,
+        gatekeeper=Brokers(client, lambda name: _secret(settings, name), prices(own_endpoint=own))
+        if client is not None
+        else None,
     )
 
 
 def _secret(settings: Settings, name: str) -> str | None:
-    """The value of a setting that is a secret and a model's; no other is ever put into what a sandbox asks."""
-    value = getattr(settings, name, None) if name.startswith("model_") else None
-    return value.get_secret_value() if isinstance(value, SecretStr) else None
+    """The value of a credential by its route's name for it; no other setting is ever put into what a sandbox asks."""
+    value = (settings.code_agent_key or settings.model_key) if name == "code_agent_key" else None
+    return value.get_secret_value() if value is not None else None

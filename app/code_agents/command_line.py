@@ -27,7 +27,8 @@ from prompts.library import prompt
 
 # These programs need more than code does: they are runtimes of hundreds of megabytes with many threads.
 LIMITS = Limits(memory=3072 * MIB, processes=512, output=64_000_000)
-SECRET, ROUTE = "code_agent", "model"
+# The setting whose value the host puts in, and the name under which the relay serves the model.
+SECRET, ROUTE = "code_agent_key", "model"
 # What it is told in the place of a key. The host puts the true one in.
 NO_KEY = "put-in-by-the-host"
 BASE = f"{RELAY}/{ROUTE}"

@@ -46,4 +46,4 @@ def _is_native(path: Path) -> bool:
             first = file.readline(200)
     except OSError:
         return False
-    return first.startswith(ELF) or first.startswith((b"#!/usr/bin/python3", b"#!/bin/sh", b"#!/bin/bash"))
+    return first.startswith((ELF, b"#!/usr/bin/python3", b"#!/bin/sh", b"#!/bin/bash"))

@@ -25,7 +25,7 @@ from app.sandboxes.broker_addresses import Dialer, NotPublic, Streams
 from app.sandboxes.broker_policy import PORT, Call, Refusal, Tunnel, judge
 from app.sandboxes.broker_routes import Bodies, Caller, Cut
 from app.sandboxes.broker_tunnel import carried
-from app.sandboxes.gate import FOLDER, SOCKET
+from app.sandboxes.gate import SOCKET
 from tools.kit.errors import TimedOut, Unavailable
 
 HEAD, MOST_HEADERS, HEAD_SECONDS = 16_384, 100, 15.0

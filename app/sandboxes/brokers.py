@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,6 +17,7 @@ from app.sandboxes.broker_meter import Meter, Price
 from app.sandboxes.broker_policy import fault_of
 from app.sandboxes.broker_routes import Caller
 from app.sandboxes.broker_usage import Tokens
+from app.sandboxes.gate import FOLDER, parents
 
 if TYPE_CHECKING:
     import httpx
@@ -25,16 +25,12 @@ if TYPE_CHECKING:
 
 def _folder(user: int | None) -> Path:
     """A folder for a socket, ours alone, on a way that the sandbox's user may go."""
-    parents = [Path(os.path.realpath(place)) for place in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/run"))]
-    open_to_all = (
-        parent for parent in parents if all(each.stat().st_mode & 0o001 for each in (parent, *parent.parents))
-    )
-    parent = parents[0] if user is None else next(open_to_all, None)
+    places = parents()
+    open_to_all = (place for place in places if all(each.stat().st_mode & 0o001 for each in (place, *place.parents)))
+    parent = places[0] if user is None else next(open_to_all, None)
     if parent is None:
-        raise NetworkRefused(
-            "The sandbox was not made: there is no folder for its way out.", remedy="Open /tmp to all."
-        )
-    return Path(tempfile.mkdtemp(prefix="deus-gate-", dir=parent))
+        raise NetworkRefused("The sandbox was not made: there is no folder for its way out.", remedy="Open /tmp.")
+    return Path(tempfile.mkdtemp(prefix=FOLDER, dir=parent))
 
 
 async def no_price(model: str, tokens: Tokens) -> float:
@@ -73,7 +69,7 @@ class Brokers:
             )
         known = {name: value for name, value in secrets.items() if value}
         task = {"task": metadata["task"]} if "task" in metadata else {}
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=FOLDER))
+        folder = await asyncio.to_thread(_folder, user)
         caller = Caller(self._client, known, Meter(self._price))
         broker = Broker(network, folder, user, caller, self._dialer, partial(note, **task))
         try:

@@ -7,14 +7,13 @@ import shutil
 import signal
 import socket
 import stat
-import tempfile
 import time
 from pathlib import Path
 
 from agents.sandbox import MIB, Info, State
 from app.sandboxes import processes
 from app.sandboxes.bubblewrap import INSIDE
-from app.sandboxes.gate import FOLDER, SOCKET
+from app.sandboxes.gate import FOLDER, SOCKET, parents
 
 # A folder without a socket may be one that is being made.
 SECONDS_OLD = 3600.0
@@ -85,7 +84,7 @@ def _is_ours(pid: int) -> bool:
 def _gates() -> int:
     """Folders of sockets at which nobody answers."""
     gone = 0
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
+    for folder in (each for parent in parents() for each in parent.glob(f"{FOLDER}*")):
         try:
             if stat.S_ISDIR(folder.lstat().st_mode) and not _is_answered(folder):
                 shutil.rmtree(folder)
