@@ -11,7 +11,7 @@ BENCHES := startup overhead critical_path retrieval intents changepoints attribu
 help: ## show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: .venv/ready ## make the environment in .venv, from uv.lock
+setup: .venv/code ## make the environment in .venv, and the one of sandboxes, from uv.lock
 
 .venv/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -31,6 +31,10 @@ setup: .venv/ready ## make the environment in .venv, from uv.lock
 	@$(BIN)/uv sync --frozen --inexact --quiet
 	@touch $@
 
+# What code in sandboxes works with. `make run` does not wait for it: Deus makes it once it is up.
+.venv/code: .venv/ready
+	@$(BIN)/deus sandbox prepare && touch $@ || echo "Deus runs without it; code tasks will be refused."
+
 # Code runs in sandboxes or not at all. Deus itself says what to do where this cannot install them.
 bubblewrap:
 	@command -v bwrap >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0; \
@@ -44,7 +48,7 @@ run: .venv/ready bubblewrap ## start Deus on http://127.0.0.1:8000 with the demo
 check: .venv/dev ## lint, format, types and import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy
 
-test: .venv/dev ## run all tests
+test: .venv/dev .venv/code ## run all tests
 	@$(BIN)/pytest -q -n 3 --dist loadfile
 
 chaos: .venv/dev ## kill and freeze workers under 400 runs, and print what came of it

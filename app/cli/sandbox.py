@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from app.code_bench import CodeBench
     from app.sandboxes.catalog import Provider
+    from app.settings import Settings
 
 cli = typer.Typer(help="Look whether code can run here, make what it works with, see its sandboxes, clear them away.")
 
@@ -31,13 +32,13 @@ def prepare() -> None:
 @cli.command("list")
 def seen() -> None:
     """List the sandboxes that there are, of a Deus that runs and of one that is gone."""
-    _with_bench(_list)
+    _with_bench(_list, owned=True)
 
 
 @cli.command("clear")
 def clear() -> None:
     """Clear away what an earlier Deus left. At E2B that ends those of a running Deus of the same name as well."""
-    _with_bench(_clear)
+    _with_bench(_clear, owned=True)
 
 
 async def _check(provider: Provider) -> None:
@@ -68,12 +69,12 @@ async def _clear(provider: Provider) -> None:
     print(f"Cleared away: {cleared}." if cleared else "There was nothing to clear away.")
 
 
-def _with_bench(work: Callable[[Provider], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(_opened(work))
+def _with_bench(work: Callable[[Provider], Coroutine[Any, Any, None]], *, owned: bool = False) -> None:
+    asyncio.run(_opened(work, owned))
 
 
-async def _opened(work: Callable[[Provider], Coroutine[Any, Any, None]]) -> None:
-    async with _bench() as bench:
+async def _opened(work: Callable[[Provider], Coroutine[Any, Any, None]], owned: bool) -> None:
+    async with _bench(owned) as bench:
         if bench.provider is None:
             print("Sandboxes are off (DEUS_SANDBOX).")
         else:
@@ -81,17 +82,25 @@ async def _opened(work: Callable[[Provider], Coroutine[Any, Any, None]]) -> None
 
 
 @contextlib.asynccontextmanager
-async def _bench() -> AsyncIterator[CodeBench]:
+async def _bench(owned: bool) -> AsyncIterator[CodeBench]:
+    """The settings' sandboxes, `owned` by this workspace where it matters whose they are."""
     from app.code_bench import open_bench
     from app.settings import load_settings
+
+    settings = load_settings()
+    owner = await _owner(settings) if owned else settings.worker
+    async with open_bench(settings, owner, tell=print) as bench:
+        yield bench
+
+
+async def _owner(settings: Settings) -> str:
     from app.stores.context_text import ContextText
     from app.stores.migrations import migrate
     from app.workspace import open_database
 
-    settings = load_settings()
-    async with contextlib.AsyncExitStack() as stack:
-        database = open_database(settings)
-        stack.push_async_callback(database.close)
+    database = open_database(settings)
+    try:
         await migrate(database)
-        owner = f"{await ContextText(database).workspace()}/{settings.worker}"
-        yield await stack.enter_async_context(open_bench(settings, owner, tell=print))
+        return f"{await ContextText(database).workspace()}/{settings.worker}"
+    finally:
+        await database.close()

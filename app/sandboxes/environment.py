@@ -91,9 +91,9 @@ class CodeEnvironment:
     def _found(self) -> Path | None:
         try:
             folder = self.place()
-        except EnvironmentMissing:
+            return folder if (folder / STAMP).is_file() else None
+        except (EnvironmentMissing, PermissionError):
             return None
-        return folder if (folder / STAMP).is_file() else None
 
     def _parent(self) -> Path:
         """The cache's folder, or where root keeps what others must be able to read."""

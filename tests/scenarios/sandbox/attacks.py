@@ -298,6 +298,60 @@ def devices(canary: dict[str, Any]) -> Iterator[str]:
             pass
 
 
+def given(canary: dict[str, Any]) -> Iterator[str]:
+    """A mount: a copy of a folder of the host in which there are links to what is private and a program with rights."""
+    for name in ("file", "tool", "new", "secret/../file"):
+        if opens(f"/given/{name}", os.O_WRONLY | os.O_CREAT):
+            yield f"{name} opened for writing"
+    changes: list[Callable[[], object]] = [
+        lambda: os.chmod("/given/file", 0o777),
+        lambda: os.chmod("/given", 0o777),
+        lambda: os.unlink("/given/file"),
+        lambda: os.rename("/given/file", "/given/other"),
+        lambda: os.symlink("/", "/given/link"),
+        lambda: os.link("/given/file", HOME.decode() + "/linked"),
+        lambda: os.truncate("/given/file", 0),
+        lambda: os.utime("/given/file"),
+        lambda: os.rename("/given", "/other"),
+    ]
+    for change in changes:
+        try:
+            change()
+        except OSError:
+            continue
+        yield "a change was made"
+    for name in sorted(os.listdir("/given")):
+        if os.path.islink(f"/given/{name}") or canary["secret"].encode() in text(f"/given/{name}"):
+            yield f"{name} leads out"
+        if os.stat(f"/given/{name}").st_mode & 0o7000:
+            yield f"{name} gives rights"
+    rights = os.popen("/given/tool").read()
+    if not rights.startswith("uid=1000(user) gid=1000(user)") or "euid" in rights:
+        yield f"the tool ran as {rights}"
+    for name in ("mountinfo", "mounts", "mountstats", "maps"):
+        for word in (canary["given"], os.path.dirname(canary["file"])):
+            if word.encode() in text(f"/proc/self/{name}"):
+                yield f"{name} tells the host's path"
+    for path in glob("/proc/[0-9]*/fd/*"):
+        try:
+            if canary["given"] in os.readlink(path):
+                yield path
+        except OSError:
+            continue
+
+
+def tools(canary: dict[str, Any]) -> Iterator[str]:
+    """What code works with is the same for all sandboxes, so none may leave anything there."""
+    if not os.path.isdir("/opt/code"):
+        yield "it is not there"
+    for place in ["/opt", "/opt/code", "/opt/code/bin", *glob("/opt/code/lib/python*/site-packages/p*")]:
+        if opens(f"{place}/written", os.O_WRONLY | os.O_CREAT):
+            yield place
+    for path in ("/opt/code/bin/python3", "/opt/code/bin/pytest", "/opt/code/bin/node", "/opt/code/pyvenv.cfg"):
+        if opens(path, os.O_WRONLY):
+            yield path
+
+
 HOME = b"/home/user"
 ATTACKS: tuple[Callable[[dict[str, Any]], Iterator[str]], ...] = (
     files,
@@ -316,6 +370,8 @@ ATTACKS: tuple[Callable[[dict[str, Any]], Iterator[str]], ...] = (
     supervisor,
     rights,
     devices,
+    given,
+    tools,
 )
 
 if __name__ == "__main__":

@@ -24,6 +24,16 @@ class Canaries:
         self.folder.chmod(0o777)
         self.file = self.folder / "file"
         self.file.write_text(self.secret)
+        self.given = Path(tempfile.mkdtemp(prefix="given-", dir=OPEN_PLACE))
+        (self.given / "file").write_text("given")
+        (self.given / "shadow").symlink_to("/etc/shadow")
+        (self.given / "secret").symlink_to(self.file)
+        shutil.copy("/usr/bin/id", self.given / "tool")
+        # It gives whoever starts it its owner's rights: root's, where root made it.
+        (self.given / "tool").chmod(0o6755)
+        if os.geteuid() == 0 and user:
+            os.chown(self.given, user, user)
+        self.given.chmod(0o700)
         self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.tcp.bind(("127.0.0.1", 0))
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -50,6 +60,7 @@ class Canaries:
         return {
             "file": str(self.file),
             "secret": self.secret,
+            "given": str(self.given),
             "tcp": self.tcp.getsockname()[1],
             "udp": self.udp.getsockname()[1],
             "unix": str(self.folder / "socket"),
@@ -74,6 +85,10 @@ class Canaries:
             pass
         if {path.name for path in self.folder.iterdir()} != {"file", "socket"} or self.file.read_text() != self.secret:
             seen.add("files")
+        if {path.name for path in self.given.iterdir()} != {"file", "shadow", "secret", "tool"}:
+            seen.add("given")
+        if (self.given / "file").read_text() != "given":
+            seen.add("given")
         if self.process.poll() is not None:
             seen.add("process")
         return seen
@@ -85,3 +100,4 @@ class Canaries:
         self.process.kill()
         self.process.communicate()
         shutil.rmtree(self.folder)
+        shutil.rmtree(self.given)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from agents.sandbox import Mount
 from app.sandboxes.local import LocalSandboxes
-from tests.sandboxes import SMALL, needs_bubblewrap
+from tests.sandboxes import SMALL, code_environment, needs_bubblewrap, needs_code_environment
 from tests.scenarios.sandbox.attacks import ATTACKS
 from tests.scenarios.sandbox.canaries import Canaries
 from tests.scenarios.sandbox.users import ORDINARY, ROOT, run_as
@@ -24,9 +25,9 @@ FOUND_OUTSIDE = ("files", "writing", "environment", "tcp", "unix", "abstract", "
 
 
 async def attacked(told: str) -> dict[str, list[str]]:
-    provider = LocalSandboxes()
+    provider = LocalSandboxes(environment=code_environment())
     try:
-        sandbox = await provider.create(limits=SMALL)
+        sandbox = await provider.create(limits=SMALL, mounts=[Mount(Path(json.loads(told)["given"]), "/given")])
         await sandbox.write("/home/user/attacks.py", SCRIPT)
         result = await sandbox.run(["python3", "attacks.py", told])
         assert result.succeeded, (result, result.err.decode()[-1500:])
@@ -50,12 +51,14 @@ def inside(request: pytest.FixtureRequest) -> Iterator[tuple[dict[str, list[str]
 
 
 @needs_bubblewrap
+@needs_code_environment
 @pytest.mark.parametrize("attack", NAMES)
 def test_nothing_gets_through(inside: tuple[dict[str, list[str]], set[str]], attack: str) -> None:
     assert inside[0][attack] == []
 
 
 @needs_bubblewrap
+@needs_code_environment
 def test_the_host_saw_nothing(inside: tuple[dict[str, list[str]], set[str]]) -> None:
     assert inside[1] == set()
 
