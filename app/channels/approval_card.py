@@ -11,7 +11,7 @@ from typing import Any
 from agents.approval import ANYONE, Approval
 from app.channels.diff_view import diff_shown, is_diff
 from app.channels.terminal_text import revealed
-from app.channels.tests_view import VERDICTS, tests_told
+from app.channels.tests_view import VERDICTS, told_tests
 
 LONG = 72
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
@@ -122,7 +122,7 @@ def text(value: Any, titles: Mapping[str, str]) -> str | None:
         parts = [text(one, titles) or "" for one in value]
         return ("\n" if any("://" in part or len(part) > LONG for part in parts) else ", ").join(parts)
     if isinstance(value, Mapping) and value.get("verdict") in VERDICTS:
-        return tests_told(value)
+        return told_tests(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{label(str(name))}: {text(inner, titles) or '–'}" for name, inner in value.items())
     return f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False, default=str)

@@ -17,7 +17,7 @@ VERDICTS: Mapping[str, tuple[str, str, str]] = {
 RUNS = (("before", "Before"), ("after", "With the patch"), ("base_tests", "The tests as they were, with the patch"))
 
 
-def tests_shown(data: Mapping[str, Any]) -> dict[str, Any]:
+def shown_tests(data: Mapping[str, Any]) -> dict[str, Any]:
     """{verdict, sign, word, meaning, runs}; each run is {name, label, green, said, command, seconds, tail}.
 
     A verdict that is not known counts as untested.
@@ -38,9 +38,9 @@ def told(shown: Mapping[str, Any]) -> str:
     return " → ".join(f"{one['label']}: {one['said']}" for one in shown["runs"] if one["name"] != "base_tests")
 
 
-def tests_told(data: Mapping[str, Any]) -> str:
+def told_tests(data: Mapping[str, Any]) -> str:
     """Test runs with their verdict as a text: what it is, what it means, each run in a line."""
-    shown = tests_shown(data)
+    shown = shown_tests(data)
     runs = [f"{one['label']}: {one['said']}" for one in shown["runs"]]
     return "\n".join([f"{shown['sign']} {shown['word'].upper()}. {shown['meaning']}", *runs])
 

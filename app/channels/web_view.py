@@ -11,10 +11,12 @@ from agents.event import Event
 from app.channels.chart import figure
 from app.channels.code_view import SAYS, CodeWork, fold_code, written
 from app.channels.diff_view import diff_shown
-from app.channels.tests_view import tests_shown
+from app.channels.terminal_text import one_line, printed
+from app.channels.tests_view import shown_tests
 from app.channels.web_writes import Writes, fold_writes
 
-_SHOWN: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {"diff": diff_shown, "tests": tests_shown}
+_SHOWN: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {"diff": diff_shown, "tests": shown_tests}
+LONGEST = 1000  # characters of a step's title or summary
 ENDED = ("done", "failed", "skipped")
 
 
@@ -115,7 +117,7 @@ def _planned(view: RunView, event: Event) -> RunView:
         lines.append(
             replace(
                 line,
-                title=step.get("title") or step.get("verb", "") or line.title,
+                title=one_line(step.get("title") or step.get("verb", "") or line.title, LONGEST),
                 verb=step.get("verb", "") or line.verb,
                 state=_told(line.state, step.get("state")),
                 services=_merged(line.services, services),
@@ -136,14 +138,18 @@ def _step(view: RunView, step_id: str, **changes: Any) -> RunView:
 
 
 def _step_started(view: RunView, event: Event) -> RunView:
-    changes = {"title": event.data["title"]} if event.data.get("title") else {}
+    changes = {"title": one_line(event.data["title"], LONGEST)} if event.data.get("title") else {}
     return _step(view, event.data["id"], state="running", started=event.at, **changes)
 
 
 def _step_finished(view: RunView, event: Event) -> RunView:
     data = event.data
     return _step(
-        view, data["id"], state=data.get("state", "done"), ms=data.get("ms"), summary=data.get("summary") or ""
+        view,
+        data["id"],
+        state=data.get("state", "done"),
+        ms=data.get("ms"),
+        summary=one_line(data.get("summary") or "", LONGEST),
     )
 
 
@@ -165,12 +171,24 @@ def _evidence(view: RunView, event: Event) -> RunView:
 
 def _artifact(view: RunView, event: Event) -> RunView:
     data = dict(event.data)
+    data |= {name: one_line(data[name], 2000) for name in ("title", "alt") if isinstance(data.get(name), str)}
+    if data.get("kind") in ("chart", "table"):
+        data["data"] = _plain(data.get("data") or {})
     if data.get("kind") == "chart":
         data["figure"] = figure(data.get("data") or {})
     elif data.get("kind") in _SHOWN and isinstance(data.get("data"), Mapping):
         # Once, for it may be long, and the view is drawn at each event.
         data["shown"] = _SHOWN[data["kind"]](data["data"])
     return replace(view, artifacts={**view.artifacts, data["id"]: data})
+
+
+def _plain(value: Any) -> Any:
+    """Data without what steers or hides in its texts: a program in a sandbox may have made it."""
+    if isinstance(value, str):
+        return printed(value)
+    if isinstance(value, Mapping):
+        return {printed(str(name)): _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _reset(view: RunView, event: Event) -> RunView:

@@ -17,7 +17,7 @@ from app.channels.code_view import SAYS, CallLine, word
 from app.channels.diff_html import ALL, diff_html
 from app.channels.diff_view import counted, diff_shown
 from app.channels.terminal_text import one_line, revealed
-from app.channels.tests_view import tests_shown
+from app.channels.tests_view import shown_tests
 from app.channels.web_code import ours, spent
 from app.channels.web_view import RunView
 
@@ -58,7 +58,7 @@ def _shown(view: RunView, one: Mapping[str, Any]) -> str:
         shown = diff_shown(data, ALL, ALL)
         inner = f"<p class=soft>{escape(counted(shown))}</p>{diff_html(shown)}"
     elif one.get("kind") == "tests":
-        inner = _tests(tests_shown(data))
+        inner = _tests(shown_tests(data))
     elif one.get("kind") == "code":
         inner = f'<pre class="out" tabindex="0">{escape(revealed(str(data.get("code") or "")))}</pre>'
     elif one.get("kind") == "file" and (url := ours(data.get("url"))):

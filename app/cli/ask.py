@@ -34,10 +34,12 @@ def ask(
 ) -> None:
     """Ask one question. With --world FILE it is asked of that demo company, with no server of one's own."""
     asks = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
-    document, waiting = asyncio.run(
+    document, waiting, work = asyncio.run(
         _ask(question, world, conversation, show=not (quiet or as_json), dry=dry_run, asks=asks)
     )
     print(document.model_dump_json(indent=2) if as_json else _shown(document, kept=world is None))
+    if work and not as_json:
+        print(f"\n{work}")
     if waiting and not as_json:
         print(_waiting(waiting, kept=world is None))
     if document.status == "failed":
@@ -46,12 +48,17 @@ def ask(
 
 async def _ask(
     question: str, world: Path | None, conversation: str, *, show: bool, dry: bool, asks: bool
-) -> tuple[RunDocument, Sequence[Approval]]:
-    """The run's document, and what it waits for. Where somebody sits there (`asks`), they are asked at once."""
+) -> tuple[RunDocument, Sequence[Approval], str]:
+    """The run's document, what it waits for, and what came of its work in sandboxes, in short.
+
+    Where somebody sits there (`asks`), they are asked at once.
+    """
     import uuid
 
     from agents.event import pauses
     from agents.ports import Turn
+    from app.channels.code_terminal import ended, summary, viewed
+    from app.channels.web_view import fold
 
     async with _product(world) as product:
         turn = Turn(
@@ -63,22 +70,27 @@ async def _ask(
             dry=dry,
         )
         run = await product.conversations.say(turn)
+        view = viewed(run, ())
         async for event in product.conversations.follow(run):
+            view = fold(view, event)
             if show:
                 _show(event)
+                _tell(ended(view, event))
             if pauses(event):
                 break
         waiting = await _open(product, run)
         while waiting and asks:
             document = await product.conversations.document(run)
-            choice = await asyncio.to_thread(_decided, _shown(document, kept=world is None), waiting)
+            said = [_shown(document, kept=world is None), summary(view)]
+            choice = await asyncio.to_thread(_decided, "\n\n".join(filter(None, said)), waiting)
             if choice is None:
                 break
             for one in waiting:
                 await product.approvals.decide(one.id, choice, by=turn.actor, channel="cli", digest=one.proposal.digest)
             await until_settled(product, run)
             waiting = await _open(product, run)
-        return await product.conversations.document(run), waiting
+        work = summary(viewed(run, await product.conversations.events(run)))
+        return await product.conversations.document(run), waiting, work
 
 
 async def _open(product: Product, run: str) -> list[Approval]:
@@ -140,6 +152,11 @@ def _show(event: Event) -> None:
         data = event.data
         mark = MARKS.get(str(data.get("state")), "·")
         print(f"  {mark} {data.get('summary') or data.get('id')} ({data.get('ms', 0)} ms)", file=sys.stderr, flush=True)
+
+
+def _tell(line: str) -> None:
+    if line:
+        print(line, file=sys.stderr, flush=True)
 
 
 def _shown(document: RunDocument, *, kept: bool) -> str:

@@ -6,13 +6,14 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from agents.event import Event
     from agents.record import RunDocument
     from app.bootstrap import Product
 
@@ -51,11 +52,15 @@ def runs(
 @cli.command("show")
 def show(run: str, as_json: AsJson = False) -> None:
     """Show one run: its plan, its answer, its evidence."""
-    document = _known(run, lambda product: product.conversations.document(run))
+    document, events = _known(run, lambda product: _whole(product, run))
     if as_json:
         print(document.model_dump_json(indent=2))
         return
-    _print(document)
+    _print(document, events)
+
+
+async def _whole(product: Product, run: str) -> tuple[RunDocument, Sequence[Event]]:
+    return await product.conversations.document(run), await product.conversations.events(run)
 
 
 @cli.command("stop")
@@ -116,7 +121,7 @@ def _followed(run: str, does: Callable[[Product], Awaitable[str | int | None]], 
     from agents.event import pauses
     from tools.kit.errors import UserMustMend
 
-    async def until(product: Product) -> RunDocument:
+    async def until(product: Product) -> tuple[RunDocument, Sequence[Event]]:
         made = await does(product)
         if not made:
             raise UserMustMend(f"{run} was left as it is. {no}", remedy="`deus runs` shows how it stands.")
@@ -124,24 +129,31 @@ def _followed(run: str, does: Callable[[Product], Awaitable[str | int | None]], 
         async for event in product.conversations.follow(new, seen):
             if pauses(event):
                 break
-        return await product.conversations.document(new)
+        return await _whole(product, new)
 
-    document = _known(run, until)
+    document, events = _known(run, until)
     if as_json:
         print(document.model_dump_json(indent=2))
     else:
         print(document.run)
-        _print(document)
+        _print(document, events)
     if document.status == "failed":
         raise typer.Exit(1)
 
 
-def _print(document: RunDocument) -> None:
+def _print(document: RunDocument, events: Sequence[Event]) -> None:
+    from app.channels.code_terminal import calls, summary, viewed
+
+    view = viewed(document.run, events)
     print(f"{document.question}\n{document.status}\n")
     for step in document.plan:
         ms = step.get("ms") or 0
         print(f"  {step.get('state', ''):<8} {step.get('verb', ''):<22} {ms:>6} ms  {step.get('id', '')}")
+    if ran := calls(view):
+        print(f"\nIn the sandbox:\n{ran}")
     print(f"\n{document.answer}")
+    if work := summary(view):
+        print(f"\n{work}")
     if document.error:
         print(document.error)
 

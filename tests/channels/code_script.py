@@ -167,3 +167,50 @@ def code_script(turn: Turn, verdict: Mapping[str, Any] | None = None) -> Iterato
         said = "There is a patch, but the tests are not green with it."
     yield 0, "message.completed", {"text": said, "claims": [], "citations": [], "suggestions": []}
     yield 0, "run.finished", {"status": "answered", "error": None, "usage": usage(0.42, 8, 11)["usage"]}
+
+
+HOSTILE = (
+    "\x1b]8;;https://evil.test/x\x07click\x1b]8;;\x07 \x1b[2J\x1b[31mred\x1b[0m \x9b1;1Hhome \x1bPq#0;~-\x1b\\"
+    "all passed\r\x1b]0;owned\x1b\\FAILED\u202egnp.exe\u2066 <script>alert(1)</script>\x00\x07\x08\ud83d\u200bend"
+)
+HOSTILE_DIFF = (
+    "diff --git a/<img src=x onerror=alert(1)>.py b/\u202eyp.\x1b[31mevil.py\n"
+    "--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@ \x1b[2Jdef f():\n"
+    " access = 'user\u202e \u2066# admin'\n--- a/removed\n"
+    "+\x1b]8;;https://evil.test\x07go\x1b]8;;\x07 \x00```<!channel> </script>\n"
+    "+++ b/added\n@@ -9 +9 @@\n-one\r\n\\ No newline at end of file\n+two"
+)
+
+
+def hostile(turn: Turn) -> Iterator[Emitted]:
+    """A run in which every text is a stranger's, who means harm."""
+    step = {"id": "fix", "title": HOSTILE, "verb": "code.fix", "state": "waiting", "needs": [], "service": ["sandbox"]}
+    started = {"actor": turn.actor, "channel": turn.channel, "conversation": turn.conversation, "text": turn.text}
+    yield 0, "run.started", started
+    yield 0, "plan.updated", {"revision": 1, "steps": [step]}
+    yield 0, "step.started", {"id": "fix", "title": HOSTILE}
+    made = (
+        ("agent.says", {"text": HOSTILE}, "", 0.0, "", True),
+        ("sandbox.run", {"command": ["sh", "-c", HOSTILE]}, HOSTILE * 3, 0.0, HOSTILE, False),
+        ("sandbox." + HOSTILE, {HOSTILE: HOSTILE}, HOSTILE, 0.0, HOSTILE, True),
+    )
+    yield from calls("fix", made)
+    run = {**run_of(1, 0, 0, HOSTILE), "command": HOSTILE, "passed": HOSTILE, "failed": None}
+    tests = {"before": run, "after": run, "base_tests": HOSTILE, "verdict": HOSTILE}
+    files = [{"path": HOSTILE, "added": HOSTILE, "removed": -3}]
+    for kind, data in (
+        ("tests", tests),
+        ("diff", {"diff": HOSTILE_DIFF, "files": files}),
+        ("diff", {"diff": HOSTILE}),
+        ("code", {"language": HOSTILE, "code": HOSTILE}),
+        ("chart", {"png": "//evil.test/x.png"}),
+        ("chart", {"png": "https://evil.test/x.png"}),
+        ("file", {"name": HOSTILE, "url": "javascript:alert(1)", "size": HOSTILE}),
+        ("file", {"name": HOSTILE, "url": "/api/files/f1", "size": 12}),
+        ("file", {"name": HOSTILE, "url": "/\\evil.test", "size": 12}),
+    ):
+        ident = f"{kind}{len(str(data))}"
+        yield 0, "artifact.created", {"id": ident, "kind": kind, "title": HOSTILE, "data": data, "alt": HOSTILE}
+    yield 0, "step.finished", {"id": "fix", "state": "done", "summary": "", "ms": 5}
+    yield 0, "message.completed", {"text": "Done.", "claims": [], "citations": [], "suggestions": []}
+    yield 0, "run.finished", {"status": "answered", "error": None, "usage": usage(0.1, 1, 2)["usage"]}

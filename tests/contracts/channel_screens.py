@@ -10,16 +10,20 @@ import inspect
 import json
 import pkgutil
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import app.channels
 from agents.event import EPHEMERAL, Event
+from agents.ports import Turn
 from app.channels.channel import Channel
-from tests.channels.test_approvals import BEGUN, REST, event
+from tests.channels.code_script import CONFIRMED, DIFF, REFUTED, STEPS, Emitted, code_script, hostile, work
+from tests.channels.script import NOW
+from tests.channels.test_approvals import BEGUN, REST, asked, event
 from tests.channels.test_web import EVENTS
+from tests.contracts.test_approvals import proposal
 
 GOLDEN = Path(__file__).with_name("channel_golden")
 HOME = "https://deus.test"
@@ -56,6 +60,46 @@ def _cut_short(status: str, error: str | None) -> list[Event]:
     ]
 
 
+def _numbered(script: Iterable[Emitted]) -> list[Event]:
+    """A script's events as a log numbers them."""
+    events, stored = list[Event](), 0
+    for _, kind, data in script:
+        stored += kind not in EPHEMERAL
+        shown: Any = {"kind": kind, "data": data}
+        events.append(event(max(stored, 1), "notice").model_copy(update=shown))
+    return events
+
+
+def _asked_to_open() -> list[Event]:
+    """A fix whose pull request waits for a yes: its diff stands in the ask as well."""
+    made = _numbered(work(CONFIRMED))
+    one = proposal("r1", "propose", title="Open the pull request")
+    change = one.change.model_copy(update={"before": {}, "after": {"diff": DIFF, "tests": dict(CONFIRMED)}})
+    ask = asked(1, one.model_copy(update={"change": change}), 0)
+    steps = [*FIXING, {"id": "propose", "title": "Open the pull request", "verb": one.verb, "state": "waiting"}]
+    begun = [_started("Fix the auth bug"), event(2, "plan.updated", revision=1, steps=steps)]
+    later = [one.model_copy(update={"seq": one.seq + 2}) for one in made]
+    return [*begun, *later, ask.model_copy(update={"seq": later[-1].seq + 1})]
+
+
+def _stopped_in_a_call() -> list[Event]:
+    events = _numbered(code_script(MEND))
+    at = max(n for n, one in enumerate(events) if one.kind == "output.delta") + 1
+    return [*events[:at], event(events[at - 1].seq + 1, "run.finished", status="stopped", error=None, usage={})]
+
+
+def _begun_anew() -> list[Event]:
+    """A restart in the middle of a call: its step is done again from its beginning."""
+    events = _numbered(code_script(MEND))
+    at = next(n for n, one in enumerate(events) if one.data.get("call") == "fix.4") + 2
+    again = next(n for n, one in enumerate(events) if one.kind == "step.started" and one.data["id"] == "fix")
+    resumed = event(events[at - 1].seq + 1, "run.resumed", reason="Deus was started again")
+    shift = resumed.seq + 1 - events[again].seq
+    return [*events[:at], resumed, *(one.model_copy(update={"seq": one.seq + shift}) for one in events[again:])]
+
+
+MEND = Turn("Fix the auth bug from Sentry", "ann", "web", "c", NOW)
+FIXING = [{"id": step, "title": title, "verb": verb, "state": "waiting"} for step, title, verb, _ in STEPS]
 _SAID: Mapping[str, Any] = {"claims": [], "citations": [], "suggestions": []}
 RECORDED: Mapping[str, Sequence[Event]] = {
     "why": _why(),
@@ -74,6 +118,12 @@ RECORDED: Mapping[str, Sequence[Event]] = {
         event(2, "message.completed", text="I am looking into *this*.", by="Omar <Haddad>", **_SAID),
         event(3, "run.finished", status="relayed", error=None, usage={}),
     ],
+    "mended": _numbered(code_script(MEND)),
+    "refuted": _numbered(code_script(MEND, REFUTED)),
+    "stopped in a call": _stopped_in_a_call(),
+    "begun anew": _begun_anew(),
+    "hostile": _numbered(hostile(MEND)),
+    "asks to open": _asked_to_open(),
 }
 
 
