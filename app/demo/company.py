@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cached_property
 
 from app.demo.refs import Ref, digest, place
+from app.demo.source import Story, story_of
 from app.demo.world import Artefact, CompanyFacts, Member, Outage, World
 
 PUBLIC_URL = "http://127.0.0.1:8001"
@@ -18,6 +19,7 @@ PUBLIC_URL = "http://127.0.0.1:8001"
 class Company:
     """The served face of a world. Build it with `open_company`; `public_url` is what records' URLs begin with."""
 
+    world: str
     facts: CompanyFacts
     now: datetime
     days: int
@@ -37,6 +39,11 @@ class Company:
         names = sorted((re.escape(name) for name in self.refs), key=len, reverse=True)
         return re.compile(rf"(?<![\w-])({'|'.join(names)})(?![\w-])") if names else re.compile(r"(?!)")
 
+    @cached_property
+    def story(self) -> Story:
+        """The history of its repository, as git tells it."""
+        return story_of(self)
+
     def of_kind(self, kind: str) -> list[Artefact]:
         """The artefacts of a kind that exist by now, in the file's order."""
         return [a for a in self.artefacts if a.kind == kind and (a.at is None or a.at <= self.now)]
@@ -51,7 +58,9 @@ class Company:
 
     def sha(self, artefact_id: str) -> str:
         """The Git SHA by which an artefact is known; a deployment's is that of the last pull request in it."""
-        return self.shas[artefact_id]
+        artefact = self._by_id[artefact_id]
+        changed = _last_change(artefact)
+        return self.story.shas.get(changed) or self.shas[artefact_id]
 
     def member(self, person_id: str | None) -> Member | None:
         """A person by the world file's id."""
@@ -65,6 +74,7 @@ class Company:
 def open_company(world: World, public_url: str = PUBLIC_URL) -> Company:
     """The served face of a world."""
     return Company(
+        world=world.name,
         facts=world.company,
         now=world.now,
         days=world.days,

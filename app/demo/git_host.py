@@ -40,7 +40,7 @@ class GitHost:
         self._token = token
         self._pushed = pushed
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """One request; its path ends in info/refs or in the service's name."""
         rest = request.path_params["rest"]
         service = request.query_params.get("service", "") if rest == "info/refs" else rest
@@ -52,10 +52,10 @@ class GitHost:
         body = await request.body()
         if len(body) > LARGEST:
             return Response("Too large", 413)
-        answer = await self._asked(request, rest, body)
+        answered = await self._asked(request, rest, body)
         if rest == "git-receive-pack":
             self._pushed()
-        return answer
+        return answered
 
     def _given(self, request: Request) -> str | None:
         """The password of a request."""

@@ -14,7 +14,7 @@ import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 KEPT_HEADERS = ("authorization", "content-type", "notion-version")
-ASKING = ("/search", "/query")
+ASKING = ("/search", "/query", "/git-upload-pack")
 TELLING = "/slack/page/"  # tells Deus of what was said and pressed, and changes nothing here
 
 

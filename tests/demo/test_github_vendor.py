@@ -101,7 +101,8 @@ async def test_what_is_yet_to_come_is_not_served(vendor_client: Client, tmp_path
     client = vendor_client("github", path)
     [pull] = (await client.get("repos/acme/portal/pulls?state=all", headers=AUTH)).json()
     assert (pull["number"], pull["state"], pull["merged_at"], pull["closed_at"]) == (1, "open", None, None)
-    assert (await client.get("repos/acme/portal/commits", headers=AUTH)).json() == []
+    [only] = (await client.get("repos/acme/portal/commits", headers=AUTH)).json()
+    assert (only["commit"]["message"], only["parents"]) == ("Begin Acme", [])
     assert (await client.get("acme/portal/pull/2")).status_code == 404
 
 

@@ -80,7 +80,7 @@ class Host:
         self.asked.append(f"{request.method} {request.url.path}?{request.url.query}")
         if rest in self.faults:
             return Response("no", self.faults[rest])
-        done = await GitHost(self._folder, TOKEN, lambda: None)(request)
+        done = await GitHost(self._folder, TOKEN, lambda: None).answer(request)
         return Response("lost", 502) if rest in self.lost else done
 
     async def _folder(self) -> Path:

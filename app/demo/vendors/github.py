@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from app.demo.vendors import github_files
+from app.demo.vendors.github_code import Code
 from app.demo.vendors.github_failure import Failure, Write, invalid, sent
-from app.demo.vendors.github_records import Record, Repository
+from app.demo.vendors.github_records import Record, Repository, stamp
 from app.demo.vendors.github_search import matching, words_of
 from app.demo.vendors.github_writing import Writing
 from app.demo.vendors.page import page
@@ -28,13 +29,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def routes(demo: Demo) -> Sequence[BaseRoute]:
     """GitHub's API paths and the pages that people open."""
     repository = Repository(demo.company)
-    return [*_Api(repository).routes(), *_Pages(repository).routes()]
+    code = Code(repository)
+    return [*_Api(repository, code).routes(), *code.git(CREDENTIALS["token"]), *_Pages(repository, code).routes()]
 
 
 class _Api:
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, code: Code) -> None:
         self.repository = repository
-        self.files = github_files.files(repository)
+        self.code = code
         self.asked = 0
 
     def routes(self) -> list[BaseRoute]:
@@ -52,20 +54,17 @@ class _Api:
             (f"{repo}/pulls/{{number:int}}/files", lambda r: self.repository.files(self.number(r))),
             (f"{repo}/pulls/{{number:int}}/reviews", lambda r: self.repository.reviews(self.number(r))),
             (f"{repo}/commits", self.commits),
-            (f"{repo}/commits/{{ref}}", self.commit),
             (f"{repo}/commits/{{ref}}/check-runs", self.check_runs),
             (f"{repo}/commits/{{ref}}/status", self.status),
             (f"{repo}/commits/{{ref}}/pulls", self.pulls_of_commit),
-            (f"{repo}/contents/{{path:path}}", self.contents),
-            (f"{repo}/git/trees/{{sha}}", self.tree),
-            (f"{repo}/git/blobs/{{sha}}", self.blob),
         ]
         reads = [Route(path, self._endpoint(answer), methods=["GET"]) for path, answer in table]
-        writing = Writing(self.repository)
+        writing = Writing(self.repository, self.code)
         writes = [
             Route(f"{repo}{path}", self._writing(answer), methods=[method]) for method, path, answer in writing.table()
         ]
-        listed = [Route(f"{repo}{path}", self._endpoint(answer), methods=["GET"]) for path, answer in writing.reads()]
+        shown = [*self.code.reads(), *writing.reads()]
+        listed = [Route(f"{repo}{path}", self._endpoint(self._seen(answer)), methods=["GET"]) for path, answer in shown]
         return [*reads, *listed, *writes]
 
     def _writing(self, answer: Write) -> Endpoint:
@@ -102,6 +101,15 @@ class _Api:
             return JSONResponse(body, headers=headers)
 
         return endpoint
+
+    def _seen(self, answer: Callable[[Request], Body]) -> Callable[[Request], Body]:
+        """An answer about the repository, if the path names it."""
+
+        def seen(request: Request) -> Body:
+            self.here(request)
+            return answer(request)
+
+        return seen
 
     def _budget(self, resource: str, limit: int) -> dict[str, str]:
         used = self.asked % (limit - 1)
@@ -164,14 +172,6 @@ class _Api:
                 found.append({name: value for name, value in commit.items() if name != "files"})
         return found
 
-    def commit(self, request: Request) -> Record:
-        ref = request.path_params["ref"]
-        for commit in self.here(request).commits:
-            if commit["sha"].startswith(ref) or ref == "main":
-                total = [sum(file[kind] for file in commit["files"]) for kind in ("additions", "deletions")]
-                return {**commit, "stats": {"additions": total[0], "deletions": total[1], "total": sum(total)}}
-        raise Failure(422, f"No commit found for SHA: {ref}")
-
     def pulls_of_commit(self, request: Request) -> list[Record]:
         repository, ref = self.here(request), request.path_params["ref"]
         return [repository.pull(s.number) for s in repository.states.values() if ref in (s.merge_sha, s.head_sha)]
@@ -193,29 +193,6 @@ class _Api:
             "commit_url": url, "url": f"{url}/status",
         }  # fmt: skip
 
-    def contents(self, request: Request) -> Body:
-        repository, path = self.here(request), request.path_params["path"].strip("/")
-        if path in self.files:
-            return github_files.content(repository, self.files[path])
-        listed = github_files.folder(repository, self.files, path)
-        if not listed:
-            raise Failure(404, "Not Found")
-        return listed
-
-    def tree(self, request: Request) -> Record:
-        repository = self.here(request)
-        head = repository.commits[0]["sha"] if repository.commits else "0" * 40
-        if request.path_params["sha"] not in ("main", "HEAD", head):
-            raise Failure(404, "Not Found")
-        return github_files.tree(repository, self.files, head)
-
-    def blob(self, request: Request) -> Record:
-        repository = self.here(request)
-        for file in self.files.values():
-            if file.sha == request.path_params["sha"]:
-                return github_files.blob(repository, file)
-        raise Failure(404, "Not Found")
-
     def search_issues(self, request: Request) -> Record:
         states = matching(self.repository, self._query(request))
         if request.query_params.get("sort") in ("created", "updated"):
@@ -226,7 +203,7 @@ class _Api:
 
     def search_code(self, request: Request) -> Record:
         query = self._query(request)
-        return _found(request, github_files.search(self.repository, self.files, words_of(query)))
+        return _found(request, github_files.search(self.repository, self.code.files, words_of(query)))
 
     def _query(self, request: Request) -> str:
         query = request.query_params.get("q", "")
@@ -242,9 +219,9 @@ class _Api:
 class _Pages:
     """What a person sees at the public URLs of pull requests, files and people."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, code: Code) -> None:
         self.repository = repository
-        self.files = github_files.files(repository)
+        self.code = code
 
     def routes(self) -> list[BaseRoute]:
         name = self.repository.name
@@ -252,6 +229,7 @@ class _Pages:
             Route(f"/{name}/pull/{{number:int}}", self.pull),
             Route(f"/{name}/issues/{{number:int}}", self.issue),
             Route(f"/{name}/blob/main/{{path:path}}", self.file),
+            Route(f"/{name}/tree/{{branch:path}}", self.branch),
             Route(f"/{name}/commit/{{sha}}", self.commit),
             Route("/{login}", self.person),
         ]
@@ -284,15 +262,24 @@ class _Pages:
         return page(f"{issue['title']} #{number}", "GitHub", facts, body)
 
     async def file(self, request: Request) -> Response:
-        found = self.files.get(request.path_params["path"])
+        found = self.code.files.get(request.path_params["path"])
         return page(found.path, "GitHub", [], found.content) if found else _no_page()
 
+    async def branch(self, request: Request) -> Response:
+        head = self.repository.source.heads.get(request.path_params["branch"])
+        if head is None:
+            return _no_page()
+        files = "\n".join(sorted(self.code.files_at(head)))
+        return page(request.path_params["branch"], "GitHub", [("Commit", head)], files)
+
     async def commit(self, request: Request) -> Response:
-        for commit in self.repository.commits:
-            if commit["sha"] == request.path_params["sha"]:
-                facts = [("Author", commit["author"]["login"]), ("Date", commit["commit"]["author"]["date"])]
-                return page(commit["sha"][:10], "GitHub", facts, commit["commit"]["message"])
-        return _no_page()
+        source = self.repository.source
+        sha = source.find(request.path_params["sha"])
+        if sha is None:
+            return _no_page()
+        commit = source.objects.read_commit(sha)
+        facts = [("Author", commit.name), ("Date", str(stamp(datetime.fromtimestamp(commit.at, UTC))))]
+        return page(sha[:10], "GitHub", facts, commit.message)
 
     async def person(self, request: Request) -> Response:
         found = self.repository.users.get(request.path_params["login"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import difflib
 import hashlib
 import re
 from dataclasses import dataclass
@@ -10,37 +11,50 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from app.demo.git_objects import Entry
+from app.demo.source import Source
 from app.demo.vendors.github_records import Record, Repository
-
-PROSE = frozenset({".md", ".txt", ".rst"})
 
 
 @dataclass(frozen=True)
 class File:
-    """One file of the default branch."""
+    """One file of a commit."""
 
     path: str
-    content: str
+    data: bytes
+    sha: str
+    mode: str
 
     @property
-    def data(self) -> bytes:
-        return self.content.encode()
-
-    @property
-    def sha(self) -> str:
-        """The Git hash of the blob."""
-        return hashlib.sha1(b"blob %d\0" % len(self.data) + self.data, usedforsecurity=False).hexdigest()
+    def content(self) -> str:
+        return self.data.decode("utf-8", "replace")
 
 
-def files(repository: Repository) -> dict[str, File]:
-    """Every file by path. Prose begins with its title as a heading; source is as it was written."""
-    found: dict[str, File] = {}
-    for document in repository.documents:
-        path, text = str(document["path"]), str(document["text"] or "")
-        if PurePosixPath(path).suffix in PROSE:
-            text = f"# {document['title']}\n\n{repository.company.words(text)}\n"
-        found[path] = File(path, text)
+def files(repository: Repository, commit: str) -> dict[str, File]:
+    """Every file of a commit by path."""
+    source = repository.source
+    return {
+        path: File(path, source.objects.read(entry.sha)[1], entry.sha, entry.mode)
+        for path, entry in source.files(commit).items()
+    }
+
+
+def changes(source: Source, base: str, head: str) -> list[dict[str, str]]:
+    """What differs between two commits: path, status and patch of each file, as a code host shows it."""
+    was, now = source.files(base), source.files(head)
+    found: list[dict[str, str]] = []
+    for path in sorted({*was, *now}):
+        if was.get(path) == now.get(path):
+            continue
+        before, after = (_lines(source, side.get(path)) for side in (was, now))
+        status = "added" if path not in was else "removed" if path not in now else "modified"
+        lines = list(difflib.unified_diff(before, after, lineterm=""))[2:]
+        found.append({"path": path, "status": status, "patch": "\n".join(lines)})
     return found
+
+
+def _lines(source: Source, entry: Entry | None) -> list[str]:
+    return source.objects.read(entry.sha)[1].decode("utf-8", "replace").splitlines() if entry else []
 
 
 def tree(repository: Repository, found: dict[str, File], sha: str) -> Record:
@@ -52,7 +66,7 @@ def tree(repository: Repository, found: dict[str, File], sha: str) -> Record:
         for folder in folders
     ]  # fmt: skip
     entries += [
-        {"path": file.path, "mode": "100644", "type": "blob", "sha": file.sha, "size": len(file.data),
+        {"path": file.path, "mode": file.mode, "type": "blob", "sha": file.sha, "size": len(file.data),
          "url": f"{repository.api}/git/blobs/{file.sha}"}
         for file in found.values()
     ]  # fmt: skip
@@ -67,14 +81,14 @@ def blob(repository: Repository, file: File) -> Record:
     }  # fmt: skip
 
 
-def content(repository: Repository, file: File) -> Record:
+def content(repository: Repository, file: File, ref: str = "main") -> Record:
     """A file as the contents endpoint gives it."""
-    url = f"{repository.api}/contents/{quote(file.path)}?ref=main"
-    html, git = f"{repository.html}/blob/main/{quote(file.path)}", f"{repository.api}/git/blobs/{file.sha}"
+    url = f"{repository.api}/contents/{quote(file.path)}?ref={quote(ref)}"
+    html, git = f"{repository.html}/blob/{quote(ref)}/{quote(file.path)}", f"{repository.api}/git/blobs/{file.sha}"
     return {
         "type": "file", "encoding": "base64", "size": len(file.data), "name": PurePosixPath(file.path).name,
         "path": file.path, "content": base64.encodebytes(file.data).decode(), "sha": file.sha, "url": url,
-        "git_url": git, "html_url": html, "download_url": f"{repository.html}/raw/main/{quote(file.path)}",
+        "git_url": git, "html_url": html, "download_url": f"{repository.html}/raw/{quote(ref)}/{quote(file.path)}",
         "_links": {"self": url, "git": git, "html": html},
     }  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -29,7 +28,7 @@ class State:
     head_sha: str
 
 
-def state_of(company: Company, artefact: Artefact, merge_sha: str) -> State:
+def state_of(company: Company, artefact: Artefact) -> State:
     """The state of a pull request of the company."""
     assert artefact.at is not None
     merged = _by(artefact.time("merged"), company.now)
@@ -51,9 +50,9 @@ def state_of(company: Company, artefact: Artefact, merge_sha: str) -> State:
         updated=closed or (reviewed_at if given else artefact.at),
         awaited=awaited,
         reviewed_at=reviewed_at,
-        merge_sha=merge_sha,
         # A preview is deployed from the head of what is not merged yet.
-        head_sha=_named(f"head of {merge_sha}") if state == "merged" else merge_sha,
+        merge_sha=company.sha(artefact.id),
+        head_sha=company.story.tips[artefact.id],
     )
 
 
@@ -80,7 +79,7 @@ def file_changes(artefact: Artefact) -> list[dict[str, Any]]:
         changes.append(
             {
                 "filename": str(file["path"]),
-                "status": "added" if lines and lines[0].startswith("@@ -0,0 ") else "modified",
+                "status": file.get("status") or ("added" if lines and lines[0].startswith("@@ -0,0 ") else "modified"),
                 "additions": added,
                 "deletions": removed,
                 "changes": added + removed,
@@ -88,10 +87,6 @@ def file_changes(artefact: Artefact) -> list[dict[str, Any]]:
             }
         )
     return changes
-
-
-def _named(text: str) -> str:
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _by(moment: datetime | None, now: datetime) -> datetime | None:

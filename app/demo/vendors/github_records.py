@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from app.demo.company import Company
+from app.demo.git_objects import CommitObject
+from app.demo.source import Source
 from app.demo.vendors.github_pulls import State, file_changes, reviews, state_of
 from app.demo.world import Artefact
 
@@ -57,6 +59,13 @@ class Repository:
         self.issues: dict[int, Record] = {}
         self.comments: dict[int, list[Record]] = {}
         self.given: dict[int, list[Record]] = {}
+        self.source = Source(company.story)
+        self.made = 0
+
+    def tick(self) -> datetime:
+        """The time of what is made next: the world's now, a second later each time."""
+        self.made += 1
+        return self.company.now + timedelta(seconds=self.made)
 
     @property
     def api(self) -> str:
@@ -127,10 +136,7 @@ class Repository:
     @cached_property
     def states(self) -> dict[int, State]:
         """What is true by now of each pull request, by number; the newest first."""
-        found = [
-            state_of(self.company, artefact, self.company.sha(artefact.id))
-            for artefact in self.company.of_kind("pull_request")
-        ]
+        found = [state_of(self.company, artefact) for artefact in self.company.of_kind("pull_request")]
         return {state.number: state for state in sorted(found, key=lambda s: s.number, reverse=True)}
 
     def pull(self, number: int, full: bool = False) -> Record:
@@ -140,7 +146,13 @@ class Repository:
         issue = f"{self.api}/issues/{number}"
         author = self.account(self.login(state.artefact["author"]))
         waiting = [self.account(self.login(person)) for person in state.awaited]
-        end = {"label": f"{self.owner}:main", "ref": "main", "sha": "0" * 40, "user": author, "repo": self.repository}
+        end = {
+            "label": f"{self.owner}:main",
+            "ref": "main",
+            "sha": self.source.main,
+            "user": author,
+            "repo": self.repository,
+        }
         links = {
             "self": url, "html": html, "issue": issue, "comments": f"{issue}/comments",
             "review_comments": f"{url}/comments", "review_comment": f"{self.api}/pulls/comments{{/number}}",
@@ -256,48 +268,51 @@ class Repository:
         }  # fmt: skip
 
     @cached_property
-    def documents(self) -> list[Artefact]:
-        """The documents that are files of the repository."""
-        return [document for document in self.company.of_kind("document") if document["path"]]
-
-    @cached_property
     def commits(self) -> list[Record]:
         """Every commit of the default branch with its files, newest first: merges, and documents being added."""
-        made: list[tuple[datetime, str, str, str | None, list[Record]]] = []
-        for state in self.states.values():
-            if state.merged:
-                title, body = self.company.words(state.artefact["title"]), self.company.words(state.artefact["body"])
-                message = f"{title} (#{state.number})\n\n{body}".strip()
-                files = [self._changed(change, state.merge_sha) for change in file_changes(state.artefact)]
-                made.append((state.merged, state.merge_sha, message, state.artefact["author"], files))
-        first = self.company.people[0].id if self.company.people else None
-        for document in self.documents:
-            assert document.at is not None
-            sha, path = self.company.sha(document.id), str(document["path"])
-            size = len(str(document["text"]).splitlines())
-            change = {"filename": path, "status": "added", "additions": size, "deletions": 0, "changes": size}
-            made.append((document.at, sha, f"Add {path}", document["author"] or first, [self._changed(change, sha)]))
-        made.sort(key=lambda commit: commit[0], reverse=True)
-        parents = [sha for _, sha, *_ in made[1:]] + [None]
-        return [self._commit(*commit, parent=parent) for commit, parent in zip(made, parents, strict=False)]
+        told = dict(self.source.story.commits)
+        by_merge = {state.merge_sha: state for state in self.states.values() if state.merged}
+        return [
+            self.commit(commit, self._files_of(commit, told.get(commit.sha, ""), by_merge.get(commit.sha)))
+            for commit in self.source.log(self.source.main)
+        ]
 
-    def _commit(
-        self, at: datetime, sha: str, message: str, author: str | None, files: list[Record], parent: str | None
-    ) -> Record:
-        member = self.company.member(author)
-        signed = {
-            "name": member.name if member else self.login(author),
-            "email": member.email if member else f"{self.login(author)}@users.noreply.github.com",
-            "date": stamp(at),
-        }
-        url = f"{self.api}/commits/{sha}"
-        account = self.account(self.login(author))
+    def _files_of(self, commit: CommitObject, artefact_id: str, merged: State | None) -> list[Record]:
+        if merged is not None:
+            changed = file_changes(merged.artefact)
+        else:
+            artefact = self.company.get(artefact_id)
+            paths = [str(artefact["path"])] if artefact else sorted(self.source.files(commit.sha))
+            changed = [self._added(commit.sha, path) for path in paths]
+        return [self._changed(change, commit.sha) for change in changed]
+
+    def _added(self, sha: str, path: str) -> Record:
+        size = len(self.source.objects.read(self.source.files(sha)[path].sha)[1].splitlines())
+        return {"filename": path, "status": "added", "additions": size, "deletions": 0, "changes": size}
+
+    def changed(self, changes: list[Record], sha: str) -> list[Record]:
+        """Files with their patches, as a commit or a comparison shows them."""
+        return [self._changed(change, sha) for change in file_changes(Artefact("", "", None, {"files": changes}))]
+
+    def commit(self, commit: CommitObject, files: list[Record]) -> Record:
+        """A commit with its files."""
+        url = f"{self.api}/commits/{commit.sha}"
+        at = datetime.fromtimestamp(commit.at, UTC)
+        signed = {"name": commit.name, "email": commit.email, "date": stamp(at)}
+        member = next((member for member in self.company.people if member.email == commit.email), None)
+        account = self.account(self.logins[member.id]) if member else None
         return {
-            "url": url, "sha": sha, "node_id": f"C_{sha[:12]}", "html_url": f"{self.html}/commit/{sha}",
-            "comments_url": f"{url}/comments", "author": account, "committer": account,
+            "url": url, "sha": commit.sha, "node_id": f"C_{commit.sha[:12]}",
+            "html_url": f"{self.html}/commit/{commit.sha}", "comments_url": f"{url}/comments", "author": account,
+            "committer": account,
             "commit": {
-                "url": f"{self.api}/git/commits/{sha}", "author": signed, "committer": signed, "message": message,
-                "tree": {"url": f"{self.api}/git/trees/{sha}", "sha": sha}, "comment_count": 0,
+                "url": f"{self.api}/git/commits/{commit.sha}", "author": signed, "committer": signed,
+                "message": commit.message, "comment_count": 0,
+                "tree": {"url": f"{self.api}/git/trees/{commit.tree}", "sha": commit.tree},
             },
-            "parents": [{"sha": parent, "url": f"{self.api}/commits/{parent}"}] if parent else [], "files": files,
+            "parents": [
+                {"sha": parent, "url": f"{self.api}/commits/{parent}", "html_url": f"{self.html}/commit/{parent}"}
+                for parent in commit.parents
+            ],
+            "files": files,
         }  # fmt: skip

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from starlette.requests import Request
 
+from app.demo.vendors.github_code import Code
 from app.demo.vendors.github_failure import Failure, Write, unprocessable
 from app.demo.vendors.github_pulls import State
 from app.demo.vendors.github_records import Record, Repository, number_of, stamp
@@ -26,9 +26,9 @@ VERDICTS = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMM
 class Writing:
     """Changes the repository's records. What is made is dated by the world's now, a second apart."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, code: Code) -> None:
         self.repository = repository
-        self.made = 0
+        self.code = code
 
     def table(self) -> list[tuple[str, str, Write]]:
         """Method and path below the repository, and what answers them."""
@@ -54,7 +54,6 @@ class Writing:
             ("/pulls/{number:int}/reviews/{ident:int}", self.review),
             ("/labels", lambda r: list(self.labels.values())),
             ("/milestones", lambda r: list(self.milestones.values())),
-            ("/branches/{branch:path}", self.branch),
         ]
 
     @property
@@ -87,10 +86,6 @@ class Writing:
             for number, name in enumerate(names, 1)
         }  # fmt: skip
 
-    def _tick(self) -> datetime:
-        self.made += 1
-        return self.repository.company.now + timedelta(seconds=self.made)
-
     def known(self, request: Request) -> int:
         """The number of an issue or pull request that is there."""
         number = int(request.path_params["number"])
@@ -118,28 +113,10 @@ class Writing:
                     return comment
         raise Failure(404, "Not Found")
 
-    def branch(self, request: Request) -> Record:
-        name = request.path_params["branch"]
-        heads = {self.repository.branch(state): state.head_sha for state in self.repository.states.values()}
-        main = self.repository.commits[0]["sha"] if self.repository.commits else "0" * 40
-        sha = {**heads, "main": main}.get(name)
-        if sha is None:
-            raise Failure(404, "Branch not found")
-        api = f"{self.repository.api}/branches/{name}"
-        commit = next((c for c in self.repository.commits if c["sha"] == sha), None) or {
-            "sha": sha, "url": f"{self.repository.api}/commits/{sha}", "node_id": f"C_{sha[:12]}",
-        }  # fmt: skip
-        return {
-            "name": name, "commit": {key: value for key, value in commit.items() if key != "files"},
-            "protected": False, "protection_url": f"{api}/protection",
-            "protection": {"enabled": False, "required_status_checks": {"enforcement_level": "off", "contexts": []}},
-            "_links": {"self": api, "html": f"{self.repository.html}/tree/{name}"},
-        }  # fmt: skip
-
     def create_issue(self, request: Request, sent: Record) -> tuple[int, Any]:
         title = _title("Issue", sent.get("title"))
         number = max([*self.repository.issues, *self.repository.states, 0]) + 1
-        moment, api = stamp(self._tick()), f"{self.repository.api}/issues/{number}"
+        moment, api = stamp(self.repository.tick()), f"{self.repository.api}/issues/{number}"
         record: Record = {
             "url": api, "repository_url": self.repository.api, "labels_url": f"{api}/labels{{/name}}",
             "comments_url": f"{api}/comments", "events_url": f"{api}/events", "id": number_of(api),
@@ -157,7 +134,7 @@ class Writing:
         if number not in self.repository.issues:
             raise Failure(403, "Resource not accessible by personal access token")
         record = self.repository.issues[number]
-        self._apply(record, sent, stamp(self._tick()))
+        self._apply(record, sent, stamp(self.repository.tick()))
         return 200, record
 
     def _apply(self, record: Record, sent: Record, moment: str | None) -> None:
@@ -196,8 +173,8 @@ class Writing:
         number = self.known(request)
         if not str(sent.get("body") or "").strip():
             raise unprocessable("IssueComment", "body", "missing_field")
-        moment = stamp(self._tick())
-        ident = number_of(f"{number}/comment/{self.made}")
+        moment = stamp(self.repository.tick())
+        ident = number_of(f"{number}/comment/{self.repository.made}")
         kind = "issues" if number in self.repository.issues else "pull"
         comment = {
             "id": ident, "node_id": f"IC_{ident}", "url": f"{self.repository.api}/issues/comments/{ident}",
@@ -212,7 +189,7 @@ class Writing:
 
     def delete_comment(self, request: Request, sent: Record) -> tuple[int, Any]:
         comment = self.comment(request)
-        self._tick()
+        self.repository.tick()
         for number, comments in self.repository.comments.items():
             if comment in comments:
                 comments.remove(comment)
@@ -229,24 +206,30 @@ class Writing:
     def create_pull(self, request: Request, sent: Record) -> tuple[int, Any]:
         title, repository = _title("PullRequest", sent.get("title")), self.repository
         head = str(sent.get("head") or "").removeprefix(f"{repository.owner}:")
-        states = list(repository.states.values())
-        from_branch = next((state for state in states if repository.branch(state) == head), None)
-        if from_branch is None:
+        tip = repository.source.heads.get(head)
+        if tip is None:
             raise unprocessable("PullRequest", "head")
         if sent.get("base") != "main":
             raise unprocessable("PullRequest", "base")
-        if any(repository.branch(state) == head and state.state == "open" for state in states):
+        from_branch = [state for state in repository.states.values() if repository.branch(state) == head]
+        if any(state.state == "open" for state in from_branch):
             said = f"A pull request already exists for {repository.owner}:{head}."
             raise unprocessable("PullRequest", "", "custom", said)
-        at, number = self._tick(), max([*repository.issues, *repository.states, 0]) + 1
+        if not repository.source.ahead(tip):
+            said = f"No commits between main and {head}"
+            raise unprocessable("PullRequest", "", "custom", said)
+        # What the world only tells of a change is more than what its branch holds.
+        told = next((state.artefact["files"] for state in from_branch if state.head_sha == tip), None)
+        at, number = self.repository.tick(), max([*repository.issues, *repository.states, 0]) + 1
         author = next(iter(repository.logins))
         fields = {
             "title": title, "body": str(sent.get("body") or ""), "author": author, "draft": bool(sent.get("draft")),
-            "files": from_branch.artefact["files"], "checks": "pending", "branch": head, "state": "open",
+            "files": self.code.changes(tip) if told is None else told, "checks": "pending", "branch": head,
+            "state": "open",
         }  # fmt: skip
-        repository.states[number] = replace(
-            from_branch, artefact=Artefact(f"made-{number}", "pull_request", at, fields), number=number, state="open",
-            merged=None, closed=None, updated=at, awaited=(), reviewed_at=at,
+        repository.states[number] = State(
+            artefact=Artefact(f"made-{number}", "pull_request", at, fields), number=number, state="open",
+            merged=None, closed=None, updated=at, awaited=(), reviewed_at=at, merge_sha=tip, head_sha=tip,
         )  # fmt: skip
         return 201, repository.pull(number, full=True)
 
@@ -255,7 +238,7 @@ class Writing:
         wanted = sent.get("state", "open" if state.state == "open" else "closed")
         if wanted not in ("open", "closed") or (wanted == "open" and state.state == "merged"):
             raise unprocessable("PullRequest", "state")
-        at = self._tick()
+        at = self.repository.tick()
         named: Record = {name: sent[name] for name in ("title", "body") if name in sent}
         artefact = replace(state.artefact, fields={**state.artefact.fields, **named})
         state = replace(state, artefact=artefact, updated=at)
@@ -276,8 +259,10 @@ class Writing:
             raise unprocessable("PullRequest", "merge_method")
         if sent.get("sha", state.head_sha) != state.head_sha:
             raise Failure(409, "Head branch was modified. Review and try the merge again.")
-        at = self._tick()
-        sha = hashlib.sha1(f"merge of {state.head_sha}".encode(), usedforsecurity=False).hexdigest()
+        at = self.repository.tick()
+        pull, me = self.repository.pull(state.number), next(iter(self.repository.users.values()))
+        message = f"{pull['title']} (#{state.number})\n\n{pull['body'] or ''}".strip()
+        sha = self.repository.source.merge(state.head_sha, me["name"], me["email"], at, message)
         self.repository.states[state.number] = replace(
             state, state="merged", merged=at, closed=at, updated=at, awaited=(), merge_sha=sha
         )
@@ -299,12 +284,12 @@ class Writing:
             raise Failure(422, "Unprocessable Entity", errors=[said])
         if verdict != "APPROVED" and not body.strip():
             raise Failure(422, "Unprocessable Entity", errors=["Body can't be blank"])
-        ident = number_of(f"{state.number}/review/{self.made}")
-        pull = self.repository.pull(state.number)
+        ident = number_of(f"{state.number}/review/{self.repository.made}")
+        pull, moment = self.repository.pull(state.number), stamp(self.repository.tick())
         html = f"{pull['html_url']}#pullrequestreview-{ident}"
         review = {
             "id": ident, "node_id": f"PRR_{ident}", "user": self.me, "body": body, "state": verdict, "html_url": html,
-            "pull_request_url": pull["url"], "submitted_at": stamp(self._tick()), "author_association": "MEMBER",
+            "pull_request_url": pull["url"], "submitted_at": moment, "author_association": "MEMBER",
             "_links": {"html": {"href": html}, "pull_request": {"href": pull["url"]}}, "commit_id": state.head_sha,
         }  # fmt: skip
         self.repository.given.setdefault(state.number, []).append(review)
@@ -323,7 +308,7 @@ class Writing:
             raise unprocessable("PullRequestReview", "message", "missing_field")
         if review["state"] not in ("APPROVED", "CHANGES_REQUESTED"):
             raise Failure(422, "Validation Failed", errors=["Can not dismiss a commented pull request review"])
-        self._tick()
+        self.repository.tick()
         review["state"] = "DISMISSED"
         return 200, review
 

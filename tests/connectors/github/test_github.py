@@ -165,7 +165,9 @@ async def test_prose_is_found_by_its_words_and_source_is_code(connect: Connect, 
     assert found[0].ref == "acme/portal/docs/escalation.md"
     everything = await github.call(DocumentsSearch())
     assert {noun.ref.rpartition(".")[2] for noun in everything} == {"md"}
-    [code] = await github.call(CodeSearch(text="refreshSession expiresAt zebra"))
+    codes = list(await github.call(CodeSearch(text="refreshSession expiresAt zebra")))
+    assert {code.ref.rpartition("/")[2] for code in codes} == {"session.ts", "session.test.ts"}
+    code = next(code for code in codes if code.ref.endswith("session.ts"))
     assert isinstance(code, Code)
     assert (code.path, code.line) == ("api/src/auth/session.ts", 1)
     assert "refreshSession" in code.content
