@@ -39,11 +39,13 @@ def is_gone(error: BaseException) -> bool:
     """The sandbox is known to be no more, or not to run."""
     from e2b import NotFoundException, SandboxNotRunningException, TimeoutException
     from e2b.exceptions import is_sandbox_not_found_message
+    from e2b_code_interpreter.exceptions import format_sandbox_killed_error
 
     if isinstance(error, NotFoundException | SandboxNotRunningException):
         return True
-    # The code interpreter's client does not make that distinction itself.
-    return isinstance(error, TimeoutException) and is_sandbox_not_found_message(str(error))
+    # The code interpreter's client makes that distinction in its words alone.
+    killed = str(format_sandbox_killed_error())
+    return isinstance(error, TimeoutException) and (is_sandbox_not_found_message(str(error)) or str(error) == killed)
 
 
 def understood(error: Exception, doing: str, template: str = "") -> DeusError | None:

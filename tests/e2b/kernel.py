@@ -12,7 +12,7 @@ import time
 import traceback
 from typing import Any
 
-REPRESENTATIONS = {"html": "_repr_html_", "png": "_repr_png_", "json": "_repr_json_"}
+REPRESENTATIONS = {"html": "_repr_html_", "png": "_repr_png_", "data": "_repr_data_"}
 OUT = sys.stdout
 space: dict[str, Any] = {"__name__": "__main__"}
 

@@ -105,12 +105,19 @@ class LoopbackE2B:
         self.sandboxes: dict[str, Rented] = {}
         self.sent: list[Sent] = []
         self.faults: list[Fault] = []
-        self.most = most
-        self._ending: set[asyncio.Task[None]] = set()
+        self.most, self.url = most, ""
+        self._came = asyncio.Event()
+        self.ending: set[asyncio.Task[None]] = set()
 
     def to(self, start: str) -> list[Sent]:
         """The requests whose method and path begin so."""
         return [each for each in self.sent if f"{each.method} {each.path}".startswith(start)]
+
+    async def came(self, start: str) -> None:
+        """Waits until such a request has come."""
+        while not self.to(start):
+            self._came.clear()
+            await self._came.wait()
 
     def fail(self, start: str, status: int, message: str, *, times: int = 1, **headers: str) -> None:
         self.faults.append(Fault(start, status, {"code": status, "message": message}, headers, times))
@@ -128,6 +135,7 @@ class LoopbackE2B:
         streams = request.url.path.startswith(("/process.Process/", "/filesystem.Filesystem/"))
         body = b"" if streams else await request.body()
         self.sent.append(Sent(request.method, request.url.path, headers, dict(request.query_params), body))
+        self._came.set()
         fault = self._fault(f"{request.method} {request.url.path}")
         if fault is not None:
             await JSONResponse(fault.body, fault.status, fault.headers)(scope, receive, send)
@@ -184,8 +192,8 @@ class LoopbackE2B:
         """A sandbox's time is over at E2B: it is paused, or ended, as was asked."""
         rented = self.sandboxes[id]
         task = asyncio.ensure_future(self._expired(rented))
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        self.ending.add(task)
+        task.add_done_callback(self.ending.discard)
 
     async def _expired(self, rented: Rented) -> None:
         if rented.asked.get("autoPause"):
@@ -289,8 +297,8 @@ class LoopbackE2B:
         """Ends everything."""
         for id in list(self.sandboxes):
             await self.end(id)
-        if self._ending:
-            await asyncio.wait(self._ending)
+        if self.ending:
+            await asyncio.wait(self.ending)
         await self.boxes.aclose()
 
 

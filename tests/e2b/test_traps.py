@@ -1,0 +1,233 @@
+"""What goes wrong with E2B, and what it is called here. Each is a trap of its SDK or of a line that breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from agents.errors import StepFailed
+from agents.sandbox import Ended, Ending, Output, SandboxBusy, SandboxGone, SandboxUnavailable, State
+from app.sandboxes import e2b_line
+from app.sandboxes.e2b import E2BSandboxes
+from app.sandboxes.e2b_errors import SandboxUnreachable
+from app.sandboxes.e2b_sandbox import E2BSandbox
+from tests.e2b.conftest import provider_of
+from tests.e2b.service import KEY, LoopbackE2B
+from tests.sandboxes import SMALL, needs_bubblewrap
+
+pytestmark = needs_bubblewrap
+
+
+async def test_output_that_is_no_text_comes_as_it_is(sandbox: E2BSandbox) -> None:
+    every = "import sys; sys.stdout.buffer.write(bytes(range(256)) * 1000); sys.stderr.buffer.write(b'\\xff\\xfe\\n')"
+    result = await sandbox.run(["python3", "-c", every])
+    assert (result.out, result.err) == (bytes(range(256)) * 1000, b"\xff\xfe\n")
+
+
+async def test_no_key_no_request(service: LoopbackE2B, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("E2B_API_KEY", KEY)
+    for key in ("", None):
+        with pytest.raises(SandboxUnavailable, match="DEUS_E2B_API_KEY"):
+            await E2BSandboxes(key, api_url=service.url, sandbox_url=service.url).create(limits=SMALL)
+    assert service.sent == []
+
+
+async def test_a_refused_key_is_the_users_to_mend(service: LoopbackE2B) -> None:
+    wrong = provider_of(service, key="e2b_" + "f" * 32)
+    for asked in (wrong.create(limits=SMALL), wrong.list(), wrong.connect("i123")):
+        with pytest.raises(SandboxUnavailable, match="refused the key") as refused:
+            await asked
+        assert "DEUS_E2B_API_KEY" in str(refused.value.remedy)
+        assert "ffff" not in str(refused.value)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_service_without_room_is_busy_at_once(
+    service: LoopbackE2B, provider: E2BSandboxes, status: int
+) -> None:
+    service.fail("POST /v2/sandboxes", status, "you have reached the maximum number of sandboxes", times=9)
+    with pytest.raises(SandboxBusy):
+        await provider.create(limits=SMALL)
+    assert len(service.to("POST /v2/sandboxes")) == 1
+
+
+async def test_the_plans_limit_is_busy_and_then_over(service: LoopbackE2B, provider: E2BSandboxes) -> None:
+    service.most = 1
+    first = await provider.create(limits=SMALL)
+    with pytest.raises(SandboxBusy, match="maximum number"):
+        await provider.create(limits=SMALL)
+    await first.kill()
+    await (await provider.create(limits=SMALL)).kill()
+    service.most = 9
+    few = provider_of(service, most=1)
+    one = await few.create(limits=SMALL)
+    with pytest.raises(SandboxBusy, match="1 sandboxes run already"):
+        await few.create(limits=SMALL)
+    await one.kill()
+
+
+async def test_a_template_that_is_not_there_is_the_users_to_mend(service: LoopbackE2B) -> None:
+    with pytest.raises(SandboxUnavailable, match="'mine'") as refused:
+        await provider_of(service, template="mine").create(limits=SMALL)
+    assert "DEUS_E2B_TEMPLATE" in str(refused.value.remedy)
+
+
+async def test_a_template_without_python_is_the_users_to_mend_and_nothing_is_left(
+    service: LoopbackE2B, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(e2b_line, "program", lambda _: "exec no-python3")
+    with pytest.raises(SandboxUnavailable, match=r"no-python3: (command )?not found") as refused:
+        await provider_of(service).create(limits=SMALL)
+    assert "DEUS_E2B_TEMPLATE" in str(refused.value.remedy)
+    assert service.sandboxes == {}
+
+
+async def test_a_failure_of_e2b_is_no_fault_of_the_user(service: LoopbackE2B, provider: E2BSandboxes) -> None:
+    service.fail("POST /v2/sandboxes", 500, "internal e2b_0123456789 error")
+    with pytest.raises(StepFailed, match=r"E2B failed while making a sandbox: 500: internal … error"):
+        await provider.create(limits=SMALL)
+
+
+async def test_what_cannot_be_reached_says_so() -> None:
+    nowhere = "http://127.0.0.1:9"
+    with pytest.raises(SandboxUnreachable, match="could not be reached while making a sandbox"):
+        await E2BSandboxes(KEY, api_url=nowhere, sandbox_url=nowhere).create(limits=SMALL)
+
+
+async def test_a_dead_sandbox_does_not_read_as_a_command_that_took_too_long(
+    service: LoopbackE2B, sandbox: E2BSandbox
+) -> None:
+    begun = asyncio.Event()
+    running = asyncio.create_task(sandbox.run(["sh", "-c", "echo hi; exec sleep 60"], on_output=lambda _: begun.set()))
+    await begun.wait()
+    await service.end(sandbox.id)
+    with pytest.raises(SandboxGone) as gone:
+        await running
+    assert gone.value.ending is Ending.LOST
+    assert sandbox.state is State.GONE
+
+
+async def test_a_sandbox_that_e2b_has_paused_is_gone_for_who_held_it_and_can_be_had_again(
+    service: LoopbackE2B, provider: E2BSandboxes
+) -> None:
+    made = await provider.create(limits=SMALL)
+    await made.write("/home/user/kept", b"1")
+    await provider.aclose()
+    service.expire(made.id)
+    await asyncio.wait(service.ending)
+    assert [info.state for info in await provider.list()] == [State.PAUSED]
+    again = await provider.connect(made.id)
+    assert again.state is State.RUNNING
+    assert await again.read("/home/user/kept") == b"1"
+    await again.kill()
+
+
+async def test_a_line_that_breaks_is_mended_and_nothing_is_lost(service: LoopbackE2B, sandbox: E2BSandbox) -> None:
+    count = "i=0; while [ $i -lt 3000 ]; do echo $i; i=$((i+1)); done"
+    seen = 0
+
+    def broken(piece: Output) -> None:
+        nonlocal seen
+        seen += 1
+        if seen % 20 == 1 and seen < 100:
+            service.cut()
+
+    result = await sandbox.run(["sh", "-c", count], on_output=broken)
+    assert (result.ended, result.code) == (Ended.EXITED, 0)
+    assert result.out.split() == [str(number).encode() for number in range(3000)]
+    assert len(service.to("POST /process.Process/Connect")) >= 1
+    assert len(service.to("POST /process.Process/Start")) == 1
+
+
+async def test_a_request_that_fails_on_its_way_is_sent_again_and_arrives_once(
+    service: LoopbackE2B, sandbox: E2BSandbox
+) -> None:
+    service.fail("POST /process.Process/SendInput", 504, "gateway timeout", times=1)
+    given = bytes(range(256)) * 3000
+    result = await sandbox.run(["cat"], given=given)
+    assert result.out == given[: SMALL.output]
+    await sandbox.write("/home/user/all", given)
+    service.fail("POST /process.Process/SendInput", 500, "internal", times=2)
+    assert await sandbox.read("/home/user/all") == given
+    assert sandbox.state is State.RUNNING
+
+
+async def test_a_line_that_cannot_be_mended_ends_the_sandbox(
+    service: LoopbackE2B, sandbox: E2BSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(e2b_line, "SECONDS_BEFORE_TRIES", (0.0, 0.01))
+    service.fail("POST /process.Process/Connect", 500, "internal", times=9)
+    running = asyncio.create_task(sandbox.run(["sleep", "60"]))
+    await service.came("POST /process.Process/SendInput")
+    service.cut()
+    with pytest.raises(SandboxGone, match="stopped answering"):
+        await running
+    assert service.sandboxes == {}
+
+
+async def test_a_killed_carrier_ends_the_sandbox(service: LoopbackE2B, sandbox: E2BSandbox) -> None:
+    with pytest.raises(SandboxGone):
+        await sandbox.run(["sh", "-c", "kill -9 $(ps -e -o pid,args | grep -m1 '[d]eus-carrier' | cut -c1-8)"])
+    assert service.sandboxes == {}
+
+
+async def test_a_sandbox_that_comes_when_nobody_waits_any_more_is_ended(
+    service: LoopbackE2B, provider: E2BSandboxes
+) -> None:
+    creating = asyncio.create_task(provider.create(limits=SMALL))
+    await service.came("POST /v2/sandboxes")
+    creating.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await creating
+    assert service.sandboxes == {}
+    assert service.to("DELETE /sandboxes/")
+
+
+async def test_a_sandbox_that_cannot_be_ended_is_told_of_and_can_be_ended_later(
+    service: LoopbackE2B, sandbox: E2BSandbox
+) -> None:
+    service.fail("DELETE /sandboxes/", 500, "internal", times=2)
+    with pytest.raises(StepFailed, match="E2B failed while ending a sandbox"):
+        await sandbox.kill()
+    assert sandbox.state is State.GONE
+    assert sandbox.id in service.sandboxes
+    await sandbox.kill()
+    assert service.sandboxes == {}
+
+
+async def test_pausing_that_fails_leaves_it_running(service: LoopbackE2B, sandbox: E2BSandbox) -> None:
+    service.fail(f"POST /sandboxes/{sandbox.id}/pause", 500, "internal")
+    with pytest.raises(StepFailed):
+        await sandbox.pause()
+    assert sandbox.state is State.RUNNING
+    assert (await sandbox.run(["echo", "here"])).out == b"here\n"
+
+
+async def test_a_command_goes_on_over_a_pause_with_all_its_output(sandbox: E2BSandbox) -> None:
+    loop = "i=0; while [ $i -lt 400 ]; do echo $i; i=$((i+1)); sleep 0.001; done"
+    command = await sandbox.start(["sh", "-c", loop])
+    pieces = command.output()
+    seen = [await anext(pieces)]
+    await sandbox.pause()
+    await sandbox.resume()
+    async for piece in pieces:
+        seen.append(piece)
+    assert b"".join(piece.data for piece in seen).split() == [str(number).encode() for number in range(400)]
+    assert (await command.wait()).succeeded
+
+
+async def test_the_limits_of_processes_hold_inside(sandbox: E2BSandbox) -> None:
+    result = await sandbox.run(["bash", "-c", "ulimit -Hc; ulimit -Hu; ulimit -Hn; ulimit -Hf"])
+    limits = (0, SMALL.processes, min(1024, SMALL.descriptors), SMALL.file // 1024)
+    assert result.out.split() == [str(limit).encode() for limit in limits]
+
+
+async def test_its_time_is_kept_here_while_it_is_paused_too(service: LoopbackE2B, provider: E2BSandboxes) -> None:
+    made = await provider.create(limits=replace(SMALL, lifetime_seconds=0.4))
+    await made.pause()
+    await asyncio.wait_for(made.life, 20)
+    with pytest.raises(SandboxGone, match="time was up"):
+        await made.resume()
+    assert service.sandboxes == {}
