@@ -83,11 +83,23 @@ def fits(figure: Field, number: Number, said: Mentions) -> bool:
 
 
 def likeness(figure: Field, number: Number, said: Mentions) -> float:
-    """How many words of a figure's line, or of its column's name, a sentence shares with it."""
+    """How well the words around a figure say that it is this one: those between its neighbours most, and, of what was
+    printed, those of the whole sentence."""
     words = _stems(figure.name.replace("_", " "))
-    shared = words & _stems(said.readable)
-    # Of two lines that share as many words with the sentence, the one that says less besides is meant.
-    return len(shared) + (len(shared) / (len(words) + 1) if words else 0.0)
+    if not words:
+        return 0.0
+    near = words & _stems(_around(number, said))
+    # Of two that share as many words, the one that says less besides is meant.
+    score = 2.0 * len(near) + len(near) / (len(words) + 1)
+    if figure.kind == "output":
+        score += 0.5 * len(words & _stems(said.readable))
+    return score
+
+
+def _around(number: Number, said: Mentions) -> str:
+    """The words between a figure's neighbours."""
+    before = max((one.end for one in said.numbers if one.end <= number.start), default=0)
+    return f"{said.readable[before : number.start]} {number.near}"
 
 
 def days(record: Mapping[str, Any]) -> Iterator[str]:

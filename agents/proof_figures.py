@@ -29,6 +29,7 @@ _NAMED_BY = ("ref", "title", "label", "name", "metric", "key")
 _IDENTIFIERS = frozenset({"ref", "id", "sha", "merge_sha", "release"})
 _MOST_IN_TEXT = 400
 _LONGEST_NAME = 80
+_A_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 # So many equal neighbours say that a sentence repeats a text, so its figure must be that text's.
 _REPEATED = 3
 _STOP = frozenset(
@@ -208,7 +209,8 @@ class Figures:
                 if isinstance(cell, str):
                     if 1 < len(cell) <= _LONGEST_NAME:
                         self.names.add((plainly(cell), self._records))
-                    self._text(cell, "cell", about)
+                    if not _A_DAY.fullmatch(cell):
+                        self._text(cell, "cell", about)
                 elif isinstance(cell, int | float) and not isinstance(cell, bool):
                     self.stated.append(_named(about, float(cell), "_".join(plainly(name).split())))
 

@@ -56,7 +56,7 @@ def filled(situation: Situation, slots: Slots) -> dict[str, Any]:
         "cancellations_step": None,
         "since": None,
         "time": None,
-        "files": [file.id for file in situation.files],
+        "files": [file.id for file in situation.files] or None,
     }
     values["anchor"] = values["milestone"] or values["ref"]
     for number, name in enumerate(values["all_metrics"], 1):

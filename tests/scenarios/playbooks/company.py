@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from agents.event import Event
 from agents.record import Evidence
-from app.api import approvals, problem, runs
+from app.api import approvals, files, problem, runs
 from app.api.access import api_token
 from app.bootstrap import open_product
 from app.demo.company import PUBLIC_URL, open_company
@@ -122,6 +122,7 @@ def company_of(path: Path, environment: Mapping[str, str] | None = None, **chang
         api = FastAPI(lifespan=lifespan)
         api.include_router(runs.router)
         api.include_router(approvals.router)
+        api.include_router(files.router)
         problem.install(api)
         url = stack.enter_context(_served(api))
         opened = OpenCompany(world, url, api_token(settings), settings.services)
