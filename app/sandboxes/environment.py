@@ -104,7 +104,9 @@ class CodeEnvironment:
         uv = _uv()
         self._tell("Making what code in sandboxes works with (Python's libraries, Node; once)…")
         began = time.monotonic()
-        making = await asyncio.to_thread(_fresh_folder, folder.parent)
+        await asyncio.to_thread(_tidied, folder.parent)
+        # Not in a thread: given up in between, it would be left there.
+        making = Path(mkdtemp(prefix="making-", dir=folder.parent))
         try:
             interpreter = str(_interpreter())
             options = ["--python", interpreter, "--no-python-downloads", "--quiet"]
@@ -193,15 +195,12 @@ def _open_to_all(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (real, *real.parents) if folder.exists())
 
 
-def _fresh_folder(parent: Path) -> Path:
-    """A folder to make it in, beside its place; what was left there by one that was given up goes."""
+def _tidied(parent: Path) -> None:
+    """The folder to make it in; what a Deus that was killed has left half made there goes."""
     parent.mkdir(parents=True, exist_ok=True, mode=0o755)
     for old in parent.glob("making-*"):
         if time.time() - old.stat().st_mtime > SECONDS_TO_MAKE:
             shutil.rmtree(old, ignore_errors=True)
-    made = Path(mkdtemp(prefix="making-", dir=parent))
-    made.chmod(0o755)
-    return made
 
 
 def _linked(making: Path) -> None:
@@ -218,8 +217,9 @@ def _settled(making: Path, folder: Path) -> None:
     for parent, _, names in os.walk(making):
         for path in [Path(parent), *(Path(parent, name) for name in names)]:
             mode = path.lstat().st_mode
-            if not path.is_symlink() and mode & 0o444 != 0o444:
-                path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))
+            needed = mode | 0o444 | (0o111 if mode & 0o100 else 0)
+            if not path.is_symlink() and mode != needed:
+                path.chmod(needed)
     (making / STAMP).touch()
     try:
         making.rename(folder)
