@@ -112,14 +112,18 @@ class E2BSandboxes:
         network: Network,
         metadata: Mapping[str, str],
         given: e2b_mounts.Given | None = None,
+        *,
+        alone: bool = True,
     ) -> E2BSandbox:
-        """The sandbox with its supervisor in it. What cannot be had so far is ended."""
+        """The sandbox with its supervisor in it, `alone` if nobody else has been there. What fails is ended."""
         line = E2BLine(made, limits)
         link = await line.link()
         try:
             with in_words("starting the supervisor in a sandbox"):
                 if given is not None:
                     await e2b_mounts.place(made, given)
+                if not alone:
+                    await line.end_others()
                 await line.start()
             try:
                 async with asyncio.timeout(SECONDS_TO_BE_READY):
@@ -172,7 +176,7 @@ class E2BSandboxes:
             limits = Limits(**json.loads(marks.get(LIMITS, "{}")))
             network = Network(frozenset(json.loads(marks.get(NETWORK, "[]"))))
             made = await sdk.connect(id, timeout=ceil(limits.lifetime_seconds) + GRACE_SECONDS)
-        return await self._joined(made, limits, network, _theirs(marks))
+        return await self._joined(made, limits, network, _theirs(marks), alone=False)
 
     @property
     def most(self) -> int:

@@ -79,6 +79,7 @@ class E2BLine:
         self._made = 0
         self._partial = ""
         self._arrived = self._told = 0
+        self._asked_again = False
         self._sent = 0
         self._unheard: deque[tuple[int, bytes]] = deque()
         self._answered: asyncio.Future[int] | None = None
@@ -89,11 +90,14 @@ class E2BLine:
         reader, writer = await asyncio.open_connection(sock=self._near)
         return Link(reader, writer)
 
-    async def start(self) -> None:
-        """Ends carriers that are there from before, and starts one."""
+    async def end_others(self) -> None:
+        """Ends the carriers of an earlier process, and with each what it runs."""
         for old in await self._commands.list():
             if any(MARK in word for word in old.args):
                 await self._commands.kill(old.pid)
+
+    async def start(self) -> None:
+        """Starts a carrier."""
         handle = await self._commands.run(
             program(self._limits),
             background=True,
@@ -113,10 +117,7 @@ class E2BLine:
 
     async def go_on(self) -> None:
         """The sandbox runs again; what was under way is carried on."""
-        if self._handle is None:
-            await self.start()
-        else:
-            await self._mend(self._made)
+        await self._mend(self._made)
 
     async def aclose(self) -> None:
         """Lets go of the sandbox, whatever runs in it."""
@@ -189,7 +190,7 @@ class E2BLine:
 
     async def _connect(self, before: AsyncCommandHandle[Any]) -> None:
         await before.disconnect()
-        self._partial = ""
+        self._partial, self._asked_again = "", False
         handle = await self._commands.connect(
             before.pid,
             timeout=0,
@@ -215,25 +216,36 @@ class E2BLine:
         """Sends what is written at the near end, in pieces and in order."""
         loop = asyncio.get_running_loop()
         while data := await loop.sock_recv(self._far, PIECE):
-            offset = self._sent
-            self._sent += len(data)
             await self._joined.wait()
-            self._unheard.append((offset, data))
-            await self._send(_line(offset, data))
+            # Not while a connection is made anew: what it sends again comes before this.
+            async with self._mending:
+                offset, made = self._sent, self._made
+                self._sent += len(data)
+                self._unheard.append((offset, data))
+                lost = await self._lost(_line(offset, data))
+            if lost:
+                await self._mend_or_end(made)
 
-    async def _send(self, line: str) -> None:
-        handle, made = self._handle, self._made
-        assert handle is not None
+    async def _lost(self, line: str) -> bool:
+        """Sends a line; True if it may not have arrived and the connection has to be made anew."""
+        assert self._handle is not None
         try:
-            await handle.send_stdin(line, SECONDS_TO_ANSWER)
+            await self._handle.send_stdin(line, SECONDS_TO_ANSWER)
         # The same: whether the line has arrived is not known, and mending finds out.
         except Exception as error:  # noqa: BLE001
             if not self._joined.is_set():
-                return
+                return False
             if is_gone(error):
                 self._end()
-            else:
-                await self._mend_or_end(made)
+                return False
+            return True
+        return False
+
+    async def _ask(self, line: str) -> None:
+        """Sends a line that is about the lines of the other side. If it is lost, the next one says the same."""
+        made = self._made
+        if await self._lost(line):
+            await self._mend_or_end(made)
 
     async def _hear(self, text: str) -> None:
         """Takes in what the carrier says; the SDK waits with the next until this is done."""
@@ -257,8 +269,13 @@ class E2BLine:
             return
 
     async def _pass_on(self, offset: int, data: bytes) -> None:
+        if offset > self._arrived and not self._asked_again:
+            # Something between was lost on its way, though the connection stands.
+            self._asked_again = True
+            self._keep(self._ask(f"R {self._arrived}\n"))
         if not offset <= self._arrived < offset + len(data):
             return
+        self._asked_again = False
         new = data[self._arrived - offset :]
         self._arrived += len(new)
         try:
@@ -267,7 +284,7 @@ class E2BLine:
             return
         if self._arrived - self._told >= SAY_EVERY:
             self._told = self._arrived
-            self._keep(self._send(f"A {self._arrived}\n"))
+            self._keep(self._ask(f"A {self._arrived}\n"))
 
     def _heard_of(self, count: int) -> None:
         while self._unheard and self._unheard[0][0] + len(self._unheard[0][1]) <= count:

@@ -141,6 +141,34 @@ async def test_a_line_that_breaks_is_mended_and_nothing_is_lost(service: Loopbac
     assert len(service.to("POST /process.Process/Start")) == 1
 
 
+async def test_output_that_is_lost_on_its_way_is_sent_again(service: LoopbackE2B, sandbox: E2BSandbox) -> None:
+    lost = False
+
+    def losing(_: Output) -> None:
+        nonlocal lost
+        if not lost:
+            lost, service.sandboxes[sandbox.id].machine.losing = True, 2
+
+    count = "i=0; while [ $i -lt 2000 ]; do echo $i; i=$((i+1)); done; sleep 0.05; echo last"
+    result = await sandbox.run(["sh", "-c", count], on_output=losing)
+    assert lost
+    assert service.sandboxes[sandbox.id].machine.losing == 0
+    assert result.out.split() == [*(str(number).encode() for number in range(2000)), b"last"]
+
+
+async def test_a_machine_that_stands_still_does_not_hold_up_its_commands_limit(
+    service: LoopbackE2B, sandbox: E2BSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.sandboxes.command.SECONDS_TO_END", 0.2)
+    running = asyncio.create_task(sandbox.run(["sleep", "60"], seconds=0.3))
+    await service.came("POST /process.Process/SendInput")
+    box = await service.sandboxes[sandbox.id].machine.box()
+    await box.pause()
+    with pytest.raises(SandboxGone, match="stopped answering"):
+        await running
+    assert service.sandboxes == {}
+
+
 async def test_a_request_that_fails_on_its_way_is_sent_again_and_arrives_once(
     service: LoopbackE2B, sandbox: E2BSandbox
 ) -> None:
