@@ -28,7 +28,8 @@ from app.sandboxes.broker_tunnel import carried
 from app.sandboxes.gate import SOCKET
 from tools.kit.errors import TimedOut, Unavailable
 
-HEAD, MOST_HEADERS, HEAD_SECONDS = 16_384, 100, 15.0
+HEAD, MOST_HEADERS = 16_384, 100
+HEAD_SECONDS, DIAL_SECONDS = 15.0, 20.0
 PIECE = 16_384
 Note = Callable[..., None]
 
@@ -52,7 +53,12 @@ class Exchange:
         ms = round((time.monotonic() - self.began) * 1000)
         return {name: value for name, value in vars(self).items() if name != "began"} | {"ms": ms}
 
+    def break_off(self, why: str) -> None:
+        """Something came to its end before its time."""
+        self.verdict, self.why = "cut" if self.verdict == "allowed" else self.verdict, self.why or why
+
     def refuse(self, refusal: Refusal) -> Refusal:
+        """Something is not let out."""
         self.verdict, self.why, self.status = "refused", refusal.reason, refusal.status
         return refusal
 
@@ -103,13 +109,15 @@ class Broker:
         exchange = Exchange()
         try:
             await self._answer(reader, writer, exchange)
-        except (OSError, TimeoutError, h11.ProtocolError, asyncio.IncompleteReadError) as error:
-            exchange.why = exchange.why or ("time" if isinstance(error, TimeoutError) else "broken off")
+        except (OSError, h11.ProtocolError) as error:
+            exchange.break_off("time" if isinstance(error, TimeoutError) else "broken off")
         except asyncio.CancelledError:
-            exchange.why = exchange.why or "ended with the sandbox"
+            exchange.break_off("ended with the sandbox")
         finally:
             self._serving.discard(task)
-            writer.transport.abort() if exchange.verdict == "cut" else writer.close()
+            if exchange.verdict == "cut":
+                writer.transport.abort()
+            writer.close()
             self._note(**exchange.told())
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, exchange: Exchange) -> None:
@@ -167,7 +175,8 @@ class Broker:
     async def _tunnel(self, leave: Tunnel, server: h11.Connection, inside: Streams, exchange: Exchange) -> None:
         refusal = None
         try:
-            outside = await self._dialer.dial(leave.host, PORT)
+            async with asyncio.timeout(DIAL_SECONDS):
+                outside = await self._dialer.dial(leave.host, PORT)
         except NotPublic:
             refusal = Refusal(403, "no public address")
         except OSError:

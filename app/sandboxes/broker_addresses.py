@@ -10,10 +10,17 @@ from collections.abc import Awaitable, Callable, Sequence
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 Open = Callable[[str, int], Awaitable[Streams]]
-# Addresses within which others are hidden: translated, tunnelled, or compatible ones of IPv4.
-_HIDING = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "::/96")))
-# Metadata services of clouds that are not in a private range: Azure's, and Alibaba's, which is.
-_METADATA = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "100.100.100.200")))
+# What Python's table counts as global: IPv6 within which an IPv4 is hidden (translated, tunnelled, compatible), and of
+# IPv4 the protocol assignments (Oracle's metadata service is there), old relays, and Azure's service for its machines.
+_BARRED = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "::/96"),
+            *("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"),
+        ),
+    )
+)
 
 
 class NotPublic(Exception):
@@ -29,10 +36,11 @@ def is_public(address: str) -> bool:
     if isinstance(read, ipaddress.IPv6Address):
         if read.ipv4_mapped is not None:
             return is_public(str(read.ipv4_mapped))
-        if read.scope_id or read.is_site_local or any(read in network for network in _HIDING):
+        if read.scope_id or read.is_site_local:
             return False
     special = read.is_multicast or read.is_reserved or read.is_private or read.is_loopback or read.is_link_local
-    return read.is_global and not special and not read.is_unspecified and read not in _METADATA
+    barred = any(read in network for network in _BARRED)
+    return read.is_global and not special and not read.is_unspecified and not barred
 
 
 class Dialer:
