@@ -23,6 +23,7 @@ from app.channels.web_card import CardActions
 from app.channels.web_evidence import evidence_page
 from app.channels.web_history import HistoryLayer, thread_dict
 from app.channels.web_threads import Beginnings, History, Thread, is_thread_id
+from app.channels.web_uploads import UNSAID, allow, brought
 from app.channels.web_viewer import Viewers, notice
 from tools.kit.errors import DeusError
 
@@ -40,6 +41,7 @@ def open_chat(desk: Desk) -> None:
     viewers = Viewers(desk.conversations)
     card = CardActions(desk.approvals)
     beginnings = Beginnings()
+    allow(config.features, desk.files)
     kept = HistoryLayer(history, desk.conversations, desk.approvals, beginnings)
 
     @cl.data_layer  # type: ignore[untyped-decorator]
@@ -80,7 +82,7 @@ def open_chat(desk: Desk) -> None:
 
     async def answer(message: cl.Message) -> None:
         session = cl.context.session
-        text = (message.content or "").strip()
+        text = (message.content or "").strip() or (UNSAID if message.elements else "")
         if not text or not is_thread_id(session.thread_id):
             return
         emitter = cl.context.emitter
@@ -91,6 +93,7 @@ def open_chat(desk: Desk) -> None:
         await emitter.send_window_message({"deus": "thread", "id": session.thread_id})
         try:
             begun = await history.begun(session.thread_id)
+            files = await brought(desk.files, message.elements or (), session.user.identifier)
             turn = Turn(
                 text=text,
                 actor=session.user.identifier,
@@ -98,6 +101,7 @@ def open_chat(desk: Desk) -> None:
                 conversation=session.thread_id,
                 at=desk.clock.now(),
                 message_id=message.id,
+                files=files,
             )
             run = await desk.conversations.of(turn.actor).say(turn)
         except LookupError:

@@ -27,6 +27,7 @@ from app.api import problem
 from app.channels.sign_in import sign_in
 from app.channels.sign_in_tries import Addressed
 from app.channels.web_mount import ChatMount, Desk, content_policy, furnish, own_page
+from app.channels.web_uploads import Capped
 from app.guard import LOOPBACK, Guard
 from tools.kit.errors import UserMustMend
 
@@ -75,6 +76,7 @@ def create_app(
                 sign_in=sign_in(Path(chosen.data_dir), chosen.user, chosen.password),
                 starters=getattr(product, "starters", None) or STARTERS,
                 people=getattr(product, "people", None),
+                files=getattr(product, "files", None),
             )
             chat = ChatMount(lambda: load_chat(desk, Path(chosen.data_dir) / "web"))
             server.state.chat = chat
@@ -125,7 +127,8 @@ def load_chat(desk: Desk, root: Path) -> ASGIApp:
     importlib.import_module("app.chat").open_chat(desk)
     html = own_page(chainlit.get_html_template(""))
     chainlit.get_html_template = lambda root_path: html
-    return Addressed(_with_policy(chainlit.app, content_policy(html)))
+    most = desk.files.largest if desk.files is not None else 0
+    return Capped(Addressed(_with_policy(chainlit.app, content_policy(html))), most)
 
 
 def channels() -> list[Callable[..., AbstractAsyncContextManager[Sequence[BaseRoute]]]]:

@@ -26,6 +26,7 @@ from app.channels.sign_in_tries import Tries
 if TYPE_CHECKING:
     from agents.approvals import Approvals
     from agents.conversation import Conversations
+    from agents.files import FileDoor
     from agents.identity import Person
     from agents.ports import Clock
     from app.channels.sign_in import SignIn
@@ -55,6 +56,7 @@ class Desk:
     sign_in: SignIn
     starters: tuple[str, ...]
     people: Accounts | None = None
+    files: FileDoor | None = None
     tries: Tries = field(default_factory=Tries)
 
     @property
