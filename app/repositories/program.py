@@ -243,12 +243,12 @@ async def _read(stream: asyncio.StreamReader, most: int, *, strict: bool) -> byt
 
 
 async def _feed(stream: asyncio.StreamWriter, given: bytes) -> None:
-    # Git may end before it has read all; why it did so is in what it says.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+    # Git may end before it has read all; why it did so is in what it says. uvloop calls a closed pipe a RuntimeError.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
         stream.write(given)
         await stream.drain()
     stream.close()
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
         await stream.wait_closed()
 
 
