@@ -18,7 +18,7 @@ from app.cli.demo import World
 if TYPE_CHECKING:
     from agents.approval import Approval, Choice
     from agents.event import Event
-    from agents.record import RunDocument
+    from agents.record import Attachment, RunDocument
     from app.bootstrap import Product
 
 MARKS = {"done": "✓", "failed": "✗", "skipped": "–"}
@@ -31,11 +31,12 @@ def ask(
     conversation: Annotated[str, typer.Option(help="Go on with a conversation of this name.")] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
+    file: Annotated[list[Path] | None, typer.Option(help="Ask about a file, such as a CSV; may be repeated.")] = None,
 ) -> None:
     """Ask one question. With --world FILE it is asked of that demo company, with no server of one's own."""
     asks = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
     document, waiting, work = asyncio.run(
-        _ask(question, world, conversation, show=not (quiet or as_json), dry=dry_run, asks=asks)
+        _ask(question, world, conversation, file or (), show=not (quiet or as_json), dry=dry_run, asks=asks)
     )
     print(document.model_dump_json(indent=2) if as_json else _shown(document, kept=world is None))
     if work and not as_json:
@@ -47,7 +48,7 @@ def ask(
 
 
 async def _ask(
-    question: str, world: Path | None, conversation: str, *, show: bool, dry: bool, asks: bool
+    question: str, world: Path | None, conversation: str, paths: Sequence[Path], *, show: bool, dry: bool, asks: bool
 ) -> tuple[RunDocument, Sequence[Approval], str]:
     """The run's document, what it waits for, and what came of its work in sandboxes, in short.
 
@@ -61,13 +62,15 @@ async def _ask(
     from app.channels.web_view import fold
 
     async with _product(world) as product:
+        actor = os.environ.get("USER") or "cli"
         turn = Turn(
             text=question,
-            actor=os.environ.get("USER") or "cli",
+            actor=actor,
             channel="cli",
             conversation=conversation or f"cli-{uuid.uuid4()}",
             at=product.clock.now(),
             dry=dry,
+            files=await _brought(product, paths, actor),
         )
         run = await product.conversations.say(turn)
         view = viewed(run, ())
@@ -91,6 +94,31 @@ async def _ask(
             waiting = await _open(product, run)
         work = summary(viewed(run, await product.conversations.events(run)))
         return await product.conversations.document(run), waiting, work
+
+
+async def _brought(product: Product, paths: Sequence[Path], actor: str) -> tuple[Attachment, ...]:
+    """The files to ask about, kept."""
+    from tools.kit.errors import UserMustMend
+
+    if not paths:
+        return ()
+    if product.files is None:
+        raise UserMustMend("Files are not taken here.", remedy="Ask without them.")
+    kept = []
+    for path in paths:
+        try:
+            # No more than is needed to say that it is too large.
+            content = await asyncio.to_thread(_read, path, product.files.largest + 1)
+        except OSError as error:
+            reason = error.strerror or "it cannot be read"
+            raise UserMustMend(f"The file {path} cannot be read: {reason}.", remedy="Look at its path.") from error
+        kept.append((await product.files.bring(content, name=path.name, actor=actor, channel="cli")).attachment)
+    return tuple(kept)
+
+
+def _read(path: Path, most: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(most)
 
 
 async def _open(product: Product, run: str) -> list[Approval]:
