@@ -109,7 +109,10 @@ class Coder:
     async def missing(self) -> str | None:
         """What is missing for it to work here; None if nothing is."""
         if self._model is None:
-            return "To write a fix I need a language model: set DEUS_MODEL, and DEUS_MODEL_KEY with its key."
+            return (
+                "To write a fix I need a language model: set DEUS_MODEL, and DEUS_MODEL_KEY with its key. With it I would "
+                "reproduce the bug in a sandbox, mend it, run the tests and propose a pull request."
+            )
         return None
 
     def needs(self, task: CodeTask) -> Needs:
