@@ -57,7 +57,7 @@ def brief(artifact: Mapping[str, Any]) -> Brief | None:
         names = [f"{one['path']} +{one['added']} −{one['removed']}" for one in shown["files"][:MOST_FILES]]
         more = len(shown["files"]) - MOST_FILES
         names += [f"and {more} more"] if more > 0 else []
-        return Brief("diff", title or "Changes", one_line(f"{counted(shown)} ({', '.join(names)})", 600))
+        return Brief("diff", title or "Changes", one_line(f"{counted(shown)} ({', '.join(names) or 'none'})", 600))
     if artifact.get("kind") == "tests":
         ends = {name: str(shown[name]) for name in ("verdict", "sign", "word", "meaning")}
         return Brief("tests", title or "Tests", one_line(told(shown), 300), **ends)

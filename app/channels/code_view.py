@@ -44,6 +44,10 @@ class CodeWork:
         """The calls of one step."""
         return tuple(one for one in self.calls.values() if one.step == step)
 
+    def silent(self) -> CodeWork:
+        """Without what the running calls write."""
+        return CodeWork({name: replace(one, live="") if one.live else one for name, one in self.calls.items()})
+
     @property
     def steps(self) -> tuple[str, ...]:
         """The steps that have calls."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from agents.event import Event
-from app.channels.web_view import RunView, fold
+from app.channels.web_view import RunView, fold, only_output
 
 Payload = TypeVar("Payload")
 
@@ -41,5 +41,7 @@ class Screens(ABC, Generic[Payload]):
 
     def effects(self, before: RunView, after: RunView) -> Sequence[Shown[Payload]]:
         """The messages that differ, in their order."""
+        if only_output(before, after):
+            return []
         was = self.screen(before)
         return [Shown(part, post) for part, post in self.screen(after).items() if was.get(part) != post]

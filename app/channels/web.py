@@ -13,7 +13,7 @@ from agents.event import Event
 from app.channels.code_view import live_text
 from app.channels.web_code import artifact as code_artifact
 from app.channels.web_code import works
-from app.channels.web_view import ENDED, RunView, fold
+from app.channels.web_view import ENDED, RunView, fold, only_output
 from app.channels.web_writes import writes_card
 
 NAME = "Deus"
@@ -231,6 +231,8 @@ class Web:
         return fold(view, event)
 
     def effects(self, before: RunView, after: RunView) -> Sequence[Send]:
+        if only_output(before, after):
+            return changes(Page(outputs=tuple(_outputs(before))), Page(outputs=tuple(_outputs(after))))
         return changes(page(before, self._question_id), page(after, self._question_id))
 
 

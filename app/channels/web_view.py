@@ -86,6 +86,11 @@ def fold(view: RunView, event: Event) -> RunView:
     return replace(after, seq=event.seq, seen_at=event.at)
 
 
+def only_output(before: RunView, after: RunView) -> bool:
+    """Whether nothing differs between two views but what running calls write."""
+    return replace(after, code=before.code) == before and before.code.silent() == after.code.silent()
+
+
 def _delta(view: RunView, data: Mapping[str, Any]) -> RunView:
     if view.complete:
         return view

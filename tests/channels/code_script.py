@@ -111,7 +111,7 @@ def calls(step: str, made: tuple[Any, ...] = CALLS) -> Iterator[Emitted]:
     for n, (verb, args, output, seconds, summary, ok) in enumerate(made, 1):
         call, service = f"{step}.{n}", "agent" if verb == "agent.says" else "sandbox"
         yield 0.1, "call.started", {"id": call, "step": step, "service": service, "verb": verb, "args": dict(args)}
-        pieces = [output[at : at + 70] for at in range(0, len(output), 70)]
+        pieces = [output[at : at + 90] for at in range(0, len(output), 90)]
         for piece in pieces:
             yield seconds / len(pieces), "output.delta", {"call": call, "stream": "out", "text": piece}
         yield (
