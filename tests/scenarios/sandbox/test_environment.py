@@ -87,6 +87,11 @@ def tool(folder: Path, script: str) -> None:
     path.chmod(0o755)
 
 
+def kept(project: Path) -> list[Path]:
+    """What has been made."""
+    return list(project.glob("cache/*"))
+
+
 @pytest.fixture
 def no_own_uv(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
     """Only the test's own uv is there."""
@@ -100,7 +105,7 @@ async def test_one_that_cannot_be_made_says_why_and_leaves_nothing(project: Path
         await environment.ready()
     assert refused.value.remedy == "Make it with: make setup"
     assert environment.state == "missing"
-    assert list((project / "cache").iterdir()) == []
+    assert kept(project) == []
 
 
 async def test_one_that_lacks_a_library_is_not_used(project: Path, no_own_uv: None) -> None:
@@ -108,7 +113,7 @@ async def test_one_that_lacks_a_library_is_not_used(project: Path, no_own_uv: No
     environment = CodeEnvironment(project / "cache", project)
     with pytest.raises(EnvironmentMissing, match="could not be made"):
         await environment.ready()
-    assert list((project / "cache").iterdir()) == []
+    assert kept(project) == []
 
 
 async def test_it_is_made_once_for_all_who_wait_and_again_for_another_lock(project: Path, no_own_uv: None) -> None:
@@ -141,7 +146,7 @@ async def test_one_that_is_given_up_leaves_nothing(project: Path, no_own_uv: Non
     await environment.aclose()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert list(project.glob("cache/*")) == []
+    assert kept(project) == []
 
 
 async def test_without_a_lock_it_says_where_it_would_be_made(project: Path) -> None:
