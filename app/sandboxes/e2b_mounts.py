@@ -35,12 +35,12 @@ with tarfile.open(archive) as opened:
     for number, target in enumerate(targets):
         mine = [each for each in members if each.name.split("/")[0] == str(number)]
         alone = len(mine) == 1 and mine[0].isfile() and "/" not in mine[0].name
-        folder = os.path.dirname(target) + "/.given-%d" % number if alone else target
+        folder = "/mnt/given-%d" % number if alone else target
         os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
         os.makedirs(folder, mode=0o755)
         subprocess.run([MOUNT, "-t", "tmpfs", "-o", "mode=0755,nosuid,nodev", "deus", folder], check=True)
         for each in mine:
-            place = os.path.join(folder, each.name.partition("/")[2] or "file")
+            place = os.path.join(folder, "file" if alone else each.name.partition("/")[2])
             if each.isdir():
                 os.makedirs(place, mode=0o755, exist_ok=True)
                 continue
