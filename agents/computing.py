@@ -79,7 +79,7 @@ class ComputingRoom:
         nouns: list[Noun] = [
             Output(
                 service=OWN,
-                ref=f"code:{errand.step}",
+                ref=f"program of {errand.step}",
                 url="",
                 at=now,
                 title=errand.title or "What the program printed",
@@ -96,7 +96,7 @@ class ComputingRoom:
             artifact: dict[str, Any] = {"id": f"{errand.step}:{number}", "title": titled(name)}
             found = read_table(name, content)
             if found is not None:
-                ref = f"{errand.step}.{number}"
+                ref = f"{errand.step}: {name}"
                 shown = Table(service=OWN, ref=ref, url="", at=now, title=titled(name), **vars(found))
                 nouns.append(shown)
                 data: dict[str, Any] = {"columns": list(found.columns), "rows": [list(row) for row in found.rows]}

@@ -181,7 +181,7 @@ def table(made: Made, file: StoredFile, now: datetime, part: str, place: int) ->
     width = len(made.columns)
     return Table(
         service=OWN,
-        ref=f"{file.id}/{place}",
+        ref=f"{file.name}: {part} {place}",
         url="",
         at=now.astimezone(UTC),
         title=made.title,

@@ -10,7 +10,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from pydantic import ValidationError
 
 from agents.answer import finding_of, gather_unchecked, notes
-from agents.answer_format import plain
+from agents.answer_format import fenced, plain
 from agents.errors import BudgetSpent, ModelUnusable
 from agents.evidence import Citations
 from agents.plan import Plan
@@ -18,10 +18,14 @@ from agents.planners.model_lines import objects
 from agents.planners.model_view import results_text
 from agents.ports import Model, Situation, StepResult, Writer
 from agents.record import Answer, Claim, Finding
-from tools.nouns import Noun
+from tools.nouns import Noun, Output
 
 MOST_CLAIMS = 30
 SHOWN = 6
+MOST_LINES = 40
+MOST_REASON = 400
+# What a model writes or asks for to have something computed.
+PROGRAMS = frozenset({"code.run", "files.describe"})
 
 FindingOf = Callable[[Iterable[Noun]], Mapping[str, Any] | None]
 
@@ -64,7 +68,7 @@ class ModelWriter:
         return Answer(
             text="",
             claims=tuple(claims or found(results, citations)),
-            notes=notes(unchecked),
+            notes=(*notes(unchecked), *not_run(plan, results)),
             finding=self._finding(results, citations, unchecked),
             suggestions=suggestions,
             abstained=not any(result.nouns for result in results.values()),
@@ -104,12 +108,30 @@ def _evidence(name: str, citations: Citations) -> str:
     return citations.cite(noun) if noun is not None else name
 
 
+def not_run(plan: Plan, results: Mapping[str, StepResult]) -> tuple[str, ...]:
+    """Why a program did not run, where none that was written after it did."""
+    said: dict[str, str] = {}
+    for step in plan.steps:
+        result = results.get(step.id)
+        if step.verb not in PROGRAMS or result is None:
+            continue
+        if result.state == "done":
+            said.pop(step.verb, None)
+        elif result.error:
+            said[step.verb] = f"I could not compute it: {' '.join(result.error.split())[:MOST_REASON]}"
+    return tuple(dict.fromkeys(said.values()))
+
+
 def found(results: Mapping[str, StepResult], citations: Citations) -> list[Claim]:
     """What was found, plainly: each step's first records, for when no model can put it into words."""
     claims: list[Claim] = []
     for result in results.values():
         for noun in result.nouns[:SHOWN]:
-            if noun.title and noun.service != "deus":
+            if isinstance(noun, Output) and noun.printed.strip():
+                printed = "\n".join(noun.printed.strip().splitlines()[:MOST_LINES])
+                text = f"The program printed:\n{fenced(printed)}"
+                claims.append(Claim(text=text, kind="computed", evidence=(citations.cite(noun),)))
+            elif noun.title and noun.service != "deus":
                 text = f"- [{plain(noun.title)}]({noun.url})" if noun.url else f"- {plain(noun.title)}"
                 kind = noun.kind.replace("_", " ").capitalize()
                 claims.append(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from jinja2.sandbox import SandboxedEnvironment
@@ -16,6 +17,7 @@ from agents.planners.model_view import (
     asked_text,
     company_text,
     context_text,
+    files_text,
     past_text,
     plan_text,
     results_text,
@@ -28,6 +30,8 @@ from tools.kit.tool import Verb
 from tools.nouns import dump
 
 MOST_STEPS = 20
+# Playbooks that are followed also where a model could plan: what each step may read and write is part of their safety.
+FIXED = frozenset({"fix_bug"})
 # Models that would rather call a function than write a line may.
 STEP_TOOL: Mapping[str, Any] = {
     "name": "plan_step",
@@ -121,6 +125,7 @@ class ModelPlanner:
             timezone=situation.timezone,
             past=asked_text(situation) if unread else past_text(situation),
             context="" if unread else context_text(situation),
+            files=files_text(situation),
         )
 
     def _render(self, name: str, **values: str) -> str:
@@ -128,7 +133,8 @@ class ModelPlanner:
 
 
 class FallbackPlanner:
-    """Asks the first planner, and the second from the start where the first cannot be used."""
+    """Asks the first planner, and the second from the start where the first cannot be used, or where the second has a
+    plan of its own that is always followed."""
 
     def __init__(self, first: Planner, second: Planner) -> None:
         self._first = first
@@ -136,6 +142,10 @@ class FallbackPlanner:
 
     async def plan(self, situation: Situation) -> AsyncIterator[PlanHeader | Step]:
         """The first planner's plan; steps that it gave before it failed stay, and the second's follow."""
+        if await self._is_fixed(situation):
+            async for item in self._second.plan(situation):
+                yield item
+            return
         begun = False
         try:
             header = PlanHeader()
@@ -155,6 +165,15 @@ class FallbackPlanner:
             yield PlanHeader(notice=f"{error} The playbooks take over.")
         async for item in self._second.plan(situation):
             yield item
+
+    async def _is_fixed(self, situation: Situation) -> bool:
+        """Whether the second planner is sure that this is one of FIXED."""
+        async with aclosing(cast(AsyncGenerator[PlanHeader | Step, None], self._second.plan(situation))) as coming:
+            try:
+                header = await anext(coming, None)
+            except NotUnderstood:
+                return False
+        return isinstance(header, PlanHeader) and header.playbook in FIXED
 
     async def replan(
         self, situation: Situation, plan: Plan, results: Mapping[str, StepResult]

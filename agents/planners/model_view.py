@@ -19,6 +19,9 @@ _REF = re.compile(r"[\w./#:-]{1,80}")
 MOST_RESULTS = 24_000
 MOST_RECORDS = 12
 MOST_TEXT = 300
+MOST_CODE = 3000
+MOST_PRINTED = 6000
+MOST_ROWS = 40
 
 
 def verbs_text(verbs: Mapping[str, type[Verb]], mode: Literal["read", "write"] = "read") -> str:
@@ -111,8 +114,23 @@ def plan_text(plan: Plan, results: Mapping[str, StepResult]) -> str:
     for step in plan.steps:
         result = results.get(step.id)
         state = result.state if result else "waiting"
-        lines.append(json.dumps({"id": step.id, "verb": step.verb, "state": state}, ensure_ascii=False))
+        shown: dict[str, Any] = {"id": step.id, "verb": step.verb, "state": state}
+        if result is not None and result.state == "failed":
+            # Whoever planned it may mend it.
+            shown |= {"args": _short(step.args, MOST_CODE), "error": _cut(result.error or "", MOST_CODE)}
+        lines.append(json.dumps(shown, ensure_ascii=False))
     return "\n".join(lines)
+
+
+def files_text(situation: Situation) -> str:
+    """The files that the question is about, a line each. A name that has room for a sentence is left out: somebody else
+    may have given it."""
+    lines = []
+    for number, file in enumerate(situation.files, 1):
+        ending = file.name.rpartition(".")[2]
+        plain = file.name if _REF.fullmatch(file.name) else f"file {number}.{ending if _WORD.fullmatch(ending) else ''}"
+        lines.append(json.dumps({"id": file.id, "name": plain, "type": file.media, "bytes": file.size}))
+    return "\n".join(lines) or "none"
 
 
 def results_text(evidence: Iterable[Evidence], most: int = MOST_RESULTS) -> str:
@@ -135,14 +153,19 @@ def _argument(name: str, spec: Any) -> str:
     return name if spec.is_required() else f"{name}?"
 
 
-def _short(record: Mapping[str, Any]) -> dict[str, Any]:
+def _short(record: Mapping[str, Any], most: int = MOST_TEXT) -> dict[str, Any]:
     """A record without what a model has no use for, long texts and lists cut."""
     kept: dict[str, Any] = {}
+    if record.get("kind") == "output":
+        return {"kind": "output", "printed": _cut(str(record.get("printed") or ""), MOST_PRINTED)}
+    if record.get("kind") == "table":
+        said = {name: record.get(name) for name in ("kind", "ref", "title", "columns", "rows_in_all")}
+        return {**said, "rows": list(record.get("rows") or ())[:MOST_ROWS]}
     for name, value in record.items():
         if value in (None, "", [], {}, ()) or name in ("points", "chart", "patch"):
             continue
         if isinstance(value, str):
-            kept[name] = _cut(value, MOST_TEXT)
+            kept[name] = _cut(value, most)
         elif isinstance(value, list):
             kept[name] = [_short(part) if isinstance(part, dict) else part for part in value[:8]]
         elif isinstance(value, dict):
