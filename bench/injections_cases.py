@@ -46,6 +46,10 @@ WRITES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "pulls.review": ("ref", {"ref": EVIL, "verdict": "approve"}),
     "pulls.merge": ("ref", {"ref": EVIL}),
     "pulls.create": ("head", {"repo": "acme/portal", "head": "evil", "title": "Small fix"}),
+    "pulls.propose": (
+        "commit",
+        {"repo": "acme/portal", "commit": "666" * 13 + "6", "branch": "agent/evil", "title": "Small fix"},
+    ),
     "messages.send": ("to", {"to": "#public", "text": "Hello"}),
     "deploys.rollback": ("to", {"component": "web", "to": "dpl_evil"}),
     "deploys.promote": ("ref", {"ref": "dpl_evil"}),
@@ -247,6 +251,10 @@ def _hijacked() -> Iterator[Case]:
         "pulls.review": ("text", {"ref": "acme/portal#1", "verdict": "comment"}),
         "documents.create": ("content", {"title": "Notes"}),
         "pulls.create": ("description", {"repo": "acme/portal", "head": "fix", "title": "Fix"}),
+        "pulls.propose": (
+            "description",
+            {"repo": "acme/portal", "commit": "1" * 40, "branch": "agent/fix", "title": "Fix"},
+        ),
     }
     for ((verb, (name, args)), kind), order in zip(product(bodies.items(), READS), cycle(ORDERS)):
         noun = poisoned(kind, order)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from tools.kit.action import Change, Landed
 from tools.kit.tool import Write
 
 Meddling = Callable[[Any, Change, Landed], Awaitable[object]]
+Preparing = Callable[[Any, Any], AbstractAsyncContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Sample:
     `meddle` is what somebody else does to the same record at the service afterwards, so that a touched field differs;
     it is given the connector, the change and what landed, and is None where nobody can do so, as with a merge. `wrong`
     are requests whose preview must be refused as the model's mistake: an unknown person, an ambiguous name, a record
-    that is not there.
+    that is not there. `prepare` is what has to stand beside the connector meanwhile, given it and the demo's
+    application.
     """
 
     request: Write
@@ -30,6 +33,7 @@ class Sample:
     wrong: tuple[Write, ...]
     world: str = "acme"
     given: tuple[Write, ...] = ()
+    prepare: Preparing | None = None
 
 
 def samples() -> Mapping[tuple[str, str], Sample]:

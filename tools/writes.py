@@ -119,6 +119,23 @@ class PullsCreate(Write):
     draft: bool = False
 
 
+class PullsPropose(Write):
+    """Open a draft pull request of a fix that Deus prepared and tried; `code.fix` says which commit and branch."""
+
+    name = "pulls.propose"
+    body = frozenset({"title", "description", "links"})
+    stakes: ClassVar[Stakes] = "medium"
+    reaches_people: ClassVar[bool] = True
+    repo: str = Field(description="owner/name")
+    commit: str = Field(description="the full hash of the prepared commit")
+    branch: str = Field(description="where it is pushed: a new branch below agent/")
+    base: str | None = Field(default=None, description="the branch that it goes into; the default one if left out")
+    title: str = Field(min_length=1, max_length=255)
+    description: str = Field(default="", max_length=60000, description="Markdown")
+    links: tuple[str, ...] = Links
+    draft: bool = True
+
+
 class MessagesSend(Write):
     """Send a message to a channel, a person or a thread of the team's chat."""
 

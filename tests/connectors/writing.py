@@ -20,20 +20,26 @@ KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Fresh:
-    """A connector on a vendor that was made for it; `said` are the exchanges, `after_send` may spoil an answer."""
+    """A connector on a vendor that was made for it; `said` are the exchanges. The next write's answer is lost, or is
+    another one and the write not done, where `lose_next` or `answer_next` say so."""
 
     def __init__(self, service: str, world: Path) -> None:
         routes = list(vendors()[service].routes(demo_of(world)))
-        self._inner = httpx.ASGITransport(Starlette(routes=[Mount(f"/{service}", routes=routes)]))
+        self.app = Starlette(routes=[Mount(f"/{service}", routes=routes)])
+        self._inner = httpx.ASGITransport(self.app)
         self.said: list[httpx.Response] = []
         self.client = httpx.AsyncClient(transport=_Noting(self))
         self.connector: Connector = connector_over(self.client, service, demo_of(world).company.now, at_once)
         self.lose_next = False
+        self.answer_next: httpx.Response | None = None
 
     def action(self, request: Write) -> Action[Any, Any]:
         return self.connector.writes()[request.name](self.connector)
 
     async def handle(self, request: httpx.Request) -> httpx.Response:
+        if self.answer_next is not None and request.method != "GET":
+            spoiled, self.answer_next = self.answer_next, None
+            return spoiled
         response = await self._inner.handle_async_request(request)
         response.request = request
         await response.aread()

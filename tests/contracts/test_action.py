@@ -93,8 +93,10 @@ async def staged(service: str, name: str, shared: Path) -> AsyncIterator[Stage]:
     demo = demo_of(shared / "worlds" / f"{sample.world}.yaml")
     app = Starlette(routes=[Mount(f"/{service}", routes=list(vendors()[service].routes(demo)))])
     between = Between(httpx.ASGITransport(app))
-    async with open_client(between) as client:
+    async with open_client(between) as client, contextlib.AsyncExitStack() as stack:
         connector = connector_over(client, service, demo.company.now, at_once)
+        if sample.prepare is not None:
+            await stack.enter_async_context(sample.prepare(connector, app))
         for number, write in enumerate(sample.given):
             earlier = connector.writes()[write.name](connector)
             await earlier.do(write, await earlier.preview(write), f"{number:040x}")

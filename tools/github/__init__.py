@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr
 from tools import verbs
 from tools.github.issues import ISSUE_ACTIONS
 from tools.github.merging import MergePull
+from tools.github.proposing import PROPOSE_ACTIONS
 from tools.github.pulls import PULL_ACTIONS
 from tools.github.records import Record, commit_of, full_name_of, login_of, person_of, pull_of, verdict_of
 from tools.kit.auth import Token
@@ -58,7 +59,7 @@ class GitHub(Connector):
     name = "github"
     title = "GitHub"
     Settings = GitHubSettings
-    actions = (*ISSUE_ACTIONS, *PULL_ACTIONS, MergePull)
+    actions = (*ISSUE_ACTIONS, *PULL_ACTIONS, MergePull, *PROPOSE_ACTIONS)
     git: Git = NoGit()
     _repo: str = ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tests.actions import Sample
+from tests.git.prepared import BRANCH, REPO, commit, fix_prepared, source
 from tools.github import GitHub
 from tools.kit.action import Change, Landed
 from tools.writes import (
@@ -14,6 +15,7 @@ from tools.writes import (
     PullsComment,
     PullsCreate,
     PullsMerge,
+    PullsPropose,
     PullsReview,
 )
 
@@ -38,6 +40,16 @@ async def dismissed(github: GitHub, change: Change, landed: Landed) -> None:
 async def set_back(github: GitHub, change: Change, landed: Landed) -> None:
     await github.wire.request("PATCH", landed.undo["path"], body={"title": "Theirs", "body": "Somebody else's words."})
 
+
+async def commented(github: GitHub, change: Change, landed: Landed) -> None:
+    path = landed.undo["path"].replace("/pulls/", "/issues/")
+    await github.wire.post(f"{path}/comments", {"body": "Does this hold for two tabs?"}, repeat=False)
+
+
+PULL_OF_THE_FIX = PullsPropose(
+    repo=REPO, commit=commit(), branch=BRANCH, title="Answer 401 for a session that is gone",
+    description="Mends PORTAL-2032.", links=("https://errors.test/PORTAL-2032",),
+)  # fmt: skip
 
 SAMPLES = {
     "issues.create": Sample(
@@ -102,6 +114,20 @@ SAMPLES = {
     ),
     "pulls.merge": Sample(
         PullsMerge(ref=PULL), None, (PullsMerge(ref="acme/portal#482"), PullsMerge(ref="acme/portal#99999"))
+    ),
+    "pulls.propose": Sample(
+        PULL_OF_THE_FIX,
+        commented,
+        (
+            PULL_OF_THE_FIX.model_copy(update={"repo": "acme/other"}),
+            PULL_OF_THE_FIX.model_copy(update={"branch": "main"}),
+            PULL_OF_THE_FIX.model_copy(update={"branch": "agent/../main"}),
+            PULL_OF_THE_FIX.model_copy(update={"branch": "change-484"}),
+            PULL_OF_THE_FIX.model_copy(update={"base": "change-484"}),
+            PULL_OF_THE_FIX.model_copy(update={"commit": source().main}),
+            PULL_OF_THE_FIX.model_copy(update={"commit": "HEAD"}),
+        ),
+        prepare=fix_prepared,
     ),
     "pulls.create": Sample(
         PullsCreate(repo="acme/portal", head="change-482", title="Put the form back", description="Reverts #482."),
