@@ -125,12 +125,12 @@ class CodeEnvironment:
     async def _run(self, *argv: str, environment: dict[str, str] | None = None) -> None:
         """A program that must succeed. It is nicer than Deus, which may be answering meanwhile."""
         nice = [found, "-n", "10"] if (found := shutil.which("nice")) else []
-        kept = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+        given = ["env", "-u", "VIRTUAL_ENV", "-u", "PYTHONPATH", *(f"{k}={v}" for k, v in (environment or {}).items())]
         process = await asyncio.create_subprocess_exec(
             *nice,
+            *given,
             *argv,
             cwd=self._project,
-            env={**kept, **(environment or {})},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
