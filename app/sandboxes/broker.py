@@ -30,6 +30,7 @@ from tools.kit.errors import TimedOut, Unavailable
 
 HEAD, MOST_HEADERS = 16_384, 100
 HEAD_SECONDS, DIAL_SECONDS = 15.0, 20.0
+LINGER_SECONDS, LINGER_PIECES = 1.0, 64
 PIECE = 16_384
 Note = Callable[..., None]
 
@@ -136,7 +137,7 @@ class Broker:
         elif len(self._serving) > traffic.at_once:
             refusal = Refusal(503, "too many at once")
         if refusal is not None:
-            await _refuse(server, writer, exchange.refuse(refusal))
+            await _refuse(server, reader, writer, exchange.refuse(refusal))
             return
         async with asyncio.timeout(traffic.seconds):
             await self._judged(server, reader, writer, exchange)
@@ -149,10 +150,10 @@ class Broker:
             async with asyncio.timeout(min(HEAD_SECONDS, traffic.quiet)):
                 request = await _event(server, reader)
         except h11.RemoteProtocolError:
-            await _refuse(server, writer, exchange.refuse(Refusal(400, "not HTTP")))
+            await _refuse(server, reader, writer, exchange.refuse(Refusal(400, "not HTTP")))
             return
         except TimeoutError:
-            await _refuse(server, writer, exchange.refuse(Refusal(408, "slow")))
+            await _refuse(server, reader, writer, exchange.refuse(Refusal(408, "slow")))
             return
         if not isinstance(request, h11.Request):
             exchange.why = "nothing asked"
@@ -165,7 +166,7 @@ class Broker:
         exchange.method, exchange.path = method[:16], "" if method == "CONNECT" else target.partition("?")[0][:200]
         exchange.host = (target if method == "CONNECT" else dict(headers).get("host", ""))[:200]
         if isinstance(leave, Refusal):
-            await _refuse(server, writer, exchange.refuse(leave))
+            await _refuse(server, reader, writer, exchange.refuse(leave))
         elif isinstance(leave, Tunnel):
             await self._tunnel(leave, server, (reader, writer), exchange)
         else:
@@ -182,7 +183,7 @@ class Broker:
         except OSError:
             refusal = Refusal(502, "not reached")
         if refusal is not None:
-            await _refuse(server, inside[1], exchange.refuse(refusal))
+            await _refuse(server, *inside, exchange.refuse(refusal))
             return
         exchange.verdict, exchange.status = "allowed", 200
         try:
@@ -212,7 +213,7 @@ class Broker:
                 if not isinstance(event, h11.Data):
                     break
                 if (too_much := body.add(bytes(event.data))) is not None:
-                    await _refuse(server, writer, exchange.refuse(too_much))
+                    await _refuse(server, reader, writer, exchange.refuse(too_much))
                     return
             exchange.sent = len(body.data)
             exchange.verdict = "allowed"
@@ -235,7 +236,7 @@ class Broker:
                 if begun:
                     exchange.verdict = "cut"
                 else:
-                    await _refuse(server, writer, refusal)
+                    await _refuse(server, reader, writer, refusal)
 
 
 def _peer(writer: asyncio.StreamWriter) -> int:
@@ -253,7 +254,9 @@ async def _event(server: h11.Connection, reader: asyncio.StreamReader) -> Any:
         server.receive_data(await reader.read(PIECE))
 
 
-async def _refuse(server: h11.Connection, writer: asyncio.StreamWriter, refusal: Refusal) -> None:
+async def _refuse(
+    server: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, refusal: Refusal
+) -> None:
     """Says no, if anybody still listens for an answer."""
     if server.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
         return
@@ -261,5 +264,10 @@ async def _refuse(server: h11.Connection, writer: asyncio.StreamWriter, refusal:
     headers = [("content-type", "text/plain"), ("content-length", str(len(text))), ("connection", "close")]
     for event in (h11.Response(status_code=refusal.status, headers=headers), h11.Data(data=text), h11.EndOfMessage()):
         writer.write(server.send(event) or b"")
-    async with asyncio.timeout(5):
-        await writer.drain()
+    writer.write_eof()
+    # A socket that is closed with something unread in it takes the answer along.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            for _ in range(LINGER_PIECES):
+                if not await reader.read(PIECE):
+                    break
