@@ -74,7 +74,8 @@ def understood(error: Exception, doing: str, template: str = "") -> DeusError | 
         )
     if isinstance(error, RateLimitException | ServiceBusyException) or status in (429, 503):
         return SandboxBusy(f"E2B has no sandbox to give now: {said(error)}", service=SERVICE)
-    if isinstance(error, TemplateException) or (template and status in (400, 404)):
+    unknown = bool(template) and status in (400, 404) and "template" in str(error).lower()
+    if isinstance(error, TemplateException) or unknown:
         return SandboxUnavailable(
             f"E2B cannot make a sandbox of the template {template!r} ({said(error)}).",
             service=SERVICE,

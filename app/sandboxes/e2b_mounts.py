@@ -25,22 +25,22 @@ ARCHIVE = "/root/deus-mounts.tar"
 SECONDS = 120.0
 MARK = "deus-mounts"
 # Runs as root in the sandbox before anything else does. A name's first part is the number of its mount, whose target
-# is an argument. Memory holds the files: nobody below root can make it writable again.
+# is an argument. The files lie in a folder of root's and are seen at the target alone, by a mount that is read-only.
 PLACE = """
 import os, subprocess, sys, tarfile
 archive, *targets = sys.argv[1:]
-MOUNT = "mount"
+def mount(*words):
+    subprocess.run(["mount", *words], check=True)
 with tarfile.open(archive) as opened:
     members = opened.getmembers()
     for number, target in enumerate(targets):
-        mine = [each for each in members if each.name.split("/")[0] == str(number)]
-        alone = len(mine) == 1 and mine[0].isfile() and "/" not in mine[0].name
-        folder = "/mnt/given-%d" % number if alone else target
-        os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
-        os.makedirs(folder, mode=0o755)
-        subprocess.run([MOUNT, "-t", "tmpfs", "-o", "mode=0755,nosuid,nodev", "deus", folder], check=True)
-        for each in mine:
-            place = os.path.join(folder, "file" if alone else each.name.partition("/")[2])
+        top = "/var/lib/deus/%d" % number
+        os.makedirs(os.path.dirname(top), mode=0o700, exist_ok=True)
+        for each in members:
+            first, _, rest = each.name.partition("/")
+            if first != str(number):
+                continue
+            place = os.path.join(top, rest) if rest else top
             if each.isdir():
                 os.makedirs(place, mode=0o755, exist_ok=True)
                 continue
@@ -49,11 +49,13 @@ with tarfile.open(archive) as opened:
                 while data := source.read(1 << 20):
                     written.write(data)
             os.chmod(place, 0o555 if each.mode & 0o100 else 0o444)
-        if alone:
+        os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
+        if os.path.isdir(top):
+            os.makedirs(target, mode=0o755)
+        else:
             open(target, "xb").close()
-            subprocess.run([MOUNT, "--bind", folder + "/file", target], check=True)
-            subprocess.run([MOUNT, "-o", "remount,bind,ro,nosuid,nodev", target], check=True)
-        subprocess.run([MOUNT, "-o", "remount,ro,mode=0755,nosuid,nodev", folder], check=True)
+        mount("--bind", top, target)
+        mount("-o", "remount,bind,ro,nosuid,nodev", target)
 os.unlink(archive)
 """
 
