@@ -11,7 +11,7 @@ from typing import Any
 from agents.approval import ANYONE, Approval
 from app.channels.diff_view import diff_shown, is_diff
 from app.channels.terminal_text import revealed
-from app.channels.tests_view import VERDICTS, told_tests
+from app.channels.tests_view import told_tests, verdict_of
 
 LONG = 72
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d")
@@ -88,8 +88,11 @@ def rows(before: Mapping[str, Any], after: Mapping[str, Any], titles: Mapping[st
         if was is None and will is None:
             continue
         block = any(one is not None and ("\n" in one or len(one) > LONG) for one in (was, will))
-        tried = {"verdict": patch["verdict"]} if isinstance(patch, Mapping) and patch.get("verdict") in VERDICTS else {}
-        found.append({"label": label(name), "before": was, "after": will, "block": block, **tried})
+        tried = verdict_of(patch) if name == "tests" else ""
+        if tried == "refuted" and will:
+            will = will.replace("Refuted", "✗ REFUTED", 1)
+        row: dict[str, Any] = {"label": label(name), "before": was, "after": will, "block": block}
+        found.append({**row, "verdict": tried} if tried else row)
     return found
 
 
@@ -121,7 +124,7 @@ def text(value: Any, titles: Mapping[str, str]) -> str | None:
     if isinstance(value, list | tuple):
         parts = [text(one, titles) or "" for one in value]
         return ("\n" if any("://" in part or len(part) > LONG for part in parts) else ", ").join(parts)
-    if isinstance(value, Mapping) and value.get("verdict") in VERDICTS:
+    if isinstance(value, Mapping) and verdict_of(value):
         return told_tests(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{label(str(name))}: {text(inner, titles) or '–'}" for name, inner in value.items())

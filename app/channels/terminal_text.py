@@ -59,4 +59,4 @@ def _shown(one: str, *, keeps: bool) -> str:
         return "\N{REPLACEMENT CHARACTER}"
     if not keeps:
         return "\n" if one in "\u2028\u2029\x85" else ""
-    return chr(0x2400 + ord(one)) if ord(one) < 0x20 else f"⟨U+{ord(one):04X}⟩"
+    return f"⟨U+{ord(one):04X}⟩"

@@ -45,6 +45,16 @@ def told_tests(data: Mapping[str, Any]) -> str:
     return "\n".join([f"{shown['sign']} {shown['word'].upper()}. {shown['meaning']}", *runs])
 
 
+def verdict_of(value: object) -> str:
+    """The verdict that test runs carry, as data or in words; "" where they are neither."""
+    if isinstance(value, Mapping):
+        return str(value.get("verdict")) if value.get("verdict") in VERDICTS else ""
+    if not isinstance(value, str) or not value:
+        return ""
+    word = "".join(value.split()[:1]).strip(":.,").casefold()
+    return word if word in VERDICTS else "untested"
+
+
 def _run(run: Mapping[str, Any]) -> dict[str, Any]:
     seconds = run.get("seconds")
     return {

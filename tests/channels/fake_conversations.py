@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from agents.conversation import Conversations, ConversationSummary, RunSummary
 from agents.event import EPHEMERAL, Event
 from agents.ports import Turn
 from agents.record import Evidence
-from tests.channels.code_script import code_script
+from tests.channels.code_script import code_script, hostile
 from tests.channels.script import EVIDENCE, NOW, script
 
 
@@ -30,6 +30,13 @@ class _Run:
     def summary(self) -> RunSummary:
         turn = self.turn
         return RunSummary(self.run, turn.conversation, turn.text, self.status, turn.at, turn.channel, turn.actor)
+
+
+def _script(turn: Turn) -> Iterator[tuple[float, str, dict[str, Any]]]:
+    """What a question is answered with, by how it begins."""
+    if turn.text.startswith("Run what a stranger wrote"):
+        return hostile(turn)
+    return code_script(turn) if turn.text.startswith("Fix") else script(turn)
 
 
 class ScriptedRuns:
@@ -63,7 +70,7 @@ class ScriptedRuns:
 
     async def _play(self, run: _Run) -> None:
         at = NOW
-        for pause, kind, data in (code_script if run.turn.text.startswith("Fix") else script)(run.turn):
+        for pause, kind, data in _script(run.turn):
             await asyncio.sleep(pause * self.pace)
             if run.status != "running":
                 return

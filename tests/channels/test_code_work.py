@@ -346,7 +346,7 @@ def test_codes_that_steer_a_terminal_are_taken_out(raw: str, shown: str) -> None
 
 
 def test_source_is_shown_whole_with_what_is_unseen_as_a_sign() -> None:
-    assert revealed("if a\u202e\u2066:\x1b[2J\u200b\t\r\n") == "if a⟨U+202E⟩⟨U+2066⟩:␛[2J⟨U+200B⟩\t\n"
+    assert revealed("if a\u202e\u2066:\x1b[2J\u200b\t\r\n") == "if a⟨U+202E⟩⟨U+2066⟩:⟨U+001B⟩[2J⟨U+200B⟩\t\n"
 
 
 @given(st.text(alphabet=st.characters(), max_size=200), st.integers(1, 50))
@@ -396,6 +396,21 @@ def test_an_approval_shows_its_diff_as_one() -> None:
     lines = in_terminal(shown, colour=True)
     assert any("\x1b[32m" in line and "partitioned=partitioned" in line for line in lines)
     assert any("\x1b[31m" in line and "partitioned=True" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("tests", "verdict"),
+    [
+        ("Refuted: a fresh sandbox did not find the tests green.\nAfter: 1 failed", "refuted"),
+        ("Confirmed in a fresh sandbox: green.", "confirmed"),
+        ("No sandbox has tried this commit.", "untested"),
+    ],
+)
+def test_a_verdict_in_words_is_as_unmistakable(tests: str, verdict: str) -> None:
+    (row,) = rows({}, {"tests": tests}, {})
+    assert row["verdict"] == verdict
+    assert row["after"].startswith(tests[0] if verdict != "refuted" else "✗ REFUTED: a fresh")
+    assert "verdict" not in rows({}, {"title": tests}, {})[0]
 
 
 def test_a_strangers_diff_does_nothing_to_the_approvals_page_or_a_terminal() -> None:
