@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from agents.proof_mentions import Mentions, Number
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 # The kinds of record of which a figure's place and words, and no field of the product, say what it is.
 COMPUTED = frozenset({"table", "output"})
 MOST_LINES = 2_000
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _STAMP = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?)?|\b\d{1,2}:\d{2}\b"
 )
@@ -61,7 +60,7 @@ def _of_line(line: str) -> Iterator[Printed]:
             own = _words(plain[match.end() : ends])
         value = float(match["digits"].replace(",", ""))
         negative = match[0].lstrip("$€£ ")[:1] in "-−"
-        told = " ".join(dict.fromkeys([*own, *label]))
+        told = " ".join(dict.fromkeys(own or label))
         yield Printed(-value if negative else value, told, match["percent"] is not None, match["money"] or "")
 
 
@@ -98,16 +97,18 @@ def likeness(figure: Field, number: Number, said: Mentions) -> float:
 
 def _around(number: Number, said: Mentions) -> str:
     """The words between a figure's neighbours."""
-    before = max((one.end for one in said.numbers if one.end <= number.start), default=0)
-    return f"{said.readable[before : number.start]} {number.near}"
+    begins = max((one.end for one in said.numbers if one.end <= number.start), default=0)
+    # A comma begins another part of the sentence.
+    before = re.split(r"[,;(.]\s", said.readable[begins : number.start])[-1]
+    return f"{before} {number.near}"
 
 
-def days(record: Mapping[str, Any]) -> Iterator[str]:
-    """The dates that stand in a table's cells or were printed, as YYYY-MM-DD; those that are no dates are left out."""
+def moments(record: Mapping[str, Any]) -> Iterator[str]:
+    """The times and dates that stand in a table's cells or were printed, in ISO form; what is none is left out."""
     for text in texts(record):
-        for match in _DAY.finditer(text):
+        for match in _STAMP.finditer(text):
             with suppress(ValueError):
-                yield date.fromisoformat(match[0]).isoformat()
+                yield datetime.fromisoformat(match[0].replace(" ", "T")).isoformat()
 
 
 def texts(record: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agents.answer_format import link
-from agents.proof_computed import COMPUTED, days, texts
+from agents.proof_computed import COMPUTED, texts
+from agents.proof_computed import moments as stamps_of
 from agents.proof_fields import PEOPLE
 from agents.proof_figures import NOT_STATED, Figures
 from agents.proof_mentions import Mentions, Moment, Number, reads
@@ -131,7 +132,7 @@ def gather(evidence: Sequence[Evidence], zone: ZoneInfo, now: datetime) -> Facts
         for record in item.content:
             figures.add(record, skipped)
             if record.get("kind") in COMPUTED:
-                moments |= {_local(f"{one}T00:00", zone) for one in days(record)}
+                moments |= {_local(one, zone) for one in stamps_of(record)}
                 words += texts(record)
                 continue
             stamps: list[tuple[str, datetime]] = [("now", now.astimezone(zone))]
