@@ -1,0 +1,147 @@
+"""From the sentence to the draft pull request and back: the demo company, its git, a scripted model on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sandboxes import needs_bubblewrap
+from tests.scenarios.code.script import Use
+from tests.scenarios.model.scripted import Say, ScriptedModel, serving
+from tests.scenarios.playbooks.company import company_of
+from tests.scenarios.writes.office import Office
+from tools.nouns import PullRequest
+
+pytestmark = [
+    needs_bubblewrap,
+    pytest.mark.filterwarnings("ignore:Item .* on TypedDict class:UserWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:litellm"),
+    pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
+
+WORLD = Path(__file__).parents[3] / "app" / "demo" / "worlds" / "acme.yaml"
+ASKED = "Fix the auth bug from Sentry"
+FILE = "api/src/auth/session.ts"
+GONE = """import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { refreshSession } from './session';
+
+test('a session that is gone is not extended', async () => {
+  await assert.rejects(refreshSession('nobody'), { name: 'Unauthorized' });
+});
+"""
+MENDING: Sequence[Sequence[Use]] = (
+    [("read", {"path": FILE}), ("read", {"path": "api/src/auth/session.test.ts"})],
+    [("write", {"path": "api/src/auth/gone.test.ts", "content": GONE}), ("test", {})],
+    [("edit", {"path": FILE, "old": "if (session.expiresAt <", "new": "if (!session || session.expiresAt <"})],
+    [("test", {})],
+    [("finish", {"summary": "A session that was deleted is answered with 401 now.", "green": True})],
+)
+LIE: Sequence[Sequence[Use]] = (
+    [("write", {"path": "api/src/auth/gone.test.ts", "content": GONE})],
+    [("finish", {"summary": "Fixed, all tests are green.", "green": True})],
+)
+
+
+@dataclass
+class CodingModel(ScriptedModel):
+    """Answers a coder by its script, time after time, and fails whoever else asks."""
+
+    script: list[Say] = field(default_factory=list)
+    turns: Sequence[Sequence[Use]] = MENDING
+
+    def next(self) -> Say:
+        asked = self.asked[-1]
+        if not any(tool["function"]["name"] == "finish" for tool in asked.get("tools", ())):
+            return Say(status=500)
+        said = sum(message["role"] == "assistant" for message in asked["messages"])
+        return Say(uses=list(self.turns[said]))
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    return str(document["answer"])
+
+
+def proposed_approved_and_undone(url: str) -> None:
+    with company_of(WORLD, {"DEUS_MODEL": "scripted", "DEUS_MODEL_BASE_URL": url}) as company:
+        office = Office(company)
+        document = office.order(ASKED, "mend")
+        assert document["status"] == "awaiting_approval", text_of(document)
+        assert "**Confirmed** in fresh sandboxes" in text_of(document)
+        assert "PORTAL-2032" in text_of(document)
+        (asked,) = office.waiting(document["run"])
+        assert asked["verb"] == "pulls.propose"
+        assert "!session ||" in str(asked)
+        kinds = [(event.kind, event.data.get("kind")) for event in company.events(document["run"])]
+        assert ("artifact.created", "diff") in kinds
+        assert ("artifact.created", "tests") in kinds
+        ended = office.decide(document)
+        assert ended["status"] == "answered", ended
+        (effect,) = office.effects(document["run"])
+        assert (effect.state, effect.service) == ("done", "github")
+        assert effect.landed is not None
+        pull = opened(office, effect.landed.ref)
+        assert (pull.state, pull.draft) == ("open", True)
+        assert {file.path for file in pull.files} == {FILE, "api/src/auth/gone.test.ts"}
+        assert "PORTAL-2032" in pull.body
+        assert "the tests fail without this change" in pull.body.lower()
+        assert office.undo(effect).status_code == 200
+        assert opened(office, effect.landed.ref).state == "closed"
+
+
+def opened(office: Office, ref: str) -> PullRequest:
+    (pull,) = office.read("pulls.get", "github", ref=ref)
+    assert isinstance(pull, PullRequest)
+    return pull
+
+
+async def test_a_fix_is_made_proven_proposed_opened_and_taken_back() -> None:
+    async with serving(CodingModel()) as model:
+        await asyncio.to_thread(proposed_approved_and_undone, model.url)
+
+
+def refuted(url: str) -> None:
+    with company_of(WORLD, {"DEUS_MODEL": "scripted", "DEUS_MODEL_BASE_URL": url}) as company:
+        office = Office(company)
+        document = office.order(ASKED, "lied")
+        assert document["status"] == "answered", text_of(document)
+        assert "**Refuted**" in text_of(document)
+        assert "no fix that I could propose" in text_of(document)
+        assert not office.waiting(document["run"])
+
+
+async def test_a_claim_of_green_that_no_sandbox_confirms_is_shown_as_refuted_and_not_proposed() -> None:
+    async with serving(CodingModel(turns=LIE)) as model:
+        await asyncio.to_thread(refuted, model.url)
+
+
+def test_with_no_key_all_facts_are_there_and_what_a_key_would_add() -> None:
+    with company_of(WORLD) as company:
+        said = company.ask(ASKED)
+    assert said.status == "answered"
+    for words in (
+        "Nothing is changed",
+        "DEUS",
+        "`api/src/auth/session.ts:12 in refreshSession`",
+        "`npm test --silent`",
+    ):
+        assert words in said.text
+    assert "2 passed, 0 failed" in said.text
+    assert {"err-2032", "doc-11"} <= said.artefacts
+
+
+def test_without_sandboxes_the_reason_and_the_remedy_are_said() -> None:
+    with company_of(WORLD, {"DEUS_SANDBOX": "off"}) as company:
+        said = company.ask(ASKED)
+    assert "sandboxes are off" in said.text
+    assert "DEUS" in said.text
+    assert "refreshSession" in said.text
