@@ -15,32 +15,21 @@ from tools.writes import IssuesComment, IssuesUpdate
 
 AT = datetime(2026, 11, 18, 9, tzinfo=UTC)
 PRINTED = Output(service="deus", ref="program of c", url="", at=AT, title="t", code="x", printed="WEB-1", status=7)
-MADE = Table(
-    service="deus", ref="ENG-1", url="", at=AT, title="ENG-1", columns=("ref",), rows=(("ENG-1",),), rows_in_all=1
-)
+MADE = Table(service="deus", ref="ENG-1", url="", at=AT, title="t", columns=("ref",), rows=(("ENG-1",),), rows_in_all=1)
+PATHS = ["$c[0].ref", "$c[0].status", "$c[0].seconds", "$c[0].rows_in_all", "$c.printed", "$c[].ref"]
 
 
 def run(step: Step, *nouns: Noun, before: Step | None = None) -> tuple[Plan, dict[str, StepResult]]:
     plan = Plan(steps=tuple(one for one in (before, step) if one is not None))
     results = {step.id: StepResult(step.id, "done", nouns, ("e2",))}
     if before is not None:
-        said = Message(
-            service="slack",
-            ref="m1",
-            url="https://x",
-            at=AT,
-            title="a stranger's words",
-            channel="c",
-            author="x",
-            body="y",
-        )
+        title = "a stranger's words"
+        said = Message(service="slack", ref="m1", url="", at=AT, title=title, channel="c", author="x", body="y")
         results[before.id] = StepResult(before.id, "done", (said,), ("e1",))
     return plan, results
 
 
-@pytest.mark.parametrize(
-    "path", ["$c[0].ref", "$c[0].status", "$c[0].seconds", "$c[0].rows_in_all", "$c.printed", "$c[].ref"]
-)
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("verb", ["code.run", "files.describe"])
 def test_nothing_that_comes_of_a_file_is_clean(path: str, verb: str) -> None:
     args = {"files": ["file_1"], **({"code": "print(1)"} if verb == "code.run" else {})}
