@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def _folder(user: int | None) -> Path:
     """A folder for a socket, ours alone, on a way that the sandbox's user may go."""
     places = parents()
-    open_to_all = (place for place in places if all(each.stat().st_mode & 0o001 for each in (place, *place.parents)))
-    parent = places[0] if user is None else next(open_to_all, None)
+    for_all = (place for place in places if all(each.stat().st_mode & 0o001 for each in (place, *place.parents)))
+    parent = next(iter(places) if user is None else for_all, None)
     if parent is None:
         raise NetworkRefused("The sandbox was not made: there is no folder for its way out.", remedy="Open /tmp.")
     return Path(tempfile.mkdtemp(prefix=FOLDER, dir=parent))

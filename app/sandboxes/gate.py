@@ -28,8 +28,9 @@ _SECONDS = 20.0
 
 
 def parents() -> tuple[Path, ...]:
-    """Where such folders can lie on the host, the best place first."""
-    return tuple(dict.fromkeys(Path(os.path.realpath(place)) for place in (tempfile.gettempdir(), "/tmp", "/run")))
+    """Where such folders can lie on the host, the best place first: those in which we may make one."""
+    places = dict.fromkeys(Path(os.path.realpath(place)) for place in (tempfile.gettempdir(), "/tmp", "/run"))
+    return tuple(place for place in places if os.access(place, os.R_OK | os.W_OK | os.X_OK))
 
 
 def way_out(network: Network) -> Mapping[str, str]:

@@ -7,8 +7,8 @@ import datetime
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,17 @@ class Way:
                 self.stirred.clear()
                 await self.stirred.wait()
         return self.told[-1]
+
+
+@contextmanager
+def keeping() -> Iterator[list[Mapping[str, Any]]]:
+    """What brokers that are opened in the block tell, as a run would keep it."""
+    told: list[Mapping[str, Any]] = []
+    before = current_egress.set(lambda **each: told.append(each))
+    try:
+        yield told
+    finally:
+        current_egress.reset(before)
 
 
 @asynccontextmanager
