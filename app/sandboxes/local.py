@@ -136,6 +136,7 @@ class LocalSandboxes:
             with contextlib.suppress(SandboxUnavailable, FileRefused):
                 (await spawning).discard()
             raise
+        link = None
         try:
             reader, writer = await asyncio.open_connection(sock=spawned.control)
             link = Link(reader, writer)
@@ -145,7 +146,6 @@ class LocalSandboxes:
             except TimeoutError:
                 ready = False
             if not ready:
-                link.close()
                 spawned.process.kill()
                 raise availability.not_started(await asyncio.to_thread(spawned.said), bwrap)
             first = int(json.loads(spawned.about())["child-pid"])
@@ -153,6 +153,8 @@ class LocalSandboxes:
                 raise availability.not_started("its first process was not found", bwrap)
             spawned.close_pipes()
         except BaseException:
+            if link is not None:
+                link.close()
             await asyncio.to_thread(spawned.discard)
             raise
         return spawned, link, first

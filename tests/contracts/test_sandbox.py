@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 from pathlib import Path
 
@@ -430,3 +430,53 @@ async def test_what_cannot_be_mounted_is_refused(provider: Sandboxes, evidence: 
     with pytest.raises(FileRefused, match="one lies in the other"):
         await provider.create(limits=SMALL, mounts=[Mount(evidence, "/a"), Mount(evidence, "/a/b")])
     assert await provider.list() == ()
+
+
+async def test_commands_and_files_run_side_by_side_in_one_sandbox(sandbox: Sandbox) -> None:
+    async def one(number: int) -> None:
+        path, data = f"{HOME}/{number}", str(number).encode() * 40_000
+        await sandbox.write(path, data)
+        result = await sandbox.run(["sh", "-c", f"cat {number}; echo {number} >&2; exit {number}"])
+        assert (result.code, result.out, result.err) == (number, data, f"{number}\n".encode())
+        assert await sandbox.read(path) == data
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(1, 9):
+            group.create_task(one(number))
+    assert [entry.name for entry in await sandbox.list(HOME) if entry.name.isdigit()] == [str(n) for n in range(1, 9)]
+
+
+async def test_ending_it_ends_whatever_is_under_way(sandbox: Sandbox) -> None:
+    begun = asyncio.Event()
+
+    async def gone(asked: Awaitable[object]) -> None:
+        with pytest.raises(SandboxGone):
+            await asked
+
+    async def forever() -> None:
+        while True:
+            await sandbox.write(f"{HOME}/x", b"x" * 100_000)
+            await sandbox.read(f"{HOME}/x")
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(gone(sandbox.run(["sh", "-c", "echo; exec sleep 60"], on_output=lambda _: begun.set())))
+        group.create_task(gone(forever()))
+        await begun.wait()
+        await asyncio.gather(*(sandbox.kill() for _ in range(3)))
+    assert sandbox.state is State.GONE
+
+
+async def test_starts_that_are_given_up_at_any_moment_leave_nothing(provider: Sandboxes) -> None:
+    starting = [asyncio.create_task(provider.create(limits=SMALL)) for _ in range(6)]
+    for number, task in enumerate(starting):
+        await asyncio.sleep(0.01 * number)
+        task.cancel()
+    ended = await asyncio.gather(*starting, return_exceptions=True)
+    for made in ended:
+        if not isinstance(made, BaseException):
+            await made.kill()
+        else:
+            assert isinstance(made, asyncio.CancelledError)
+    assert await provider.list() == ()
+    assert (await (await provider.create(limits=SMALL)).run(["true"])).succeeded
