@@ -15,7 +15,6 @@ import pytest
 from agents.sandbox import Network, NetworkRefused, Route
 from app.sandboxes.broker import Broker
 from app.sandboxes.brokers import Brokers
-from app.sandboxes.gate import FOLDER, parents
 from app.sandboxes.local import LocalSandboxes
 from tests.sandboxes import SMALL, needs_bubblewrap
 from tests.scenarios.sandbox.canaries import Canaries
@@ -31,14 +30,18 @@ SEARCH = (Path(__file__).parents[2] / "code_agents" / "key_search.py").read_text
 USERS = [ORDINARY] if os.geteuid() else [ROOT, ORDINARY]
 
 
-def folders() -> set[str]:
-    """The folders of ways out that lie on the host."""
-    return {str(place) for parent in parents() for place in parent.glob(f"{FOLDER}*")}
+class Kept(Brokers):
+    """Remembers the brokers that it opens."""
+
+    opened: list[Broker]
+
+    async def open(self, *given: Any) -> Broker:
+        self.opened = [*getattr(self, "opened", []), await super().open(*given)]
+        return self.opened[-1]
 
 
 async def attacked(told: dict[str, Any]) -> dict[str, Any]:
     """What the attacks got, where the key was found, what the broker told, and what is left on the host."""
-    before = folders()
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         server_side, _ = certificate(Path(folder), HOST)
 
@@ -51,7 +54,7 @@ async def attacked(told: dict[str, Any]) -> dict[str, Any]:
     port = server.sockets[0].getsockname()[1]
     async with service() as outside, open_client() as client:
         route = Route("model", outside.url, frozenset({"GET"}), "/v1/[a-z]+", "key")
-        brokers = Brokers(client, {"key": KEY}.get, dialer=leading_to(port))
+        brokers = Kept(client, {"key": KEY}.get, dialer=leading_to(port))
         provider = LocalSandboxes(gatekeeper=brokers)
         with keeping() as noted:
             sandbox = await provider.create(limits=SMALL, network=Network(frozenset({HOST}), (route,)))
@@ -62,9 +65,7 @@ async def attacked(told: dict[str, Any]) -> dict[str, Any]:
             assert search.succeeded, search
             await provider.aclose()
     server.close()
-    left = [
-        str(path) for parent in parents() for path in parent.glob(f"{FOLDER}*") if path.stat().st_uid == os.geteuid()
-    ]
+    left = [str(broker.folder) for broker in brokers.opened if broker.folder.exists()]
     asked = [head for head, _ in outside.asked]
     return {"got": json.loads(result.out), "key": search.out.decode(), "noted": noted, "asked": asked, "left": left}
 
@@ -127,22 +128,16 @@ async def test_a_sandbox_without_a_network_has_no_way_out() -> None:
 
 
 async def test_a_killed_sandbox_takes_its_way_out_along() -> None:
-    opened: list[Broker] = []
-
-    class Kept(Brokers):
-        async def open(self, *given: Any) -> Broker:
-            opened.append(await super().open(*given))
-            return opened[-1]
-
     with keeping():
         async with open_client() as client:
-            provider = LocalSandboxes(gatekeeper=Kept(client))
+            brokers = Kept(client)
+            provider = LocalSandboxes(gatekeeper=brokers)
             try:
                 sandbox = await provider.create(limits=SMALL, network=Network(frozenset({HOST})))
                 asking = "import socket; socket.create_connection(('127.0.0.1', 3128)).recv(1)"
                 await sandbox.start(["python3", "-c", asking])
-                assert opened[0].folder.exists()
+                assert brokers.opened[0].folder.exists()
                 await sandbox.kill()
-                assert not opened[0].folder.exists()
+                assert not brokers.opened[0].folder.exists()
             finally:
                 await provider.aclose()
