@@ -57,10 +57,14 @@ def cell_of(text: str) -> Cell:
         return None
     if plain in ("True", "False"):
         return plain == "True"
-    if len(plain) < 40 and not (plain.lstrip("+-").startswith("0") and plain.lstrip("+-")[1:2].isdigit()):
+    if (
+        len(plain) < 40
+        and "_" not in plain
+        and not (plain.lstrip("+-").startswith("0") and plain.lstrip("+-")[1:2].isdigit())
+    ):
         for kind in (int, float):
             try:
-                value = kind(plain) if "_" not in plain else None
+                value = kind(plain)
             except ValueError:
                 continue
             return _finite(value)

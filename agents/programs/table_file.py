@@ -57,7 +57,7 @@ def read(name: str, content: bytes) -> Sheet:
             return found
         if ending != "txt":
             raise NoTable("its JSON cannot be read as a list of records")
-    return delimited(text, coding, notes)
+    return delimited(text, coding, notes, listed=ending in ("csv", "tsv"))
 
 
 def decoded(content: bytes) -> tuple[str, str, list[str]]:
@@ -78,8 +78,8 @@ def decoded(content: bytes) -> tuple[str, str, list[str]]:
         return content.decode("cp1252", errors="replace"), "Windows-1252", [told]
 
 
-def delimited(text: str, coding: str, notes: list[str]) -> Sheet:
-    """Text in columns. Raises NoTable where it has only one."""
+def delimited(text: str, coding: str, notes: list[str], *, listed: bool = False) -> Sheet:
+    """Text in columns. Raises NoTable where it has only one, unless it is `listed` as a table."""
     csv.field_size_limit(10_000_000)
     lines = [line for line in text.splitlines()[:60] if line.strip()]
     if lines and (named := re.fullmatch(r"sep=(.)", lines[0])):
@@ -87,6 +87,8 @@ def delimited(text: str, coding: str, notes: list[str]) -> Sheet:
         text = text.split("\n", 1)[1]
     else:
         delimiter = separator(text)
+    if delimiter is None and listed and len(lines) > 1:
+        delimiter = ","
     if delimiter is None:
         words = len(text.split())
         count = len(text.splitlines())
@@ -112,7 +114,7 @@ def separator(text: str) -> str | None:
             continue
         width, often = widths.most_common(1)[0]
         share = often / widths.total()
-        if width > 1 and share >= 0.5 and (best is None or (round(share, 1), width) > best[:2]):
+        if width > 1 and share >= 0.6 and (best is None or (round(share, 1), width) > best[:2]):
             best = (round(share, 1), width, delimiter)
     return best[2] if best else None
 

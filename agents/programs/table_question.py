@@ -86,7 +86,8 @@ def asked(question: str, columns: Sequence[Column]) -> Asked | None:
     bound = {limit.column for limit in limits}
     figures = [one for _, _, one in mentioned if one.kind == "number" and one is not by and one.name not in bound]
     where = _where(words, columns, {by.name if by else "", *(one.name for one in figures)})
-    said = [HOW[word] for word in words if word in HOW]
+    taken = {place for start, end, _ in mentioned for place in range(start, end)}
+    said = [HOW[word] for place, word in enumerate(words) if word in HOW and place not in taken]
     chart = bool(CHART & set(words))
     how = said[0] if said else None
     value = figures[0] if figures else None

@@ -144,10 +144,14 @@ AGGREGATES = {
 
 
 def aggregate(how: str, values: Sequence[float]) -> float | None:
-    """Numbers by one of AGGREGATES; None of none."""
+    """Numbers by one of AGGREGATES; None of none, and where the figure is too large to be one."""
     if not values:
         return 0.0 if how in ("sum", "count") else None
-    return tidy(float(AGGREGATES[how](values)))  # type: ignore[operator]
+    try:
+        value = float(AGGREGATES[how](values))  # type: ignore[operator]
+    except OverflowError:
+        return None
+    return tidy(value) if math.isfinite(value) else None
 
 
 def tidy(value: float) -> float:
