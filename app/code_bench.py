@@ -98,7 +98,7 @@ async def open_bench(
     try:
         yield CodeBench(queue, opened)
     finally:
-        await opened.aclose()
+        await queue.aclose()
 
 
 def _means(settings: Settings, owner: str, client: httpx.AsyncClient | None, tell: Callable[[str], None]) -> Means:

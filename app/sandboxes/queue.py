@@ -11,7 +11,7 @@ from itertools import count
 from time import monotonic
 from types import MappingProxyType
 
-from agents.sandbox import Info, Limits, Mount, Network, Sandbox, SandboxBusy, Sandboxes, State
+from agents.sandbox import Info, Limits, Mount, Network, Sandbox, SandboxBusy, Sandboxes, SandboxUnavailable, State
 
 # How often who waits looks for sandboxes that have ended by themselves.
 SECONDS_BETWEEN = 0.2
@@ -59,6 +59,7 @@ class QueuedSandboxes:
         self._queue: deque[object] = deque()
         self._places: list[_Place] = []
         self._stirred = asyncio.Event()
+        self._closed = False
 
     @property
     def running(self) -> int:
@@ -109,6 +110,8 @@ class QueuedSandboxes:
         """Waits until the ticket is the first and there is room for it; takes the place."""
         while self._queue[0] is not ticket or not self._fits(claim(limits)):
             await self._pause(SECONDS_BETWEEN)
+            if self._closed:
+                raise SandboxUnavailable("Code cannot run now: Deus is stopping.")
         self._queue.popleft()
         self._stirred.set()
         place = _Place(claim(limits), monotonic() + limits.lifetime_seconds + GRACE)
@@ -136,4 +139,6 @@ class QueuedSandboxes:
         return await self._provider.connect(id)
 
     async def aclose(self) -> None:
+        self._closed = True
+        self._stirred.set()
         await self._provider.aclose()
