@@ -71,31 +71,29 @@ def text_of(document: Mapping[str, Any]) -> str:
     return str(document["answer"])
 
 
-def proposed_approved_and_undone(url: str) -> None:
-    with company_of(WORLD, {"DEUS_MODEL": "scripted", "DEUS_MODEL_BASE_URL": url}) as company:
-        office = Office(company)
-        document = office.order(ASKED, "mend")
-        assert document["status"] == "awaiting_approval", text_of(document)
-        assert "**Confirmed** in fresh sandboxes" in text_of(document)
-        assert "PORTAL-2032" in text_of(document)
-        (asked,) = office.waiting(document["run"])
-        assert asked["verb"] == "pulls.propose"
-        assert "!session ||" in str(asked)
-        kinds = [(event.kind, event.data.get("kind")) for event in company.events(document["run"])]
-        assert ("artifact.created", "diff") in kinds
-        assert ("artifact.created", "tests") in kinds
-        ended = office.decide(document)
-        assert ended["status"] == "answered", ended
-        (effect,) = office.effects(document["run"])
-        assert (effect.state, effect.service) == ("done", "github")
-        assert effect.landed is not None
-        pull = opened(office, effect.landed.ref)
-        assert (pull.state, pull.draft) == ("open", True)
-        assert {file.path for file in pull.files} == {FILE, "api/src/auth/gone.test.ts"}
-        assert "PORTAL-2032" in pull.body
-        assert "the tests fail without this change" in pull.body.lower()
-        assert office.undo(effect).status_code == 200
-        assert opened(office, effect.landed.ref).state == "closed"
+def proposed_approved_and_undone(office: Office) -> None:
+    document = office.order(ASKED, "mend")
+    assert document["status"] == "awaiting_approval", text_of(document)
+    assert "**Confirmed** in fresh sandboxes" in text_of(document)
+    assert "PORTAL-2032" in text_of(document)
+    (asked,) = office.waiting(document["run"])
+    assert asked["verb"] == "pulls.propose"
+    assert "!session ||" in str(asked)
+    ended = office.decide(document)
+    assert ended["status"] == "answered", ended
+    kinds = [(event.kind, event.data.get("kind")) for event in office.company.events(document["run"])]
+    assert ("artifact.created", "diff") in kinds
+    assert ("artifact.created", "tests") in kinds
+    (effect,) = office.effects(document["run"])
+    assert (effect.state, effect.service) == ("done", "github")
+    assert effect.landed is not None
+    pull = opened(office, effect.landed.ref)
+    assert (pull.state, pull.draft) == ("open", True)
+    assert {file.path for file in pull.files} == {FILE, "api/src/auth/gone.test.ts"}
+    assert "PORTAL-2032" in pull.body
+    assert "the tests fail without this change" in pull.body.lower()
+    assert office.undo(effect).status_code == 200
+    assert opened(office, effect.landed.ref).state == "closed"
 
 
 def opened(office: Office, ref: str) -> PullRequest:
@@ -104,24 +102,26 @@ def opened(office: Office, ref: str) -> PullRequest:
     return pull
 
 
-async def test_a_fix_is_made_proven_proposed_opened_and_taken_back() -> None:
+def lied_about(office: Office) -> None:
+    document = office.order(ASKED, "lied")
+    assert document["status"] == "answered", text_of(document)
+    assert "**Refuted**" in text_of(document)
+    assert "no fix that I could propose" in text_of(document)
+    assert not office.waiting(document["run"])
+
+
+async def test_a_fix_is_proven_opened_and_taken_back_and_a_false_claim_of_green_is_shown_and_not_proposed() -> None:
     async with serving(CodingModel()) as model:
-        await asyncio.to_thread(proposed_approved_and_undone, model.url)
+        assert isinstance(model, CodingModel)
+        await asyncio.to_thread(worked_on, model)
 
 
-def refuted(url: str) -> None:
-    with company_of(WORLD, {"DEUS_MODEL": "scripted", "DEUS_MODEL_BASE_URL": url}) as company:
+def worked_on(model: CodingModel) -> None:
+    with company_of(WORLD, {"DEUS_MODEL": "scripted", "DEUS_MODEL_BASE_URL": model.url}) as company:
         office = Office(company)
-        document = office.order(ASKED, "lied")
-        assert document["status"] == "answered", text_of(document)
-        assert "**Refuted**" in text_of(document)
-        assert "no fix that I could propose" in text_of(document)
-        assert not office.waiting(document["run"])
-
-
-async def test_a_claim_of_green_that_no_sandbox_confirms_is_shown_as_refuted_and_not_proposed() -> None:
-    async with serving(CodingModel(turns=LIE)) as model:
-        await asyncio.to_thread(refuted, model.url)
+        proposed_approved_and_undone(office)
+        model.turns = LIE
+        lied_about(office)
 
 
 def test_with_no_key_all_facts_are_there_and_what_a_key_would_add() -> None:
@@ -137,11 +137,3 @@ def test_with_no_key_all_facts_are_there_and_what_a_key_would_add() -> None:
         assert words in said.text
     assert "2 passed, 0 failed" in said.text
     assert {"err-2032", "doc-11"} <= said.artefacts
-
-
-def test_without_sandboxes_the_reason_and_the_remedy_are_said() -> None:
-    with company_of(WORLD, {"DEUS_SANDBOX": "off"}) as company:
-        said = company.ask(ASKED)
-    assert "sandboxes are off" in said.text
-    assert "DEUS" in said.text
-    assert "refreshSession" in said.text
