@@ -156,7 +156,7 @@ async def open_product(settings: Settings, *, at_once: bool = True) -> AsyncIter
         desk = replace(desk, settles=settles_of(toolbox))
         if keepers := keepers_of(settings.audit_anchor_file, settings.audit_anchor_url, client):
             await stack.enter_async_context(anchoring(keepers, AuditLog(database), live))
-        opening = open_bench(settings, f"{workspace}/{settings.worker}", client)
+        opening = open_bench(settings, workspace, client)
         workshop.bench = await stack.enter_async_context(opening)
         stack.push_async_callback(workshop.close)
         handovers = StoredHandovers(database, live, clock, away=settings.inbox_away_seconds)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from agents.sandbox import Ending, Info, Limits, Mount, Network, Sandbox, Sandboxes, SandboxGone, SandboxUnavailable
 from app.sandboxes.catalog import Means, Provider, provider
 from app.sandboxes.queue import QueuedSandboxes
 from app.settings_code import OFF
+from app.worker import Worker
 from tools.kit.errors import DeusError
 
 if TYPE_CHECKING:
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 log = logging.getLogger(__name__)
+
+# The metadata of every sandbox by which a later process sees whether the one that made it still lives.
+MAKER = "maker"
 
 
 class CodeBench:
@@ -41,7 +47,7 @@ class CodeBench:
             return
         try:
             await self.provider.look()
-            if cleared := await self.provider.clear():
+            if cleared := await self.provider.clear(is_left):
                 log.info("%d sandboxes or parts of them were left by an earlier Deus; they are gone.", cleared)
             tell(f"Sandboxes: {self.provider.title}")
             self._seen = "ready as soon as what code works with is made"
@@ -54,6 +60,14 @@ class CodeBench:
             # Deus works without; whoever asks for a sandbox gets the reason then.
             log.exception("The sandboxes could not be looked at")
             self._seen = "failed; see the log"
+
+
+def is_left(info: Info) -> bool:
+    """Whether the process that made a sandbox has ended for certain. Of one on another machine that is not known."""
+    try:
+        return Worker(**json.loads(info.metadata.get(MAKER, ""))).has_ended()
+    except (TypeError, ValueError):
+        return False
 
 
 class NoSandboxes:
@@ -86,7 +100,7 @@ async def open_bench(
     client: httpx.AsyncClient | None = None,
     tell: Callable[[str], None] = log.info,
 ) -> AsyncIterator[CodeBench]:
-    """Opens the settings' sandboxes, and ends them with the block. `owner` is this process's name in the workspace.
+    """Opens the settings' sandboxes, and ends them with the block. `owner` is the workspace.
 
     `client` is for what sandboxes may ask of others; without one they reach nothing.
     """
@@ -94,7 +108,8 @@ async def open_bench(
         yield CodeBench(NoSandboxes(), None)
         return
     opened = provider(settings.sandbox, _means(settings, owner, client, tell))
-    queue = QueuedSandboxes(opened, most=opened.most, room=opened.room, limits=settings.sandbox_limits())
+    mark = {MAKER: json.dumps(asdict(Worker.here(settings.worker)))}
+    queue = QueuedSandboxes(opened, most=opened.most, room=opened.room, limits=settings.sandbox_limits(), mark=mark)
     try:
         yield CodeBench(queue, opened)
     finally:

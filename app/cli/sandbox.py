@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,9 +37,13 @@ def seen() -> None:
 
 
 @cli.command("clear")
-def clear() -> None:
-    """Clear away what an earlier Deus left. At E2B that ends those of a running Deus of the same name as well."""
-    _with_bench(_clear, owned=True)
+def clear(
+    all_of_them: Annotated[
+        bool, typer.Option("--all", help="At E2B: all of this workspace, those of a running Deus among them.")
+    ] = False,
+) -> None:
+    """Clear away what a Deus that has ended left: sandboxes, starts of them, folders."""
+    _with_bench(partial(_clear, all_of_them), owned=True)
 
 
 async def _check(provider: Provider) -> None:
@@ -64,8 +69,10 @@ async def _list(provider: Provider) -> None:
         print(f"{info.id}  {info.state.value}  {told}")
 
 
-async def _clear(provider: Provider) -> None:
-    cleared = await provider.clear()
+async def _clear(all_of_them: bool, provider: Provider) -> None:
+    from app.code_bench import is_left
+
+    cleared = await provider.clear((lambda _: True) if all_of_them else is_left)
     print(f"Cleared away: {cleared}." if cleared else "There was nothing to clear away.")
 
 
@@ -88,12 +95,12 @@ async def _bench(owned: bool) -> AsyncIterator[CodeBench]:
     from app.settings import load_settings
 
     settings = load_settings()
-    owner = await _owner(settings) if owned else settings.worker
+    owner = await _workspace(settings) if owned else settings.worker
     async with open_bench(settings, owner, tell=print) as bench:
         yield bench
 
 
-async def _owner(settings: Settings) -> str:
+async def _workspace(settings: Settings) -> str:
     from app.stores.context_text import ContextText
     from app.stores.migrations import migrate
     from app.workspace import open_database
@@ -101,6 +108,6 @@ async def _owner(settings: Settings) -> str:
     database = open_database(settings)
     try:
         await migrate(database)
-        return f"{await ContextText(database).workspace()}/{settings.worker}"
+        return await ContextText(database).workspace()
     finally:
         await database.close()

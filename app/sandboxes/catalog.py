@@ -50,10 +50,10 @@ class Provider(Sandboxes, Protocol):
         """The sandboxes that there are, those of other processes of the owner among them."""
         ...
 
-    async def clear(self) -> int:
-        """Ends the sandboxes that an earlier process of the same owner has left, and takes away what else it left.
+    async def clear(self, is_left: Callable[[Info], bool]) -> int:
+        """Ends those of the owner's sandboxes that are left, and takes away what else of them is; how many that was.
 
-        Returns how many there were. Those that were made or connected to since this one was opened are spared.
+        Those that were made or connected to by this very object are spared.
         """
         ...
 

@@ -204,7 +204,7 @@ class LocalSandboxes:
     async def seen(self) -> tuple[Info, ...]:
         return await asyncio.to_thread(leftovers.seen)
 
-    async def clear(self) -> int:
+    async def clear(self, is_left: Callable[[Info], bool]) -> int:
         return await asyncio.to_thread(leftovers.clear)
 
     async def aclose(self) -> None:

@@ -43,7 +43,7 @@ def test_a_provider_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None
 
 
 async def test_off_means_that_none_can_be_had(tmp_path: Path) -> None:
-    async with open_bench(settings(tmp_path, DEUS_SANDBOX="off"), "acme/deus") as bench:
+    async with open_bench(settings(tmp_path, DEUS_SANDBOX="off"), "acme") as bench:
         told: list[str] = []
         await bench.look(told.append)
         assert (bench.state(), told) == ("off", ["Sandboxes: off (DEUS_SANDBOX)"])
@@ -52,7 +52,7 @@ async def test_off_means_that_none_can_be_had(tmp_path: Path) -> None:
 
 
 async def test_e2b_without_a_key_says_where_to_get_one(tmp_path: Path) -> None:
-    async with open_bench(settings(tmp_path, DEUS_SANDBOX="e2b"), "acme/deus") as bench:
+    async with open_bench(settings(tmp_path, DEUS_SANDBOX="e2b"), "acme") as bench:
         told: list[str] = []
         await bench.look(told.append)
         assert "DEUS_E2B_API_KEY" in bench.state()
@@ -61,7 +61,7 @@ async def test_e2b_without_a_key_says_where_to_get_one(tmp_path: Path) -> None:
 
 async def test_where_none_can_be_had_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(availability, "found", lambda _: None)
-    async with open_bench(settings(tmp_path), "acme/deus") as bench:
+    async with open_bench(settings(tmp_path), "acme") as bench:
         told: list[str] = []
         await bench.look(told.append)
         remedy = availability.how_to_install(availability.system())
@@ -75,7 +75,7 @@ async def test_limits_and_places_are_those_of_the_settings(tmp_path: Path) -> No
         tmp_path, DEUS_SANDBOXES_AT_ONCE="3", DEUS_SANDBOX_MEMORY_MB="256", DEUS_SANDBOX_COMMAND_SECONDS="5"
     )
     assert chosen.sandbox_limits() == Limits(memory=256 * 2**20, command_seconds=5.0)
-    async with open_bench(chosen, "acme/deus") as bench:
+    async with open_bench(chosen, "acme") as bench:
         assert bench.provider is not None
         assert bench.provider.most == 3
         assert (bench.provider.room() or 0) > 2**28
