@@ -98,11 +98,18 @@ def _ended(call: CallLine, data: Mapping[str, Any]) -> CallLine:
         call,
         state="done" if ok else "failed",
         ms=data.get("ms") if isinstance(data.get("ms"), int) else None,
-        summary=one_line(data.get("summary") or ""),
-        error=one_line(data.get("error") or ""),
+        summary=_news(call, data.get("summary")),
+        error=_news(call, data.get("error")),
         output="" if call.verb == SAYS else tail(printed(str(data.get("output") or "")), OUTPUT),
         live="",
     )
+
+
+def _news(call: CallLine, told: object) -> str:
+    """What is told of a call's end, without what its line says already."""
+    said = one_line(told or "")
+    head, colon, rest = said.partition(": ")
+    return rest if colon and call.text.endswith(f"· {head}") else said
 
 
 def _said(verb: str, args: Mapping[str, Any]) -> str:
@@ -111,13 +118,13 @@ def _said(verb: str, args: Mapping[str, Any]) -> str:
         return revealed(str(args.get("text") or ""))[:OUTPUT]
     command = args.get("command") or args.get("argv")
     if command:
-        return one_line(" ".join(map(str, command)) if isinstance(command, list | tuple) else command)
+        told = one_line(" ".join(map(str, command)) if isinstance(command, list | tuple) else command)
+        return f"{told} · {one_line(args['what'])}" if args.get("what") else told
     path, pattern = (one_line(args.get(name) or "") for name in ("path", "pattern"))
     if pattern:
         return f"{pattern} in {path}" if path and path != "." else pattern
     if path:
-        lines = [str(args[name]) for name in ("start", "end") if isinstance(args.get(name), int)]
-        return f"{path}:{'–'.join(lines)}" if lines else path
+        return f"{path}:{args['start']}" if isinstance(args.get("start"), int) and args["start"] > 1 else path
     return one_line(", ".join(f"{name}: {value}" for name, value in args.items()))
 
 

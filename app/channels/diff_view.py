@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from app.channels.terminal_text import revealed
@@ -45,6 +46,7 @@ def is_diff(value: object) -> bool:
     return isinstance(value, str) and value.startswith(BEGINS)
 
 
+@lru_cache(maxsize=16)  # a card is drawn at each event
 def parsed(diff: str) -> tuple[DiffFile, ...]:
     """The files of a diff. What stands before the first of them is no diff, and left out."""
     reading = _Reading()

@@ -19,15 +19,15 @@ import app.channels
 from agents.event import EPHEMERAL, Event
 from agents.ports import Turn
 from app.channels.channel import Channel
-from tests.channels.code_script import CONFIRMED, DIFF, REFUTED, STEPS, Emitted, code_script, hostile, work
+from tests.channels.code_script import Emitted, code_script, hostile
 from tests.channels.script import NOW
-from tests.channels.test_approvals import BEGUN, REST, asked, event
+from tests.channels.test_approvals import BEGUN, REST, event
 from tests.channels.test_web import EVENTS
-from tests.contracts.test_approvals import proposal
 
 GOLDEN = Path(__file__).with_name("channel_golden")
 HOME = "https://deus.test"
 RUN = "r1"
+RECORDING = Path(__file__).parents[1] / "channels" / "recorded_fix.json"
 
 _TABLE = {
     "columns": ["Segment", {"key": "after", "label": "After"}],
@@ -70,16 +70,10 @@ def _numbered(script: Iterable[Emitted]) -> list[Event]:
     return events
 
 
-def _asked_to_open() -> list[Event]:
-    """A fix whose pull request waits for a yes: its diff stands in the ask as well."""
-    made = _numbered(work(CONFIRMED))
-    one = proposal("r1", "propose", title="Open the pull request")
-    change = one.change.model_copy(update={"before": {}, "after": {"diff": DIFF, "tests": dict(CONFIRMED)}})
-    ask = asked(1, one.model_copy(update={"change": change}), 0)
-    steps = [*FIXING, {"id": "propose", "title": "Open the pull request", "verb": one.verb, "state": "waiting"}]
-    begun = [_started("Fix the auth bug"), event(2, "plan.updated", revision=1, steps=steps)]
-    later = [one.model_copy(update={"seq": one.seq + 2}) for one in made]
-    return [*begun, *later, ask.model_copy(update={"seq": later[-1].seq + 1})]
+def _recorded() -> list[Event]:
+    """A fix as the demo company's own run told it, with a scripted model, from its sandboxes to its pull request."""
+    told = json.loads(RECORDING.read_text(encoding="utf-8"))
+    return [Event.model_validate(one) for one in told]
 
 
 def _stopped_in_a_call() -> list[Event]:
@@ -99,7 +93,6 @@ def _begun_anew() -> list[Event]:
 
 
 MEND = Turn("Fix the auth bug from Sentry", "ann", "web", "c", NOW)
-FIXING = [{"id": step, "title": title, "verb": verb, "state": "waiting"} for step, title, verb, _ in STEPS]
 _SAID: Mapping[str, Any] = {"claims": [], "citations": [], "suggestions": []}
 RECORDED: Mapping[str, Sequence[Event]] = {
     "why": _why(),
@@ -119,11 +112,10 @@ RECORDED: Mapping[str, Sequence[Event]] = {
         event(3, "run.finished", status="relayed", error=None, usage={}),
     ],
     "mended": _numbered(code_script(MEND)),
-    "refuted": _numbered(code_script(MEND, REFUTED)),
     "stopped in a call": _stopped_in_a_call(),
     "begun anew": _begun_anew(),
     "hostile": _numbered(hostile(MEND)),
-    "asks to open": _asked_to_open(),
+    "recorded": _recorded(),
 }
 
 
