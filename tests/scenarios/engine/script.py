@@ -15,6 +15,7 @@ from agents.admission import Admission
 from agents.budget import Ceiling, Limits
 from agents.conversation import Conversations
 from agents.drive import Means
+from agents.errand import Workroom
 from agents.event import Event
 from agents.evidence import Citations
 from agents.executor import Company
@@ -194,6 +195,7 @@ async def workspace(
     polling: float = 0.01,
     reading: Reading | None = None,
     memory: Memory | None = None,
+    rooms: Sequence[Workroom] = (),
     **engine_options: Any,
 ) -> AsyncIterator[Workspace]:
     """A store and an engine over scripted tools, planner and writer, closed as an orderly shutdown does it.
@@ -215,6 +217,7 @@ async def workspace(
         company=Company(zone, ("DE",)),
         limits=limits or Limits(),
         books=StoredSpend(database, clock, zone, actor=actors or Ceiling()),
+        rooms=tuple(rooms),
     )
     people = StoredPeople(database, clock, owner="founder") if reading is not None else None
     admission = Admission(people, StoredTraces(database), reading) if people and reading is not None else None
