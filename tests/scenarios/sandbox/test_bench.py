@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import re
 import select
 import signal
 import socket
+import subprocess
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from agents.sandbox import Limits, SandboxUnavailable
+from agents.sandbox import Info, Limits, SandboxUnavailable, State
 from app.cli import cli
-from app.code_bench import open_bench
+from app.code_bench import MAKER, is_left, open_bench
 from app.sandboxes import availability, leftovers, processes
 from app.sandboxes.catalog import providers
+from app.sandboxes.e2b import E2BSandboxes
 from app.sandboxes.gate import FOLDER, SOCKET
 from app.sandboxes.local import LocalSandboxes
 from app.sandboxes.local_sandbox import LocalSandbox
 from app.settings import Settings, read_settings
+from app.worker import Worker
+from tests.e2b.service import KEY, LoopbackE2B, opened
 from tests.sandboxes import SMALL, needs_bubblewrap
 from tests.scenarios.sandbox.users import begun_as, each_user
 from tools.kit.errors import UserMustMend
@@ -149,6 +156,45 @@ async def test_clearing_spares_what_runs_and_the_list_shows_it() -> None:
     assert mine not in {info.id for info in await provider.seen()}
 
 
+def maker(**told: object) -> Info:
+    return Info("i1", State.RUNNING, {MAKER: json.dumps({**asdict(Worker.here("deus")), **told})})
+
+
+def test_one_is_left_when_its_maker_has_ended_for_certain() -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert not is_left(maker())
+    assert is_left(maker(pid=ended.pid))
+    assert is_left(maker(born="another start under the same id"))
+    assert not is_left(maker(pid=ended.pid, place="another machine"))
+    for odd in ({}, {MAKER: "x"}, {MAKER: "{}"}, {MAKER: "[]"}):
+        assert not is_left(Info("i1", State.RUNNING, odd))
+
+
+@needs_bubblewrap
+async def test_what_a_killed_deus_left_at_e2b_is_ended_and_what_others_have_is_not(tmp_path: Path) -> None:
+    async with opened(LoopbackE2B()) as url:
+        chosen = settings(
+            tmp_path, DEUS_SANDBOX="e2b", DEUS_E2B_API_KEY=KEY, DEUS_E2B_API_URL=url, DEUS_E2B_SANDBOX_URL=url
+        )
+        dead = maker(born="a start that is no more").metadata
+        earlier = E2BSandboxes(KEY, api_url=url, sandbox_url=url, owner="acme")
+        left = await earlier.create(limits=SMALL, metadata={**dead, "run": "run_1"})
+        unknown = await earlier.create(limits=SMALL)
+        other = E2BSandboxes(KEY, api_url=url, sandbox_url=url, owner="another company")
+        theirs = await other.create(limits=SMALL, metadata=dead)
+        async with open_bench(chosen, "acme") as bench:
+            own = await bench.sandboxes.create(limits=SMALL, metadata={"run": "run_2"})
+            await bench.look()
+            assert bench.state() == "E2B: ready"
+            assert {info.id for info in await bench.sandboxes.list()} == {own.id, unknown.id}
+            assert left.id not in {info.id for info in await earlier.list()}
+            assert {info.id for info in await other.list()} == {theirs.id}
+            assert (await own.run(["true"])).succeeded
+        for provider in (earlier, other):
+            await provider.aclose()
+
+
 @needs_bubblewrap
 def test_the_commands_say_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -160,6 +206,6 @@ def test_the_commands_say_what_there_is(tmp_path: Path, monkeypatch: pytest.Monk
 
     assert "Sandboxes can be had: local (bubblewrap); 16 at once" in said("check")
     assert not (tmp_path / ".deus").exists()
-    assert "pid" in said("list") or said("list") == "There is no sandbox.\n"
+    assert re.fullmatch(r"There is no sandbox\.\n|(pid \d+  \w+  made by pid \d+, memory \d+ MiB\n)+", said("list"))
     monkeypatch.setenv("DEUS_SANDBOX", "off")
     assert said("prepare") == "Sandboxes are off (DEUS_SANDBOX).\n"
