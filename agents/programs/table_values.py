@@ -24,6 +24,9 @@ _DAY_FIRST = re.compile(r"(\d{1,2})\.? ([A-Za-z]{3,9})\.?,? (\d{4})")
 _MONTH_FIRST = re.compile(r"([A-Za-z]{3,9})\.? (\d{1,2}),? (\d{4})")
 # So much of a column must be of one kind; the rest is said to be odd.
 ENOUGH = 0.9
+# A column of many cells is tried on its first ones; what is far from a number there is none below.
+SAMPLE = 1_000
+LIKELY = 0.6
 
 
 @dataclass
@@ -62,16 +65,19 @@ def understood(name: str, cells: Sequence[str]) -> Column:
     if {text.lower() for text in filled} <= YES_NO:
         return Column(name, "yes or no", texts)
     european = is_european(filled)
-    numbers = [None if text is None else number(text, european=european) for text in texts]
+    first = filled[:SAMPLE]
+    likely = sum(number(text, european=european) is not None for text in first) >= LIKELY * len(first)
+    numbers = [None if text is None else number(text, european=european) for text in texts] if likely else []
     found = sum(value is not None for value in numbers)
-    if found >= ENOUGH * len(filled):
+    if likely and found >= ENOUGH * len(filled):
         units = {match.group(0).strip() for text in filled if (match := _AROUND.search(text))}
         unit = units.pop() if len(units) == 1 else ""
         return Column(name, "number", numbers, len(filled) - found, unit)
     order, sure = day_order(filled)
-    dates = [None if text is None else day(text, order) for text in texts]
+    likely = sum(day(text, order) is not None for text in first) >= LIKELY * len(first)
+    dates = [None if text is None else day(text, order) for text in texts] if likely else []
     found = sum(value is not None for value in dates)
-    if found >= ENOUGH * len(filled):
+    if likely and found >= ENOUGH * len(filled):
         column = Column(name, "date", dates, len(filled) - found)
         if not sure:
             column.notes.append(f"the dates of “{name}” could be read in two ways; I took the day first")
@@ -81,6 +87,8 @@ def understood(name: str, cells: Sequence[str]) -> Column:
 
 def number(text: str, *, european: bool = False) -> float | None:
     """A number as people write it: with thousands, a currency, a percent sign, in parentheses below zero."""
+    if text.isascii() and text.isdigit():
+        return float(text) if len(text) <= 40 else None
     plain = text.strip().replace("−", "-").replace("\u00a0", " ").replace("'", "")
     negative = plain.startswith("(") and plain.endswith(")")
     plain = plain[1:-1].strip() if negative else plain
@@ -98,8 +106,9 @@ def number(text: str, *, european: bool = False) -> float | None:
 
 def is_european(texts: Sequence[str]) -> bool:
     """Whether a column's decimals stand after commas: some of its numbers can only be read so, and none otherwise."""
-    only = sum(number(one, european=True) is not None and number(one) is None for one in texts)
-    other = sum(number(one) is not None and number(one, european=True) is None for one in texts)
+    marked = [one for one in texts if "," in one or "." in one][:SAMPLE]
+    only = sum(number(one, european=True) is not None and number(one) is None for one in marked)
+    other = sum(number(one) is not None and number(one, european=True) is None for one in marked)
     return only > other
 
 

@@ -141,12 +141,12 @@ async def test_two_hundred_columns_and_many_rows_are_read(tmp_path: Path) -> Non
     wide = ",".join(f"c{n}" for n in range(200)) + "\n" + "\n".join(",".join(["7"] * 200) for _ in range(300))
     async with rooms(tmp_path) as here:
         brought = await here.describe((await here.keep("wide.csv", wide.encode())).id)
-        long = b"id,amount\n" + b"".join(b"%d,%d\n" % (n, n % 7) for n in range(120_000))
+        long = b"id,amount\n" + b"".join(b"%d,%d\n" % (n, n % 7) for n in range(40_000))
         tall = await here.describe((await here.keep("long.csv", long)).id, question="how many rows have amount over 5")
     sizes = [next(one for one in made.nouns if isinstance(one, Table)).rows[0] for made in (brought, tall)]
-    assert sizes == [("rows", 300), ("rows", 120_000)]
+    assert sizes == [("rows", 300), ("rows", 40_000)]
     asked = next(one for one in tall.nouns if isinstance(one, Table) and one.part == "asked")
-    assert asked.rows == (("rows, amount over 5", 17_142),)
+    assert asked.rows == (("rows, amount over 5", 5_714),)
 
 
 async def test_a_huge_file_is_not_taken(tmp_path: Path) -> None:
