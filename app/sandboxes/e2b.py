@@ -7,8 +7,11 @@ where a process can be held to them; memory, disk and files in all are those of 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
+import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from math import ceil
 from time import monotonic
@@ -32,6 +35,7 @@ from app.sandboxes.e2b_errors import SERVICE, TEMPLATE_SETTING, in_words, no_key
 from app.sandboxes.e2b_line import E2BLine
 from app.sandboxes.e2b_network import rules
 from app.sandboxes.e2b_sandbox import GRACE_SECONDS, E2BSandbox
+from tools.kit.errors import DeusError
 
 if TYPE_CHECKING:
     from e2b import AsyncSandbox
@@ -88,22 +92,30 @@ class E2BSandboxes:
             raise SandboxBusy(f"{self._most} sandboxes run already, which is as many as allowed here.", service=SERVICE)
         self._starting += 1
         try:
-            with in_words("making a sandbox", self._template or sdk.default_template):
-                creating = asyncio.ensure_future(
-                    sdk.create(
-                        template=self._template,
-                        timeout=ceil(limits.lifetime_seconds) + GRACE_SECONDS,
-                        metadata={**(metadata or {}), **self._marks(limits, network)},
-                        network=told,
-                        allow_internet_access=bool(network.allow),
-                        lifecycle={"on_timeout": self._on_timeout, "auto_resume": False},
-                        retries=0,
-                    )
-                )
-                made = await _not_left(creating)
-            return await self._joined(made, limits, network, metadata or {}, given)
+            return await _not_left(asyncio.ensure_future(self._made(sdk, limits, network, metadata or {}, told, given)))
         finally:
             self._starting -= 1
+
+    async def _made(
+        self,
+        sdk: type[AsyncSandbox],
+        limits: Limits,
+        network: Network,
+        metadata: Mapping[str, str],
+        told: Any,
+        given: e2b_mounts.Given | None,
+    ) -> E2BSandbox:
+        with in_words("making a sandbox", self._template or sdk.default_template):
+            made = await sdk.create(
+                template=self._template,
+                timeout=ceil(limits.lifetime_seconds) + GRACE_SECONDS,
+                metadata={**metadata, **self._marks(limits, network)},
+                network=told,
+                allow_internet_access=bool(network.allow),
+                lifecycle={"on_timeout": self._on_timeout, "auto_resume": False},
+                retries=0,
+            )
+        return await self._joined(made, limits, network, metadata, given)
 
     async def _joined(
         self,
@@ -112,22 +124,18 @@ class E2BSandboxes:
         network: Network,
         metadata: Mapping[str, str],
         given: e2b_mounts.Given | None = None,
-        *,
-        alone: bool = True,
     ) -> E2BSandbox:
-        """The sandbox with its supervisor in it, `alone` if nobody else has been there. What fails is ended."""
-        line = E2BLine(made, limits)
+        """The sandbox with its supervisor in it. What cannot be had so far is ended."""
+        line = E2BLine(made, limits, _secret(self._key or "", made.sandbox_id))
         link = await line.link()
         try:
             with in_words("starting the supervisor in a sandbox"):
                 if given is not None:
                     await e2b_mounts.place(made, given)
-                if not alone:
-                    await line.end_others()
-                await line.start()
+                started = await line.start()
             try:
                 async with asyncio.timeout(SECONDS_TO_BE_READY):
-                    ready = await link.ready()
+                    ready = started and await link.ready()
             except TimeoutError:
                 ready = False
             if not ready:
@@ -176,7 +184,7 @@ class E2BSandboxes:
             limits = Limits(**json.loads(marks.get(LIMITS, "{}")))
             network = Network(frozenset(json.loads(marks.get(NETWORK, "[]"))))
             made = await sdk.connect(id, timeout=ceil(limits.lifetime_seconds) + GRACE_SECONDS)
-        return await self._joined(made, limits, network, _theirs(marks), alone=False)
+        return await self._joined(made, limits, network, _theirs(marks))
 
     @property
     def most(self) -> int:
@@ -197,9 +205,9 @@ class E2BSandboxes:
     async def seen(self) -> tuple[Info, ...]:
         return await self.list()
 
-    async def clear(self) -> int:
+    async def clear(self, is_left: Callable[[Info], bool]) -> int:
         sdk = await self._api()
-        left = [info.id for info in await self.list() if info.id not in self._sandboxes]
+        left = [info.id for info in await self.list() if info.id not in self._sandboxes and is_left(info)]
         for id in left:
             with in_words("ending a sandbox"):
                 await sdk.kill(id)
@@ -248,12 +256,21 @@ def _bound(key: str, urls: Mapping[str, str | None]) -> type[AsyncSandbox]:
     return cast("type[AsyncSandbox]", client.AsyncSandbox)
 
 
-async def _not_left(creating: asyncio.Future[AsyncSandbox]) -> AsyncSandbox:
-    """Waits for a sandbox; one that comes when nobody waits for it any more is ended."""
+def _secret(key: str, id: str) -> str:
+    """What joins a sandbox's carrier: known to every process with the key, and in no place in the sandbox."""
+    return hmac.new(key.encode(), f"deus carrier {id}".encode(), hashlib.sha256).hexdigest()
+
+
+async def _not_left(creating: asyncio.Future[E2BSandbox]) -> E2BSandbox:
+    """Waits for a sandbox; one that comes when nobody waits for it any more is ended.
+
+    It is not broken off in between: what the SDK has asked for then comes all the same, and nobody knows of it.
+    """
     try:
         return await asyncio.shield(creating)
     except asyncio.CancelledError:
-        await _ended(await creating)
+        with contextlib.suppress(DeusError):
+            await (await creating).kill()
         raise
 
 

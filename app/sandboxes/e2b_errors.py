@@ -36,12 +36,12 @@ def no_key() -> SandboxUnavailable:
 
 
 def is_gone(error: BaseException) -> bool:
-    """The sandbox is known to be no more, or not to run."""
-    from e2b import NotFoundException, SandboxNotRunningException, TimeoutException
+    """The sandbox is known to be no more, or not to run; that a command or a file is not found does not say so."""
+    from e2b import SandboxNotFoundException, SandboxNotRunningException, TimeoutException
     from e2b.exceptions import is_sandbox_not_found_message
     from e2b_code_interpreter.exceptions import format_sandbox_killed_error
 
-    if isinstance(error, NotFoundException | SandboxNotRunningException):
+    if isinstance(error, SandboxNotFoundException | SandboxNotRunningException):
         return True
     # The code interpreter's client makes that distinction in its words alone.
     killed = str(format_sandbox_killed_error())

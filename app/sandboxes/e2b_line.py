@@ -1,8 +1,9 @@
 """The line to the supervisor in a sandbox of E2B: a socket on this side, a command's input and output on the other.
 
-The SDK gives a command's output as text and loses what was written while a connection was broken, and envd hands over
-no more than one process's. So everything goes through a carrier (inside/carrier.py), which the supervisor's frames
-survive byte for byte, over any number of connections.
+The SDK gives a command's output as text and loses what was written while a connection was broken, and a command that
+ran before a pause is not always found again after it (e2b-dev/E2B, issues 1031, 1074 and 1352). So everything goes
+through a carrier (inside/carrier.py) that stays in the sandbox: the supervisor's frames come out of it byte for byte,
+over any number of commands that join it.
 """
 
 from __future__ import annotations
@@ -18,21 +19,22 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.sandbox import HOME, Limits
+from agents.sandbox import HOME, Ending, Limits, SandboxGone
 from app.sandboxes.e2b_errors import is_gone, said
-from app.sandboxes.inside.carrier import SAY_EVERY
+from app.sandboxes.inside.carrier import NO_CARRIER, SAY_EVERY
 from app.sandboxes.link import Link
 
 if TYPE_CHECKING:
     from e2b import AsyncSandbox
     from e2b.sandbox_async.commands.command_handle import AsyncCommandHandle
 
-# How a carrier of ours is known among the commands of a sandbox.
+# How our commands are known among those of a sandbox.
 MARK = "deus-carrier"
 MODULES = ("minder", "supervisor", "carrier")
 PIECE = 192 * 1024
 LONGEST_LINE = 1 << 20
 SECONDS_TO_ANSWER = 30.0
+SECONDS_FOR_AN_END = 0.5
 SECONDS_BEFORE_TRIES = (0.0, 0.2, 1.0, 3.0)
 BOOT = """
 import base64, json, sys, types, zlib
@@ -43,7 +45,7 @@ for name, source in json.loads(zlib.decompress(base64.b64decode(SOURCES))):
     module = sys.modules[package + "." + name] = types.ModuleType(package + "." + name)
     setattr(sys.modules[package], name, module)
     exec(compile(source, name, "exec"), module.__dict__)
-sys.modules[package + ".carrier"].main(NUMBERS)
+sys.modules[package + ".carrier"].main(NUMBERS, FIRST)
 """
 
 
@@ -57,18 +59,21 @@ def sources() -> str:
     return base64.b64encode(zlib.compress(json.dumps(listed).encode(), 9)).decode()
 
 
-def program(limits: Limits) -> str:
-    """The shell's words that become the carrier."""
+def program(limits: Limits, *, first: bool) -> str:
+    """The shell's words for a command that joins the carrier; the first one starts it."""
     numbers = [limits.file, limits.processes, min(1024, limits.descriptors), 2 * limits.memory]
-    code = f"SOURCES={sources()!r}\nNUMBERS={numbers!r}\n{BOOT}"
+    code = f"SOURCES={sources()!r}\nNUMBERS={numbers!r}\nFIRST={first}\n{BOOT}"
     return f"exec python3 -I -S -c {shlex.quote(code)} {MARK}"
 
 
 class E2BLine:
-    """Made, then linked, then started; held while the sandbox is paused. Its far socket is closed when it is over."""
+    """Made, then linked, then started; held while the sandbox is paused. Its far socket is closed when it is over.
 
-    def __init__(self, sandbox: AsyncSandbox, limits: Limits) -> None:
-        self._commands, self._limits = sandbox.commands, limits
+    `secret` is for joining the carrier; whoever runs in the sandbox does not know it.
+    """
+
+    def __init__(self, sandbox: AsyncSandbox, limits: Limits, secret: str) -> None:
+        self._commands, self._limits, self._secret = sandbox.commands, limits, secret
         self._near, self._far = socket.socketpair()
         for end in (self._near, self._far):
             end.setblocking(False)
@@ -90,26 +95,16 @@ class E2BLine:
         reader, writer = await asyncio.open_connection(sock=self._near)
         return Link(reader, writer)
 
-    async def end_others(self) -> None:
-        """Ends the carriers of an earlier process, and with each what it runs."""
-        for old in await self._commands.list():
-            if any(MARK in word for word in old.args):
-                await self._commands.kill(old.pid)
+    async def start(self) -> bool:
+        """Starts a carrier, and ends one that is there from before with all that it runs. False if it does not run."""
+        from e2b import CommandExitException
 
-    async def start(self) -> None:
-        """Starts a carrier."""
-        handle = await self._commands.run(
-            program(self._limits),
-            background=True,
-            stdin=True,
-            timeout=0,
-            cwd=HOME,
-            on_stdout=self._hear,
-            on_stderr=self._hear_complaint,
-            retain_output=False,
-        )
-        self._join(handle)
+        try:
+            await self._open(first=True)
+        except CommandExitException:
+            return False
         self._keep(self._pump())
+        return True
 
     def hold(self) -> None:
         """The sandbox is about to be paused: that the connection breaks means nothing."""
@@ -129,12 +124,6 @@ class E2BLine:
         if self._handle is not None:
             await self._handle.disconnect()
 
-    def _join(self, handle: AsyncCommandHandle[Any]) -> None:
-        self._handle = handle
-        self._made += 1
-        self._joined.set()
-        self._keep(self._watch(handle, self._made))
-
     def _keep(self, coroutine: Any) -> None:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
@@ -147,28 +136,21 @@ class E2BLine:
         except OSError:
             return
 
-    async def _watch(self, handle: AsyncCommandHandle[Any], made: int) -> None:
-        """Waits for the end of a connection: of the carrier with it, or not."""
-        from e2b import CommandExitException
-
-        try:
-            await handle.wait()
+    async def _watch(self, ending: asyncio.Future[Any], made: int) -> None:
+        """Waits for the end of a command: the carrier's with it, or the connection's alone."""
+        await asyncio.wait({ending})
+        if ending.cancelled() or made != self._made or not self._joined.is_set():
+            return
+        error = ending.exception()
+        if error is None or _is_over(error):
             self._end()
-        except CommandExitException:
-            self._end()
-        # The top of a task: the SDK raises plain exceptions here, and every one means that the connection is lost.
-        except Exception as error:  # noqa: BLE001
-            if not self._joined.is_set() or made != self._made:
-                return
-            if is_gone(error):
-                self._end()
-            else:
-                await self._mend_or_end(made)
+        else:
+            await self._mend_or_end(made)
 
     async def _mend_or_end(self, made: int) -> None:
         try:
             await self._mend(made)
-        # The same: what could not be mended is over, and whoever asked next is told so.
+        # The top of a task: what could not be mended is over, whatever it was, and whoever asks next is told so.
         except Exception as error:  # noqa: BLE001
             self.complaint = self.complaint or said(error)
             if self._joined.is_set():
@@ -182,35 +164,52 @@ class E2BLine:
             for number, seconds in enumerate(SECONDS_BEFORE_TRIES, 1):
                 await asyncio.sleep(seconds)
                 try:
-                    await self._connect(self._handle)
+                    await self._handle.disconnect()
+                    await self._open(first=False)
                     break
                 except Exception as error:
-                    if is_gone(error) or number == len(SECONDS_BEFORE_TRIES):
+                    if _is_over(error) or number == len(SECONDS_BEFORE_TRIES):
                         raise
 
-    async def _connect(self, before: AsyncCommandHandle[Any]) -> None:
-        await before.disconnect()
+    async def _open(self, *, first: bool) -> None:
+        """Joins the carrier, hears on from where it was heard last, and sends on what has not arrived."""
         self._partial, self._asked_again = "", False
-        handle = await self._commands.connect(
-            before.pid,
+        self._answered = asyncio.get_running_loop().create_future()
+        handle = await self._commands.run(
+            program(self._limits, first=first),
+            background=True,
+            stdin=True,
             timeout=0,
+            cwd=HOME,
             on_stdout=self._hear,
             on_stderr=self._hear_complaint,
             retain_output=False,
         )
-        self._answered = asyncio.get_running_loop().create_future()
+        ending: asyncio.Future[Any] = asyncio.ensure_future(handle.wait())
+        ending.add_done_callback(_seen)
         try:
-            await handle.send_stdin(f"\nR {self._arrived}\n", SECONDS_TO_ANSWER)
+            await handle.send_stdin(f"T {self._secret}\nR {self._arrived}\n", SECONDS_TO_ANSWER)
             async with asyncio.timeout(SECONDS_TO_ANSWER):
-                await self._answered
+                waited: tuple[asyncio.Future[Any], ...] = (self._answered, ending)
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if ending.done():
+                ending.result()
+                raise SandboxGone(Ending.LOST)
+            for offset, data in list(self._unheard):
+                await handle.send_stdin(_line(offset, data), SECONDS_TO_ANSWER)
         except BaseException:
+            # A command that has ended by itself says more than that nothing can be sent to it.
+            await asyncio.wait({ending}, timeout=SECONDS_FOR_AN_END)
             await handle.disconnect()
+            if ending.done() and not ending.cancelled():
+                ending.result()
             raise
         finally:
             self._answered = None
-        for offset, data in list(self._unheard):
-            await handle.send_stdin(_line(offset, data), SECONDS_TO_ANSWER)
-        self._join(handle)
+        self._handle = handle
+        self._made += 1
+        self._joined.set()
+        self._keep(self._watch(ending, self._made))
 
     async def _pump(self) -> None:
         """Sends what is written at the near end, in pieces and in order."""
@@ -294,6 +293,20 @@ class E2BLine:
 
     def _hear_complaint(self, text: str) -> None:
         self.complaint = (self.complaint + text)[:2000]
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+def _is_over(error: BaseException) -> bool:
+    """The sandbox is gone, or the carrier in it."""
+    from e2b import CommandExitException
+
+    if isinstance(error, CommandExitException):
+        return error.exit_code == NO_CARRIER
+    return isinstance(error, SandboxGone) or is_gone(error)
 
 
 def _line(offset: int, data: bytes) -> str:

@@ -171,9 +171,12 @@ class Machine:
             await self._box.pause()
         self.cut()
 
-    async def resume(self) -> None:
+    async def resume(self, *, forgetful: bool = False) -> None:
+        """Goes on. The processes do so in any case; `forgetful`, envd knows of none of them any more."""
         if self._box is not None:
             await self._box.resume()
+        if forgetful:
+            self.processes.clear()
 
     async def end(self) -> None:
         async with self._booting:

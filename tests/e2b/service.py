@@ -107,6 +107,8 @@ class LoopbackE2B:
         self.faults: list[Fault] = []
         self.most, self.url = most, ""
         self._came = asyncio.Event()
+        # As in e2b-dev/E2B, issue 1031: after a pause commands run on, but are not found any more.
+        self.forgetful = False
         self.ending: set[asyncio.Task[None]] = set()
 
     def to(self, start: str) -> list[Sent]:
@@ -215,7 +217,7 @@ class LoopbackE2B:
     async def _connect(self, rented: Rented, told: dict[str, Any]) -> Response:
         before = rented.state
         if before == "paused":
-            await rented.machine.resume()
+            await rented.machine.resume(forgetful=self.forgetful)
             rented.state = "running"
         self._wind(rented, told.get("timeout", 300))
         return JSONResponse(rented.told(), 201 if before == "paused" else 200)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
-import select
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -140,39 +138,51 @@ def test_what_is_no_table_is_none(data: object, columns: tuple[str, ...] | None)
     assert (made.table.columns if made.table else None) == columns
 
 
+SECRET = b"0123abc"
+
+
 class Ends:
-    """A carrier between two pipes and a socket, driven a step at a time."""
+    """A carrier between a socket to knock at and a supervisor's line, driven a step at a time."""
 
     def __init__(self) -> None:
         self.ours, theirs = socket.socketpair()
         self.theirs = theirs
-        hear, self.speak = os.pipe()
-        self.listen, say = os.pipe()
         theirs.setblocking(False)
-        self.carrier = Carrier(theirs.fileno(), hear, say)
-        self.open = [hear, self.speak, self.listen, say]
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("")
+        listener.listen(9)
+        self.listener = listener
+        self.carrier = Carrier(theirs.fileno(), listener, SECRET)
+        self.joined: list[socket.socket] = []
+        self.join(b"T " + SECRET)
+
+    def join(self, *lines: bytes) -> socket.socket:
+        end = socket.socket(socket.AF_UNIX)
+        end.connect(self.listener.getsockname())
+        end.setblocking(False)
+        self.joined.append(end)
+        self.hear(*lines)
+        return end
 
     def hear(self, *lines: bytes) -> None:
-        os.write(self.speak, b"".join(line + b"\n" for line in lines))
+        self.joined[-1].sendall(b"".join(line + b"\n" for line in lines))
         self.run()
 
     def run(self) -> None:
-        while self.is_ready():
-            self.carrier.once()
+        while not self.carrier.ended and self.carrier.once(0):
+            pass
 
-    def is_ready(self) -> bool:
-        writing = [self.theirs.fileno()] if self.carrier.waiting else []
-        readable, writable, _ = select.select([self.carrier.hear, self.theirs.fileno()], writing, [], 0)
-        return bool(readable or writable)
-
-    def said(self) -> list[bytes]:
-        return os.read(self.listen, 1 << 20).split(b"\n")[:-1] if select.select([self.listen], [], [], 0)[0] else []
+    def said(self, end: socket.socket | None = None) -> list[bytes]:
+        try:
+            return (end or self.joined[-1]).recv(1 << 20).split(b"\n")[:-1]
+        except BlockingIOError:
+            return []
 
     def close(self) -> None:
-        for fd in self.open:
-            os.close(fd)
-        self.ours.close()
-        self.theirs.close()
+        coming = [end for end, _ in self.carrier.knocking.values()]
+        far = [self.carrier.far] if self.carrier.far is not None else []
+        for end in (self.ours, self.theirs, self.listener, *self.joined, *coming, *far):
+            end.close()
 
 
 @pytest.fixture
@@ -223,24 +233,67 @@ def test_what_arrives_is_always_a_beginning_of_what_was_sent(pieces: list[tuple[
         ends.close()
 
 
-def test_what_is_started_is_a_carrier_that_gains_no_rights() -> None:
-    """The very words that are sent to E2B, started here with nothing to run: they become a process of their own."""
-    started = subprocess.Popen(
-        ["/bin/bash", "-c", program(SMALL)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={"PATH": "/usr/bin:/bin"},
-    )
-    assert started.stdin is not None
-    assert started.stdout is not None
+def test_the_last_who_knows_the_secret_is_heard(ends: Ends) -> None:
+    first = ends.joined[0]
+    ends.ours.sendall(b"abc")
+    ends.run()
+    assert ends.said(first) == [line(0, b"abc")]
+    ends.ours.sendall(b"def")
+    ends.run()
+    for wrong in (b"T 0123ab", b"T 0123abcd", b"R 0", b"", b"Q"):
+        ends.join(wrong, b"Q")
+        assert ends.said() == []
+    assert not ends.carrier.ended
+    assert ends.said(first) == [line(3, b"def")]
+    ends.join(b"T " + SECRET, b"R 3")
+    assert ends.said() == [b"A 0", line(3, b"def")]
+    assert first.recv(9) == b""
+    ends.hear(b"Q")
+    assert ends.carrier.ended
+
+
+def test_what_nobody_hears_is_kept(ends: Ends) -> None:
+    ends.joined[0].close()
+    ends.run()
+    ends.ours.sendall(b"abc")
+    ends.run()
+    ends.join(b"T " + SECRET, b"R 0")
+    assert ends.said() == [b"A 0", line(0, b"abc")]
+    ends.ours.close()
+    ends.run()
+    assert ends.carrier.ended
+
+
+def test_what_is_started_gains_no_rights_and_ends_what_was_there() -> None:
+    """The very words that are sent to E2B, started here with nothing to run in it."""
+    one, other = started(), started()
     try:
-        words = started.stdout.readline().split()
-        assert words[:2] == [b"D", b"0"]
-        assert b"ready" in base64.b64decode(words[3])
-        assert MARK.encode() in Path(f"/proc/{started.pid}/cmdline").read_bytes()
-        status = dict(part.split(":\t") for part in Path(f"/proc/{started.pid}/status").read_text().splitlines())
+        assert one.wait(20) == 0
+        status = dict(part.split(":\t") for part in Path(f"/proc/{other.pid}/status").read_text().splitlines())
         assert status["NoNewPrivs"] == "1"
+        assert MARK.encode() in Path(f"/proc/{other.pid}/cmdline").read_bytes()
+        assert other.stdin is not None
+        other.stdin.write(b"Q\n")
+        other.stdin.flush()
+        assert other.wait(20) == 0
     finally:
-        started.stdin.close()
-        assert started.wait(20) == 0
-        started.stdout.close()
+        for each in (one, other):
+            each.kill()
+            each.wait()
+            for pipe in (each.stdin, each.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+
+def started() -> subprocess.Popen[bytes]:
+    """A command that has started a carrier, which has said that its supervisor is ready."""
+    words = ["/bin/bash", "-c", program(SMALL, first=True)]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"PATH": "/usr/bin:/bin"})
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"T " + SECRET + b"\nR 0\n")
+    process.stdin.flush()
+    while not (said := process.stdout.readline()).startswith(b"D 0 "):
+        assert said
+    assert b"ready" in base64.b64decode(said.split()[3])
+    return process

@@ -77,7 +77,7 @@ async def test_a_template_that_is_not_there_is_the_users_to_mend(service: Loopba
 async def test_a_template_without_python_is_the_users_to_mend_and_nothing_is_left(
     service: LoopbackE2B, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(e2b_line, "program", lambda _: "exec no-python3")
+    monkeypatch.setattr(e2b_line, "program", lambda *_, **__: "exec no-python3")
     with pytest.raises(SandboxUnavailable, match=r"no-python3: (command )?not found") as refused:
         await provider_of(service).create(limits=SMALL)
     assert "DEUS_E2B_TEMPLATE" in str(refused.value.remedy)
@@ -137,8 +137,7 @@ async def test_a_line_that_breaks_is_mended_and_nothing_is_lost(service: Loopbac
     result = await sandbox.run(["sh", "-c", count], on_output=broken)
     assert (result.ended, result.code) == (Ended.EXITED, 0)
     assert result.out.split() == [str(number).encode() for number in range(3000)]
-    assert len(service.to("POST /process.Process/Connect")) >= 1
-    assert len(service.to("POST /process.Process/Start")) == 1
+    assert len(service.to("POST /process.Process/Start")) > 1
 
 
 async def test_output_that_is_lost_on_its_way_is_sent_again(service: LoopbackE2B, sandbox: E2BSandbox) -> None:
@@ -186,7 +185,7 @@ async def test_a_line_that_cannot_be_mended_ends_the_sandbox(
     service: LoopbackE2B, sandbox: E2BSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(e2b_line, "SECONDS_BEFORE_TRIES", (0.0, 0.01))
-    service.fail("POST /process.Process/Connect", 500, "internal", times=9)
+    service.fail("POST /process.Process/Start", 500, "internal", times=9)
     running = asyncio.create_task(sandbox.run(["sleep", "60"]))
     await service.came("POST /process.Process/SendInput")
     service.cut()
@@ -195,10 +194,43 @@ async def test_a_line_that_cannot_be_mended_ends_the_sandbox(
     assert service.sandboxes == {}
 
 
-async def test_a_killed_carrier_ends_the_sandbox(service: LoopbackE2B, sandbox: E2BSandbox) -> None:
+# Our processes inside, in the order of their start: the command that joined, the carrier, the supervisor.
+OURS = "ps -e -o pid=,args= | grep '[d]eus-carrier' | sort -n | awk '{{print $1}}' | sed -n {}p"
+
+
+async def test_a_killed_command_that_joined_is_stood_in_for(service: LoopbackE2B, sandbox: E2BSandbox) -> None:
+    result = await sandbox.run(["sh", "-c", f"kill -9 $({OURS.format(1)}); sleep 0.1; echo on"])
+    assert result.out == b"on\n"
+    assert len(service.to("POST /process.Process/Start")) == 2
+
+
+@pytest.mark.parametrize("which", [2, 3])
+async def test_a_killed_carrier_or_supervisor_ends_the_sandbox(
+    service: LoopbackE2B, sandbox: E2BSandbox, which: int
+) -> None:
     with pytest.raises(SandboxGone):
-        await sandbox.run(["sh", "-c", "kill -9 $(ps -e -o pid,args | grep -m1 '[d]eus-carrier' | cut -c1-8)"])
+        await sandbox.run(["sh", "-c", f"kill -9 $({OURS.format(which)}); sleep 60"])
     assert service.sandboxes == {}
+
+
+async def test_who_does_not_know_the_secret_does_not_join(sandbox: E2BSandbox) -> None:
+    knock = """
+import socket
+for said in (b"R 0\\n", b"T \\nR 0\\n", b"T 00\\nQ\\n", b"Q\\n", b"x" * 5000):
+    end = socket.socket(socket.AF_UNIX)
+    end.connect(b"\\0deus-carrier")
+    end.sendall(said)
+    try:
+        print(end.recv(99))
+    except ConnectionResetError:
+        print(b"")
+held = [socket.socket(socket.AF_UNIX) for _ in range(50)]
+for end in held:
+    end.connect(b"\\0deus-carrier")
+"""
+    result = await sandbox.run(["python3", "-c", knock])
+    assert (result.out, result.err) == (b"b''\n" * 5, b"")
+    assert (await sandbox.run(["echo", "on"])).out == b"on\n"
 
 
 async def test_a_sandbox_that_comes_when_nobody_waits_any_more_is_ended(
@@ -233,7 +265,11 @@ async def test_pausing_that_fails_leaves_it_running(service: LoopbackE2B, sandbo
     assert (await sandbox.run(["echo", "here"])).out == b"here\n"
 
 
-async def test_a_command_goes_on_over_a_pause_with_all_its_output(sandbox: E2BSandbox) -> None:
+@pytest.mark.parametrize("forgetful", [False, True])
+async def test_a_command_goes_on_over_a_pause_with_all_its_output(
+    service: LoopbackE2B, sandbox: E2BSandbox, forgetful: bool
+) -> None:
+    service.forgetful = forgetful
     loop = "i=0; while [ $i -lt 400 ]; do echo $i; i=$((i+1)); sleep 0.001; done"
     command = await sandbox.start(["sh", "-c", loop])
     pieces = command.output()
