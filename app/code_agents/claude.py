@@ -78,6 +78,10 @@ class _Reader:
             for block in parts(line, "message", "content"):
                 if block.get("type") == "tool_result":
                     yield _returned(block)
+        elif kind == "system" and line.get("subtype") == "api_retry":
+            # It tries ten times, for minutes, also where trying again cannot help.
+            status = number(line, "error_status")
+            yield Trouble(f"status {status}, {text(line, 'error') or 'no reason given'}", over=400 <= status < 429)
         elif kind == "result":
             if line.get("subtype") == "success" and not line.get("is_error"):
                 yield Finished(text(line, "result"))

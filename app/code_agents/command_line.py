@@ -20,19 +20,23 @@ from jinja2.sandbox import SandboxedEnvironment
 from agents.code_agent import FOLDER, AgentEvent, CodeTask, Finished, Needs, Spent, ToolCalled, ToolReturned
 from agents.coder_text import QUIET, one_line, tail, untrusted
 from agents.errors import BudgetSpent, ModelUnusable, UserMustMend
-from agents.sandbox import MIB, RELAY, Command, Ended, Limits, Mount, Network, Route, Sandbox, Stream
+from agents.sandbox import MIB, RELAY, Command, Ended, Limits, Mount, Network, Output, Route, Sandbox, Stream
 from agents.tally import Tally
 from app.code_agents.program import can_be_read, is_installed, native
 from prompts.library import prompt
 
 # These programs need more than code does: they are runtimes of hundreds of megabytes with many threads.
-LIMITS = Limits(memory=3072 * MIB, processes=512, output=64_000_000)
+LIMITS = Limits(memory=3072 * MIB, processes=512, output=64_000_000, command_seconds=300.0)
+# A sandbox outlives the agent's time by so much, to be laid out and looked through.
+BESIDES = 240.0
 # The setting whose value the host puts in, and the name under which the relay serves the model.
 SECRET, ROUTE = "code_agent_key", "model"
 # What it is told in the place of a key. The host puts the true one in.
 NO_KEY = "put-in-by-the-host"
 BASE = f"{RELAY}/{ROUTE}"
 LONGEST_LINE = 8 * MIB
+# How often a silent command is looked after, in seconds.
+GLANCE = 0.5
 LONGEST_WORDS = 4_000
 
 
@@ -51,9 +55,10 @@ class AgentOptions:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What a command line says of its own failure."""
+    """What a command line says of its own failure; `over` where it would only try the same again."""
 
     text: str
+    over: bool = False
 
 
 class Reader(Protocol):
@@ -111,12 +116,7 @@ class CommandLine(ABC):
         if found is None or self._lacking() is not None:
             raise UserMustMend(self._missing() or f"{self.title} cannot be used here.")
         route = self.route(Tally(task.budget.usd))
-        limits = Limits(
-            memory=LIMITS.memory,
-            processes=LIMITS.processes,
-            output=LIMITS.output,
-            lifetime_seconds=max(LIMITS.lifetime_seconds, task.budget.seconds + 60),
-        )
+        limits = replace(LIMITS, lifetime_seconds=task.budget.seconds + BESIDES)
         return Needs(limits, Network(routes=(route,)), (Mount(found, self.place, copied=False),))
 
     @property
@@ -144,6 +144,8 @@ class CommandLine(ABC):
                         raise BudgetSpent(f"This task's budget of {task.budget.tool_calls} tool calls is used up.")
                     if tally.refusal is not None:
                         raise BudgetSpent(tally.refusal)
+                    if progress.is_over:
+                        raise ModelUnusable(f"{self.title} cannot use its model: {one_line(progress.trouble, 300)}")
                     if tally.usage != told:
                         told = tally.usage
                         yield Spent(told.model_copy(update={"tool_calls": progress.calls}))
@@ -183,7 +185,7 @@ class Progress:
     def __init__(self, reader: Reader) -> None:
         self.calls = 0
         self.finished: Finished | None = None
-        self.trouble = ""
+        self.trouble, self.is_over = "", False
         self._reader = reader
         self._began: dict[str, float] = {}
 
@@ -193,7 +195,7 @@ class Progress:
             if isinstance(event, Finished):
                 self.finished = event
             elif isinstance(event, Trouble):
-                self.trouble = event.text
+                self.trouble, self.is_over = event.text, event.over
             elif isinstance(event, ToolCalled):
                 self.calls += 1
                 self._began[event.id] = monotonic()
@@ -213,24 +215,35 @@ def words(task: CodeTask) -> str:
 
 
 async def _lines(command: Command, until: float, task: CodeTask) -> AsyncGenerator[Mapping[str, Any], None]:
-    """The objects that a command writes, one a line, until its time is up. What is none is passed over."""
+    """The objects that a command writes, one a line, until its time is up, and an empty one now and then while it is
+    silent. What is no object is passed over."""
     rest = b""
     pieces = command.output()
-    while True:
-        try:
-            async with asyncio.timeout(max(0.0, until - monotonic())):
-                piece = await anext(pieces, None)
-        except TimeoutError:
-            raise BudgetSpent(f"This task's budget of {task.budget.seconds:g} seconds is used up.") from None
-        if piece is not None and piece.stream is not Stream.OUT:
-            continue
-        *lines, rest = (rest + (piece.data if piece is not None else b"\n")).split(b"\n")
-        rest = rest if len(rest) <= LONGEST_LINE else b""
-        for line in lines:
-            if (read := _read(line)) is not None:
-                yield read
-        if piece is None:
-            return
+    waiting: asyncio.Future[Output | None] | None = None
+    try:
+        while True:
+            waiting = waiting or asyncio.ensure_future(anext(pieces, None))
+            left = until - monotonic()
+            await asyncio.wait([waiting], timeout=max(0.0, min(left, GLANCE)))
+            if not waiting.done():
+                if left <= 0:
+                    raise BudgetSpent(f"This task's budget of {task.budget.seconds:g} seconds is used up.")
+                yield {}
+                continue
+            piece, waiting = waiting.result(), None
+            if piece is not None and piece.stream is not Stream.OUT:
+                continue
+            *lines, rest = (rest + (piece.data if piece is not None else b"\n")).split(b"\n")
+            rest = rest if len(rest) <= LONGEST_LINE else b""
+            for line in lines:
+                if (read := _read(line)) is not None:
+                    yield read
+            if piece is None:
+                return
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+            await asyncio.wait([waiting])
 
 
 def _read(line: bytes) -> Mapping[str, Any] | None:
