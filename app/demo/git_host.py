@@ -83,13 +83,15 @@ class GitHost:
         }  # fmt: skip
         for number, (name, value) in enumerate(SETTINGS.items()):
             told[f"GIT_CONFIG_KEY_{number}"], told[f"GIT_CONFIG_VALUE_{number}"] = name, value
+        # Under uvloop it is an error to write to a program that has ended, even nothing.
+        feeding = asyncio.subprocess.PIPE if body else asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
-            program, "http-backend", env=told, cwd=folder, stdin=asyncio.subprocess.PIPE,
+            program, "http-backend", env=told, cwd=folder, stdin=feeding,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:
             async with asyncio.timeout(SECONDS):
-                out, _ = await process.communicate(body)
+                out, _ = await process.communicate(body or None)
         finally:
             if process.returncode is None:
                 process.kill()
