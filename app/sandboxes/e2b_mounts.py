@@ -21,7 +21,7 @@ from app.sandboxes.transfer import content, plain_files
 if TYPE_CHECKING:
     from e2b import AsyncSandbox
 
-ARCHIVE = "/root/deus-mounts.tar"
+ARCHIVE = "/var/lib/deus-mounts.tar"
 SECONDS = 120.0
 MARK = "deus-mounts"
 # Runs as root in the sandbox before anything else does. A name's first part is the number of its mount, whose target
