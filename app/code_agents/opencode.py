@@ -103,7 +103,7 @@ def _used(told: Mapping[str, Any]) -> Iterable[AgentEvent]:
     given = part(state, "input")
     args = {mine: text(given, theirs) for theirs, mine in ARGUMENTS.items() if text(given, theirs)}
     yield ToolCalled(id, TOOLS.get(tool, tool), args)
-    good = state.get("status") == "completed" and number(state, "metadata", "exit") == 0
+    good = text(state, "status") == "completed" and number(state, "metadata", "exit") == 0
     output = text(state, "output") or text(state, "error")
     ms = max(1, number(state, "time", "end") - number(state, "time", "start"))
     yield ToolReturned(id, good, one_line(text(state, "title") or "done", 120), output, ms)
