@@ -22,6 +22,8 @@ from tools.kit.git import Remote
 Status = Literal["added", "modified", "deleted"]
 STATUSES: dict[str, Status] = {"A": "added", "D": "deleted"}
 MADE = "refs/deus/"
+# Git would tidy up by itself, in a process that outlives the command.
+MANY_PACKS = 40
 READ_OF_A_FILE = 1024 * 1024
 READ_IN_ALL = 32 * 1024 * 1024
 # What a repository says of its own files must not change what is handed to a sandbox, nor hide what is shown.
@@ -193,6 +195,8 @@ class Mirror:
         seen = await self._git.run("log", "-n1", "--format=%H %cI", f"{ref}^{{commit}}", folder=folder)
         commit, _, at = seen.decode().strip().partition(" ")
         await self._git.run("ls-tree", "-r", "--name-only", commit, folder=folder)
+        if await asyncio.to_thread(_packs, folder) > MANY_PACKS:
+            await self._git.run("repack", "-a", "-d", "-q", folder=folder)
         return Head(remote.repo, branch, commit, datetime.fromisoformat(at))
 
     async def _opens(self) -> bool:
@@ -286,6 +290,10 @@ def _locked(lock: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _packs(folder: Path) -> int:
+    return sum(1 for _ in folder.glob("objects/pack/*.pack"))
 
 
 def _unlock(folder: Path) -> None:

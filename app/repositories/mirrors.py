@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
@@ -22,9 +23,11 @@ from tools.kit.git import CodeHost, Prepared, Remote, agent_branch, full_hash
 LARGEST_PATCH = 2 * 1024 * 1024
 LARGEST_TREE = 2 * 1024**3
 MOST_HISTORY = 100
-_REFUSED = ("authentication failed", "403", "401", "could not read username", "permission", "access denied")
-_MISSING = ("not found", "404", "does not appear to be a git repository")
-_MOVED = ("stale info", "non-fast-forward", "fetch first", "already exists")
+_REFUSED = re.compile(
+    r"authentication failed|returned error: 40[13]|could not read (username|password)|permission to|access denied"
+)
+_MISSING = re.compile(r"not found|returned error: 404|does not appear to be a git repository")
+_MOVED = re.compile(r"stale info|non-fast-forward|fetch first|already exists")
 
 
 class Mirrors:
@@ -203,14 +206,14 @@ def _why(failed: GitFailed, remote: Remote, *, asking: bool) -> DeusError:
     said = failed.said.lower()
     if failed.command not in ("fetch", "ls-remote", "push"):
         return RepositoryUnavailable(f"The mirror of {remote.repo} could not be read: {failed.line}")
-    if any(word in said for word in _MOVED) and failed.command == "push":
+    if _MOVED.search(said) and failed.command == "push":
         return BadArgument(f"{remote.repo} has moved meanwhile: {failed.line}")
-    if any(word in said for word in _REFUSED):
+    if _REFUSED.search(said):
         return Refused(
             f"The code host refused {'the push to' if failed.command == 'push' else 'to show'} {remote.repo}.",
             remedy="Give a token that may read and write its contents: `deus connect github`.",
         )
-    if any(word in said for word in _MISSING):
+    if _MISSING.search(said):
         return RepositoryUnavailable(f"The code host has no repository {remote.repo}, or hides it from this token.")
     if failed.command == "push" and "remote rejected" in said:
         return BadArgument(f"The code host did not take the branch: {failed.line}")

@@ -30,6 +30,7 @@ SETTINGS = {
     "core.protectNTFS": "true",
     "credential.helper": "",
     "gc.auto": "0",
+    "fetch.unpackLimit": "1",
     "maintenance.auto": "false",
     "http.followRedirects": "false",
     "http.lowSpeedLimit": "1000",
@@ -209,14 +210,22 @@ async def _watching(watched: Watched | None, process: asyncio.subprocess.Process
         looking = group.create_task(_look(watched, process))
         yield
         looking.cancel()
+    await _weigh(watched)
 
 
 async def _look(watched: Watched, process: asyncio.subprocess.Process) -> None:
     while True:
         await asyncio.sleep(LOOKS)
-        if await asyncio.to_thread(size_of, watched.path) > watched.bytes:
+        try:
+            await _weigh(watched)
+        except TooMuch:
             _kill(process)
-            raise TooMuch(f"more than {watched.bytes // 1024**2} MB")
+            raise
+
+
+async def _weigh(watched: Watched) -> None:
+    if await asyncio.to_thread(size_of, watched.path) > watched.bytes:
+        raise TooMuch(f"more than {watched.bytes // 1024**2} MB")
 
 
 def size_of(path: Path) -> int:

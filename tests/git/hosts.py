@@ -58,7 +58,8 @@ def commit(bare: Path, files: Mapping[str, str | bytes], message: str = "Begin",
 
 @dataclass
 class Host:
-    """A code host that is listened to by `GitHost`; `asked` are the paths, `faults` what is answered instead."""
+    """A code host that is listened to by `GitHost`; `asked` are the paths, `faults` what is answered instead;
+    while something is `held`, nothing is answered."""
 
     bare: Path
     base: str = ""
@@ -67,6 +68,7 @@ class Host:
     asked: list[str] = field(default_factory=list)
     faults: dict[str, int] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
+    held: asyncio.Event | None = None
     git: Git = field(default_factory=NoGit)
 
     async def remote(self, repo: str) -> Remote:
@@ -78,6 +80,8 @@ class Host:
         """Git's answer, or the fault; of what is `lost` the answer does not arrive though it was done."""
         rest = request.path_params["rest"]
         self.asked.append(f"{request.method} {request.url.path}?{request.url.query}")
+        if self.held is not None:
+            await self.held.wait()
         if rest in self.faults:
             return Response("no", self.faults[rest])
         done = await GitHost(self._folder, TOKEN, lambda: None).answer(request)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import tarfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -10,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from agents.repositories import PatchRefused, RepositoryUnavailable
+from agents.repositories import PatchRefused, RepositoryUnavailable, Tried
 from app.repositories.mirrors import Mirrors
+from app.repositories.program import GitProgram, Limits
 from tests.git.hosts import Host, code_host, commit, git
-from tools.kit.errors import BadArgument, Refused, Unavailable, UserMustMend
+from tools.github import site_of
+from tools.kit.errors import BadArgument, Refused, TimedOut, Unavailable, UserMustMend
+from tools.nouns import TestRun as RunOfTests
 
 AT = datetime(2026, 11, 18, 15, tzinfo=UTC)
 FIX = b"""\
@@ -239,3 +244,91 @@ async def test_without_git_the_remedy_is_named(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserMustMend, match="apt-get install git"):
         await mirrors.fetch("acme/portal")
+
+
+def asking(host: Host) -> list[int]:
+    """The processes that ask this host."""
+    found = []
+    for place in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if place.name.isdigit() and host.base.encode() in (place / "cmdline").read_bytes():
+                found.append(int(place.name))
+    return found
+
+
+async def test_what_is_given_up_or_takes_too_long_leaves_no_process(host: Host, tmp_path: Path) -> None:
+    host.held = asyncio.Event()
+    mirrors = Mirrors(tmp_path / "data", lambda: [host])
+    fetching = asyncio.create_task(mirrors.fetch("acme/portal"))
+    while not host.asked:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(asking, host)
+    fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+    assert not await asyncio.to_thread(asking, host)
+    hasty = GitProgram(Limits(remote_seconds=0.2))
+    with pytest.raises(TimedOut):
+        await Mirrors(tmp_path / "hasty", lambda: [host], hasty).fetch("acme/portal")
+    assert not await asyncio.to_thread(asking, host)
+    host.held.set()
+    assert (await mirrors.fetch("acme/portal")).branch == "main"
+
+
+async def test_a_repository_that_is_too_large_is_not_kept(host: Host, tmp_path: Path) -> None:
+    commit(host.bare, {"large.bin": random.Random(1).randbytes(400_000)})
+    small = GitProgram(Limits(mirror_bytes=200_000))
+    with pytest.raises(RepositoryUnavailable, match="too large"):
+        await Mirrors(tmp_path / "data", lambda: [host], small).fetch("acme/portal")
+    assert [path.name for path in (tmp_path / "data" / "acme").iterdir()] == ["portal.lock"]
+
+
+async def test_many_fetches_are_put_together(
+    host: Host, mirrors: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.repositories.mirror.MANY_PACKS", 0)
+    base, fix = await made(mirrors)
+    commit(host.bare, {"e.ts": "e\n"})
+    await mirrors.fetch("acme/portal")
+    prepared = await mirrors.prepared(await host.remote("acme/portal"), fix)
+    assert (prepared.base, prepared.files, prepared.tests) == (base, ("src/a.ts",), "")
+    folder = tmp_path / "data" / "repositories" / "acme" / "portal.git"
+    assert len(list((folder / "objects" / "pack").glob("*.pack"))) == 1
+
+
+async def test_a_base_that_was_rewritten_is_not_pushed_upon(host: Host, mirrors: Mirrors) -> None:
+    _, fix = await made(mirrors)
+    git(host.bare, "update-ref", "-d", "refs/heads/main")
+    commit(host.bare, {"src/a.ts": "another history\n"})
+    await mirrors.fetch("acme/portal")
+    remote = await host.remote("acme/portal")
+    with pytest.raises(BadArgument, match="no longer part"):
+        await mirrors.prepared(remote, fix)
+    with pytest.raises(BadArgument):
+        await mirrors.push(remote, fix, "agent/x")
+
+
+async def test_what_was_found_is_kept_by_the_host_alone(host: Host, mirrors: Mirrors) -> None:
+    base, fix = await made(mirrors)
+    red = RunOfTests(command="npm test", code=1, green=False, passed=1, failed=2)
+    await mirrors.vouch("acme/portal", fix, Tried("refuted", after=red, attention=("The tests took long.",)))
+    prepared = await mirrors.prepared(await host.remote("acme/portal"), fix)
+    assert prepared.tests.splitlines()[0].startswith("Refuted")
+    assert "red, 1 passed and 2 failed" in prepared.tests
+    assert prepared.attention == ("The tests took long.",)
+    with pytest.raises(RepositoryUnavailable):
+        await mirrors.vouch("acme/portal", base, Tried("confirmed"))
+
+
+@pytest.mark.parametrize(
+    ("api", "site"),
+    [
+        ("https://api.github.com", "https://github.com"),
+        ("https://api.acme.ghe.com/", "https://acme.ghe.com"),
+        ("https://git.acme.test/api/v3", "https://git.acme.test"),
+        ("http://127.0.0.1:8001/github", "http://127.0.0.1:8001/github"),
+        ("https://api.github.com.evil.test", "https://api.github.com.evil.test"),
+    ],
+)
+def test_git_is_asked_where_the_api_is(api: str, site: str) -> None:
+    assert site_of(api) == site
