@@ -18,6 +18,7 @@ router = APIRouter(prefix="/api/files", tags=["files"], responses=RESPONSES)
 
 # What surrounds a file in a form.
 FORM = 64 * 1024
+HOW = "Send it so: curl -F file=@sales.csv …"
 # Nothing of these runs or is drawn as a page, whatever is in them; everything else is bytes.
 PLAIN = frozenset({"text/csv", "text/tab-separated-values", "text/plain", "application/json", "image/png"})
 
@@ -50,18 +51,21 @@ async def bring_file(request: Request, product: Opened, caller: Actor) -> Kept:
     """Keeps a file, sent as a form (`curl -F file=@sales.csv`). What is never asked about goes after two days."""
     door = _door(product)
     form = await _form(request, door.largest)
-    file, actor = form.get("file"), form.get("actor")
-    if not isinstance(file, UploadFile):
-        raise Problem(422, "The form has no file in its field “file”.", remedy="Send it so: curl -F file=@sales.csv …")
-    who = await spoken_for(product, caller, actor[:256] if isinstance(actor, str) and actor else None)
-    kept = await door.bring(await file.read(), name=file.filename or "file", actor=who)
+    try:
+        file, actor = form.get("file"), form.get("actor")
+        if not isinstance(file, UploadFile):
+            raise Problem(422, "The form has no file in its field “file”.", remedy=HOW)
+        who = await spoken_for(product, caller, actor[:256] if isinstance(actor, str) and actor else None)
+        kept = await door.bring(await file.read(), name=file.filename or "file", actor=who)
+    finally:
+        await form.close()
     return Kept(id=kept.id, name=kept.name, size=kept.size, type=kept.media)
 
 
 async def _form(request: Request, largest: int) -> FormData:
     """The form that was sent, read no further than a file may be large."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise Problem(415, "A file is sent as a form.", remedy="Send it so: curl -F file=@sales.csv …")
+        raise Problem(415, "A file is sent as a form.", remedy=HOW)
     body = bytearray()
     async for piece in request.stream():
         body += piece

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from agents.plan import Step
 from agents.ports import Recalled, Turn
 from agents.rights import Reading, Sources
-from app.api import audit, problem, run_link, runs
+from app.api import audit, files, problem, run_link, runs
 from app.api.access import api_token
 from app.bootstrap import Product
 from app.settings import Settings
@@ -115,7 +115,7 @@ async def office(
             if await people.get(f"{name}@acme.com") is None:
                 await people.add(name.title(), by="founder", email=f"{name}@acme.com", role=role)  # type: ignore[arg-type]
         server = FastAPI()
-        for module in (runs, run_link, audit):
+        for module in (runs, run_link, audit, files):
             server.include_router(module.router)
         problem.install(server)
         database = SQLite(folder / "deus.db")
