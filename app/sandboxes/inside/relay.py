@@ -1,50 +1,74 @@
 """Carries connections of programs inside, made to an HTTP proxy on the sandbox's own loopback, to the socket outside.
 
-It runs inside like any other program, under the system's own Python, and decides nothing: who speaks to the socket
-without it gets the same answers.
+It runs inside like any other program, under the system's own Python, and loads as little as it can: each sandbox that
+has a network waits for it. It decides nothing: who speaks to the socket without it gets the same answers.
 """
 
 from __future__ import annotations
 
-import asyncio
+import _thread
 import sys
+from socket import AF_UNIX, SHUT_RDWR, SHUT_WR, SO_REUSEADDR, SOL_SOCKET, socket
 
 PIECE = 65536
+BACKLOG = 64
+STACK = 256 * 1024
 
 
-async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def carry(source: socket, target: socket) -> None:
+    """Moves what one side says to the other, and that it has said its last; one that is gone takes the other along."""
     try:
         while True:
-            data = await reader.read(PIECE)
+            data = source.recv(PIECE)
             if not data:
-                break
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
+                target.shutdown(SHUT_WR)
+                return
+            target.sendall(data)
     except OSError:
-        writer.close()
+        for each in (source, target):
+            try:
+                each.shutdown(SHUT_RDWR)
+            except OSError:
+                continue
 
 
-async def serve(port: int, place: str) -> None:
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def connect(inner: socket, place: str) -> None:
+    """Serves one connection from its start to its end."""
+    outside = socket(AF_UNIX)
+    back = _thread.allocate_lock()
+
+    def answer() -> None:
         try:
-            out_reader, out_writer = await asyncio.open_unix_connection(place)
-        except OSError:
-            writer.close()
-            return
-        try:
-            await asyncio.gather(carry(reader, out_writer), carry(out_reader, writer))
+            carry(outside, inner)
         finally:
-            out_writer.close()
-            writer.close()
+            back.release()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", port)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    await server.serve_forever()
+    try:
+        outside.connect(place)
+        back.acquire()
+        _thread.start_new_thread(answer, ())
+        carry(inner, outside)
+        back.acquire()
+    except (OSError, RuntimeError):
+        # The host answers no more, or there is no thread left for it.
+        return
+    finally:
+        outside.close()
+        inner.close()
 
 
 def main() -> None:
     """Serves the port and the socket that the command names, for as long as the sandbox lives."""
-    asyncio.run(serve(int(sys.argv[1]), sys.argv[2]))
+    _thread.stack_size(STACK)
+    server = socket()
+    server.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+    server.bind(("127.0.0.1", int(sys.argv[1])))
+    server.listen(BACKLOG)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    while True:
+        inner, _ = server.accept()
+        try:
+            _thread.start_new_thread(connect, (inner, sys.argv[2]))
+        except RuntimeError:
+            inner.close()
