@@ -129,7 +129,7 @@ def test_with_no_key_all_facts_are_there_and_what_a_key_would_add() -> None:
         said = company.ask(ASKED)
     assert said.status == "answered"
     for words in (
-        "Nothing is changed",
+        "Nothing was changed",
         "DEUS",
         "`api/src/auth/session.ts:12 in refreshSession`",
         "`npm test --silent`",
