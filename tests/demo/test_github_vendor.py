@@ -64,6 +64,23 @@ async def test_every_exchange_with_the_connector_is_as_described(
     assert len(kinds) >= 14
 
 
+async def test_code_by_branch_and_hash_is_as_described(vendor_client: Client, shared: Path, acme: Path) -> None:
+    spec = description(shared / "vendor" / "specs" / "github" / "rest.api.github.com.json.gz")
+    client = vendor_client("github", acme)
+    found: list[str] = []
+    for path in (
+        "commits/main", "compare/main...change-484", "branches/main", "branches", "git/ref/heads/change-476",
+        "pulls/484/commits", "contents/package.json?ref=change-484",
+    ):  # fmt: skip
+        answer = await client.get(f"repos/acme/portal/{path}", headers=AUTH)
+        assert answer.status_code == 200, path
+        found += problems(spec, answer.request, answer, DEMO, VENDOR)
+    for path in ("branches/none", "git/ref/heads/none", "compare/main", "compare/main...none", "contents/api?ref=none"):
+        answer = await client.get(f"repos/acme/portal/{path}", headers=AUTH)
+        assert answer.status_code == 404, path
+    assert [line for line in found if not line.startswith("unpublished")] == []
+
+
 async def test_pages_are_walked_by_the_link_header(vendor_client: Client, acme: Path, demo: DemoOf) -> None:
     client = vendor_client("github", acme)
     url: str | None = "repos/acme/portal/pulls?state=all&per_page=4"

@@ -177,7 +177,9 @@ class Code:
         commit = _bare(self._record(self.repository.source.objects.read_commit(sha)))
         return {
             "name": name, "commit": commit, "protected": False, "protection_url": f"{api}/protection",
-            "protection": {"enabled": False, "required_status_checks": {"enforcement_level": "off", "contexts": []}},
+            "protection": {
+                "enabled": False, "required_status_checks": {"enforcement_level": "off", "contexts": [], "checks": []},
+            },
             "_links": {"self": api, "html": f"{self.repository.html}/tree/{name}"},
         }  # fmt: skip
 
