@@ -140,7 +140,7 @@ def squared(how: str, records: list[list[str]], notes: list[str]) -> Sheet:
     )
     if formulas:
         hold = "cell holds a formula" if formulas == 1 else "cells hold formulas"
-        notes.append(f"{formulas:,} {hold}; I read them as text and run none")
+        notes.append(f"{formulas:,} {hold}, read as text and not run")
     return Sheet(how, header, rows, notes)
 
 
@@ -205,7 +205,8 @@ def workbook(content: bytes) -> Sheet:
         raise NoTable("its workbook cannot be read: save it as CSV, and I will read that") from error
     notes = [f"it has {len(sheets)} sheets; I read the first"] if len(sheets) > 1 else []
     if formulas:
-        notes.append(f"{formulas:,} cells hold formulas; I read the values that were saved with them")
+        hold = "cell holds a formula" if formulas == 1 else "cells hold formulas"
+        notes.append(f"{formulas:,} {hold}; I read the values that were saved with them")
     records = [row for row in records if any(cell.strip() for cell in row)]
     if not records:
         raise NoTable("its first sheet is empty")

@@ -87,6 +87,11 @@ def quotation(view: RunView) -> str:
     return "\n".join([f"About {about}{where}:", "", *lines])
 
 
+def attached(view: RunView) -> str:
+    """The names of the files that came with the question; the question is shown as plain text."""
+    return f"📎 {', '.join(view.files)}" if view.files else ""
+
+
 def page(view: RunView, question_id: str | None = None) -> Page:
     """The run as it stands on the page. `question_id` is the question's message where the browser chose its id."""
     if not view.conversation:
@@ -107,7 +112,7 @@ def page(view: RunView, question_id: str | None = None) -> Page:
         "name": view.actor,
         "type": "user_message",
         "input": "",
-        "output": "\n\n".join(filter(None, (quotation(view), view.question))),
+        "output": "\n\n".join(filter(None, (quotation(view), view.question, attached(view)))),
         "end": began,
         "streaming": False,
     }
@@ -200,6 +205,8 @@ def _phase(view: RunView) -> str:
         return view.standing
     if not view.steps:
         return "planning"
+    if any(line.state == "running" and view.code.of(line.id) for line in view.steps):
+        return "coding"
     if view.writes.asks and any(line.state == "running" for line in view.steps):
         return "acting"
     if (view.text and not view.drafted) or all(line.state in ENDED for line in view.steps):

@@ -39,13 +39,15 @@ class RunView:
     """All that the page shows of one run, and nothing about how.
 
     `drafted` says that the text is what was known when the run began to wait: it stands until something new comes.
-    `by` is the name of the person who wrote the text; nobody's for Deus. `quoted` is the message that was asked about.
+    `waits` are the notices of steps that wait for a sandbox, which are no news once they work. `by` is the name of the person who wrote the text; nobody's for Deus. `quoted` is the message that was asked about,
+    `files` the names of those that came with the question.
     """
 
     run: str
     seq: int = 0
     question: str = ""
     quoted: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
     actor: str = ""
     conversation: str = ""
     asked_at: datetime | None = None
@@ -60,6 +62,7 @@ class RunView:
     citations: Mapping[str, str] = field(default_factory=dict)
     suggestions: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    waits: Mapping[str, str] = field(default_factory=dict)
     status: str = "running"
     error: str | None = None
     usage: Mapping[str, Any] = field(default_factory=dict)
@@ -106,6 +109,7 @@ def _started(view: RunView, event: Event) -> RunView:
         view,
         question=data.get("text", ""),
         quoted=data.get("quoted") or {},
+        files=tuple(str(one.get("name")) for one in data.get("files") or ()),
         actor=data.get("actor", ""),
         conversation=data.get("conversation", ""),
         asked_at=event.at,
@@ -160,6 +164,7 @@ def _step_finished(view: RunView, event: Event) -> RunView:
 
 def _call_started(view: RunView, event: Event) -> RunView:
     step, service = event.data.get("step", ""), event.data.get("service", "")
+    view = _waits_no_longer(view, step)
     line = next((line for line in view.steps if line.id == step), None)
     if line is None or not service or event.data.get("verb") == SAYS:
         return view
@@ -241,7 +246,17 @@ def _asked(view: RunView, event: Event) -> RunView:
 
 
 def _noticed(view: RunView, event: Event) -> RunView:
-    return replace(view, notices=(*view.notices, event.data.get("text", "")))
+    text, (step, _, why) = event.data.get("text", ""), str(event.data.get("id") or "").rpartition(":")
+    waits = {**view.waits, step: text} if why == "waits" else view.waits
+    return replace(view, notices=(*view.notices, text), waits=waits)
+
+
+def _waits_no_longer(view: RunView, step: str) -> RunView:
+    if step not in view.waits:
+        return view
+    left = list(view.notices)
+    left.remove(view.waits[step])
+    return replace(view, notices=tuple(left), waits={name: one for name, one in view.waits.items() if name != step})
 
 
 def _used(view: RunView, event: Event) -> RunView:

@@ -87,7 +87,7 @@ def test_formulas_are_counted_and_never_computed() -> None:
     sheet = read("a.csv", b'name,value\nx,=1+1\ny,"=HYPERLINK(""http://evil.example"")"\nz,@SUM(A1)\nw,-5\n')
     assert [row[1] for row in sheet.rows] == ["=1+1", '=HYPERLINK("http://evil.example")', "@SUM(A1)", "-5"]
     assert any("3 cells hold formulas" in note for note in sheet.notes)
-    assert any("1 cells hold formulas" in note for note in read("a.xlsx", workbook([["a"], [7]], "SUM(B1)")).notes)
+    assert any("1 cell holds a formula" in note for note in read("a.xlsx", workbook([["a"], [7]], "SUM(B1)")).notes)
 
 
 def test_a_wrong_encoding_is_read_and_said() -> None:
