@@ -127,6 +127,8 @@ class CodeEnvironment:
         nice = [found, "-n", "10"] if (found := shutil.which("nice")) else []
         given = ["env", "-u", "VIRTUAL_ENV", "-u", "PYTHONPATH", *(f"{k}={v}" for k, v in (environment or {}).items())]
         process = await asyncio.create_subprocess_exec(
+            # What is made must be readable for all; uvloop knows no argument for that.
+            *("sh", "-c", 'umask 022 && exec "$@"', "sh"),
             *nice,
             *given,
             *argv,
@@ -134,7 +136,6 @@ class CodeEnvironment:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            umask=0o022,
         )
         try:
             async with asyncio.timeout(SECONDS_TO_MAKE):

@@ -136,6 +136,17 @@ async def test_it_is_made_once_for_all_who_wait_and_again_for_another_lock(proje
     assert (project / "calls").read_text().count("sync") == 2
 
 
+def test_it_is_made_under_the_servers_event_loop_and_readable_for_all(project: Path, no_own_uv: None) -> None:
+    uvloop = pytest.importorskip("uvloop")
+    tool(project, makes("/bin/true"))
+    old = os.umask(0o077)
+    try:
+        made = uvloop.run(CodeEnvironment(project / "cache", project).ready())
+    finally:
+        os.umask(old)
+    assert {oct(path.stat().st_mode & 0o055) for path in made[0][0].source.glob("bin*")} == {"0o55"}
+
+
 async def test_one_that_is_given_up_leaves_nothing(project: Path, no_own_uv: None) -> None:
     tool(project, "exec sleep 60")
     begun = asyncio.Event()
