@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # How our commands are known among those of a sandbox.
 MARK = "deus-carrier"
 MODULES = ("minder", "supervisor", "carrier")
+# A template's own user may be root.
+USER = "user"
 PIECE = 192 * 1024
 LONGEST_LINE = 1 << 20
 SECONDS_TO_ANSWER = 30.0
@@ -178,6 +180,7 @@ class E2BLine:
         handle = await self._commands.run(
             program(self._limits, first=first),
             background=True,
+            user=USER,
             stdin=True,
             timeout=0,
             cwd=HOME,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import AsyncIterator
 
 import pytest
@@ -29,7 +30,9 @@ async def on_loopback() -> AsyncIterator[E2BSandboxes]:
 @contextlib.asynccontextmanager
 async def at_e2b() -> AsyncIterator[E2BSandboxes]:
     """A provider at the real E2B; what its tests leave there is ended."""
-    provider = E2BSandboxes(REAL_KEY, template=os.environ.get("DEUS_E2B_TEMPLATE"), owner="deus-tests")
+    provider = E2BSandboxes(
+        REAL_KEY, template=os.environ.get("DEUS_E2B_TEMPLATE"), owner=f"deus-tests-{secrets.token_hex(4)}"
+    )
     yield provider
     for info in await provider.list():
         await (await provider.connect(info.id)).kill()

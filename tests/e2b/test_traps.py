@@ -34,6 +34,14 @@ async def test_no_key_no_request(service: LoopbackE2B, monkeypatch: pytest.Monke
     assert service.sent == []
 
 
+async def test_the_sdks_debugging_is_never_on(service: LoopbackE2B, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("E2B_DEBUG", "true")
+    made = await provider_of(service).create(limits=SMALL)
+    assert made.id in service.sandboxes
+    await made.kill()
+    assert service.sandboxes == {}
+
+
 async def test_a_refused_key_is_the_users_to_mend(service: LoopbackE2B) -> None:
     wrong = provider_of(service, key="e2b_" + "f" * 32)
     for asked in (wrong.create(limits=SMALL), wrong.list(), wrong.connect("i123")):
@@ -138,6 +146,24 @@ async def test_a_line_that_breaks_is_mended_and_nothing_is_lost(service: Loopbac
     assert (result.ended, result.code) == (Ended.EXITED, 0)
     assert result.out.split() == [str(number).encode() for number in range(3000)]
     assert len(service.to("POST /process.Process/Start")) > 1
+
+
+async def test_what_is_given_arrives_in_order_while_the_line_is_mended(
+    service: LoopbackE2B, provider: E2BSandboxes
+) -> None:
+    sandbox = await provider.create(limits=replace(SMALL, output=4_000_000))
+    given = b"".join(b"%07d\n" % number for number in range(250_000))
+    seen = 0
+
+    def broken(_: Output) -> None:
+        nonlocal seen
+        seen += 1
+        if seen in (1, 4, 9):
+            service.cut()
+
+    result = await sandbox.run(["cat"], given=given, on_output=broken)
+    assert result.ended is Ended.EXITED
+    assert result.out == given
 
 
 async def test_output_that_is_lost_on_its_way_is_sent_again(service: LoopbackE2B, sandbox: E2BSandbox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 from dataclasses import replace
@@ -75,6 +76,7 @@ async def test_a_command_is_kept_out_of_e2bs_own_clock_and_output(service: Loopb
     await sandbox.run(["echo", "a word that nobody else needs to know"])
     (started,) = service.to("POST /process.Process/Start")
     assert "connect-timeout-ms" not in started.headers
+    assert started.headers["authorization"] == "Basic " + base64.b64encode(b"user:").decode()
     assert {each.headers["e2b-sandbox-id"] for each in service.to("POST /process")} == {sandbox.id}
     assert all(each.headers["x-access-token"] for each in service.to("POST /process"))
     assert all("x-api-key" not in each.headers for each in service.to("POST /process"))
