@@ -9,6 +9,7 @@ from urllib.parse import quote
 from tools.github.mark import Record, bearing, marked, unmarked
 from tools.github.pulls import target_of
 from tools.kit.action import Action, Change, Landed, Repeat, Target
+from tools.kit.connector import numbered
 from tools.kit.errors import BadArgument, ModelMayRetry, NotFound, StepFailed, UserMustMend
 from tools.kit.git import Prepared, agent_branch
 from tools.writes import PullsPropose
@@ -47,7 +48,8 @@ class ProposePull(Action["GitHub", PullsPropose]):
             target=Target(service=github.name, kind="pull request", title=request.title.strip()),
             after={
                 **after, "branch": branch, "into": usual, "draft": request.draft, "state": "open",
-                "commit": prepared.commit, "comments": "", "tests": prepared.tests or UNTRIED, "changes": prepared.diff,
+                "commit": prepared.commit, "comments": "", "reviews": "", "tests": prepared.tests or UNTRIED,
+                "changes": prepared.diff,
             },
             bound={"repo": repo, "branch": branch, "base": usual, "commit": prepared.commit, "draft": request.draft},
             people=(f"everybody who watches {repo}",),
@@ -98,8 +100,13 @@ class ProposePull(Action["GitHub", PullsPropose]):
         record = await bearing(self.connector, f"repos/{repo}/pulls", key, params)
         if record is None:
             return None
-        # Lists do not count comments.
-        return self._landed((await self.connector.wire.get(f"repos/{repo}/pulls/{record['number']}")).data, change)
+        return self._landed(await self._now(f"repos/{repo}/pulls/{record['number']}"), change)
+
+    async def _now(self, path: str) -> Record:
+        """A pull request with what was said of it: lists do not count comments, nor does it count reviews itself."""
+        record = (await self.connector.wire.get(path)).data
+        given = (await self.connector.wire.get(f"{path}/reviews", {"per_page": 100})).data
+        return {**record, "reviews": sum(review["state"] != "PENDING" for review in given)}
 
     def _landed(self, record: Record, change: Change) -> Landed:
         target = target_of(record)
@@ -113,7 +120,7 @@ class ProposePull(Action["GitHub", PullsPropose]):
 
     async def state(self, change: Change, landed: Landed) -> Mapping[str, Any] | None:
         try:
-            return _words((await self.connector.wire.get(landed.undo["path"])).data, change)
+            return _words(await self._now(landed.undo["path"]), change)
         except NotFound:
             return None
 
@@ -162,11 +169,13 @@ def _words(record: Record, change: Change) -> dict[str, Any]:
     head = record["head"]["sha"]
     same = head == change.bound["commit"]
     said = int(record.get("comments") or 0) + int(record.get("review_comments") or 0)
+    given = int(record.get("reviews") or 0)
     return {
         "title": record["title"], "description": unmarked(record.get("body")), "branch": record["head"]["ref"],
         "into": record["base"]["ref"], "draft": bool(record.get("draft")),
         "state": "merged" if record.get("merged_at") else record["state"], "commit": head,
-        "comments": f"{said} comment{'' if said == 1 else 's'}" if said else "",
+        "comments": numbered(said, "comment") if said else "",
+        "reviews": numbered(given, "review") if given else "",
         "tests": change.after["tests"] if same else UNTRIED,
         "changes": change.after["changes"] if same else "other commits than were shown",
     }  # fmt: skip

@@ -132,13 +132,15 @@ async def test_undo_deletes_the_branch_and_closes_it(stage: Stage) -> None:
         assert [pull["state"] for pull in await stage.pulls()] == ["closed"]
 
 
-@pytest.mark.parametrize("who", ["comments", "merges", "retitles", "pushes"])
+@pytest.mark.parametrize("who", ["comments", "approves", "merges", "retitles", "pushes"])
 async def test_what_somebody_did_meanwhile_is_seen(stage: Stage, who: str) -> None:
     change = await stage.shown(draft=who != "merges")
     landed = await stage.done(change)
     path = landed.undo["path"]
     if who == "comments":
         await stage.github.wire.post(f"{path.replace('pulls', 'issues')}/comments", {"body": "Hm."}, repeat=False)
+    elif who == "approves":
+        await stage.github.wire.post(f"{path}/reviews", {"event": "COMMENT", "body": "Fine."}, repeat=False)
     elif who == "merges":
         await stage.github.wire.request("PUT", f"{path}/merge", body={"sha": commit()})
     elif who == "retitles":
