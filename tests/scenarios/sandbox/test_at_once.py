@@ -8,7 +8,9 @@ import random
 import threading
 from pathlib import Path
 
-from agents.sandbox import HOME, Mount, Sandbox, SandboxGone, SandboxUnavailable
+import pytest
+
+from agents.sandbox import HOME, Ended, Mount, Sandbox, SandboxGone, SandboxUnavailable
 from app.sandboxes.local import LocalSandboxes
 from app.sandboxes.queue import QueuedSandboxes
 from tests.sandboxes import SMALL, needs_bubblewrap
@@ -82,4 +84,32 @@ async def test_closing_ends_those_that_run_while_others_wait_for_a_place(tmp_pat
     await queued.aclose()
     ended = await asyncio.gather(waiting, *running, return_exceptions=True)
     assert [type(each) for each in ended] == [SandboxUnavailable, SandboxGone, SandboxGone]
+    assert children() <= others
+
+
+@needs_bubblewrap
+def test_it_is_the_same_under_the_servers_event_loop(tmp_path: Path) -> None:
+    uvloop = pytest.importorskip("uvloop")
+    (tmp_path / "file").write_text("given ")
+    others = children()
+
+    async def work() -> list[bytes | BaseException]:
+        provider = LocalSandboxes(most=PLACES)
+        queued = QueuedSandboxes(provider, most=PLACES)
+        tasks = [asyncio.create_task(used(queued, tmp_path, number, [])) for number in range(6)]
+        await asyncio.sleep(0.05)
+        tasks[0].cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        paused = await queued.create(limits=SMALL)
+        await paused.pause()
+        await paused.resume()
+        slow = await paused.run(["sleep", "60"], seconds=0.1)
+        assert slow.ended is Ended.TIME
+        await queued.aclose()
+        return ended
+
+    ended = uvloop.run(work())
+    assert [came for came in ended if not isinstance(came, BaseException)][-5:] == [
+        f"given {number}".encode() for number in range(1, 6)
+    ]
     assert children() <= others
