@@ -39,9 +39,8 @@ class RunView:
     """All that the page shows of one run, and nothing about how.
 
     `drafted` says that the text is what was known when the run began to wait: it stands until something new comes.
-    `waits` are the notices of steps that wait for a sandbox, which are no news once they work. `by` is the name of the
-    person who wrote the text; nobody's for Deus. `quoted` is the message that was asked about, `files` the names of
-    those that came with the question.
+    `by` is the name of the person who wrote the text; nobody's for Deus. `quoted` is the message that was asked about.
+    `waits` are the notices of steps that wait for a sandbox, which are no news once they work.
     """
 
     run: str

@@ -141,6 +141,21 @@ def test_a_step_that_is_done_anew_after_a_restart_shows_its_new_calls_alone() ->
     assert view.code.calls["prepare.1"].state == "failed", "another step's stay"
 
 
+def test_that_a_step_waits_for_a_sandbox_is_no_news_once_it_works() -> None:
+    begun = [one for one in EVENTS if one.kind in ("run.started", "plan.updated")]
+    said = Event(
+        run="r1", seq=50, at=NOW, kind="notice",
+        data={"id": "fix:waits", "text": "Waiting until a sandbox is free.", "level": "info"},
+    )  # fmt: skip
+    waiting = folded([*begun, said])
+    assert waiting.notices == ("Waiting until a sandbox is free.",)
+    works = Event(
+        run="r1", seq=51, at=NOW, kind="call.started",
+        data={"id": "fix.1", "step": "fix", "service": "sandbox", "verb": "sandbox.run", "args": {}},
+    )  # fmt: skip
+    assert fold(waiting, works).notices == ()
+
+
 def test_a_finish_whose_beginning_was_lost_is_a_line_all_the_same() -> None:
     finished = next(one for one in EVENTS if one.kind == "call.finished" and one.data["id"] == "fix.2")
     work = fold_code(RunView("r1").code, finished)

@@ -6,6 +6,7 @@ import { Check, ChevronDown, ChevronRight, CircleDashed, CircleHelp, Hand, Loade
 const WORDS = {
   planning: 'Making a plan',
   looking: 'Looking',
+  coding: 'Working in a sandbox',
   writing: 'Writing the answer',
   acting: 'Doing what was approved',
   answered: 'Answered',
@@ -40,7 +41,8 @@ export default function Plan() {
   const setSideView = useSetRecoilState(sideViewState);
   const running = props.status === 'running';
   const [open, setOpen] = useState(chosen[props.run] ?? null);
-  const shown = open ?? running;
+  // What is done in a sandbox is shown below, and needs the room.
+  const shown = open ?? (running && props.phase !== 'coding');
   const done = props.steps.filter((step) => step.state === 'done').length;
   const failed = props.steps.filter((step) => step.state === 'failed').length;
 
