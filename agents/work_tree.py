@@ -43,6 +43,8 @@ rm -f {ARCHIVE}
 cd {FOLDER}
 git init -q .
 git config core.hooksPath /dev/null
+mkdir -p .git/info
+echo '* -text -filter -ident -working-tree-encoding' > .git/info/attributes
 git add -A -f
 git commit -q --allow-empty -m base
 cat >> .git/info/exclude

@@ -9,15 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from agents.code_agent import CodeBudget
+from agents.code_agent import (
+    FOLDER,
+    AgentEvent,
+    CodeBudget,
+    CodeTask,
+    Finished,
+    Needs,
+    Spent,
+    ToolCalled,
+    ToolReturned,
+    ToolWrote,
+)
 from agents.code_telling import Telling
 from agents.code_verbs import CodeFix
 from agents.errors import NothingFound, StepFailed
+from agents.record import Usage
 from agents.rights import Rights
+from agents.sandbox import Sandbox, Stream
 from app.repositories.mirrors import Mirrors
 from app.sandboxes.local import LocalSandboxes
 from tests.git.hosts import Host, code_host, commit, git
-from tests.sandboxes import needs_bubblewrap
+from tests.sandboxes import SMALL, needs_bubblewrap
 from tests.scenarios.code.script import BUGGY, FILES, MENDED, MENDING, NEW_TEST, OLD_TEST, Scripted, Use
 from tests.scenarios.code.workshop import ERROR, Bench
 from tools.nouns import Commit, Noun, Patch, Workplace
@@ -164,6 +177,55 @@ async def test_a_patch_that_must_not_leave_is_refused_whatever_its_tests_say(ben
     assert patch.commit is None
     assert len(patch.refused) == 2
     assert patch.after is None
+
+
+async def test_files_are_handed_in_and_taken_out_byte_for_byte(bench: Bench, host: Host) -> None:
+    attributes = "*.txt text eol=crlf ident export-subst\nhidden/ export-ignore\n"
+    commit(host.bare, {".gitattributes": attributes, "a.txt": "one\r\n$Id$ $Format:%H$\r\n", "hidden/b.txt": "b\r\n"})
+    change: list[list[Use]] = [
+        [("run", {"command": "sed -i s/one/two/ a.txt; printf 'c\\r\\n' >> hidden/b.txt; git status --short"})],
+        [("finish", {"summary": "Done."})],
+    ]
+    patch = await fixed(bench, Scripted(change))
+    assert patch.refused == ()
+    assert patch.commit is not None
+    assert [file.path for file in patch.files] == ["a.txt", "hidden/b.txt"]
+    assert [line for line in patch.diff.splitlines() if line.startswith(("+", "-")) and line[1:2] not in "+-"] == [
+        "-one", "+two", "+c",
+    ]  # fmt: skip
+
+
+class Foreign:
+    """An agent that calls its model by itself, as a command line of another maker does."""
+
+    name = "foreign"
+
+    async def missing(self) -> str | None:
+        return None
+
+    def needs(self, task: CodeTask) -> Needs:
+        return Needs(SMALL)
+
+    async def work(self, task: CodeTask, sandbox: Sandbox) -> AsyncIterator[AgentEvent]:
+        yield ToolCalled("t/1", "Bash it!", {"command": "x"})
+        yield ToolWrote("t/1", Stream.OUT, "some")
+        yield ToolReturned("t/1", True, "done", "some", 3)
+        yield Spent(Usage(model_calls=2, tokens_in=100, tokens_out=10, usd=0.25))
+        await sandbox.write(f"{FOLDER}/session.py", MENDED.encode())
+        yield Spent(Usage(model_calls=3, tokens_in=150, tokens_out=20, usd=0.75))
+        yield Finished("Done.", True)
+
+
+async def test_what_other_agents_spend_counts_on_the_run_as_well(bench: Bench) -> None:
+    brought = await bench.fix(bench.room(Foreign()), await bench.prepare())
+    assert isinstance(brought.nouns[0], Patch)
+    assert brought.nouns[0].agent == "foreign"
+    assert bench.budget is not None
+    used = bench.budget.usage()
+    assert (used.model_calls, used.tokens_in, used.tokens_out) == (3, 150, 20)
+    assert used.usd == pytest.approx(0.75)
+    assert bench.log.of("usage.updated")[-1]["usage"]["model_calls"] == 3
+    assert "sandbox.bash_it_" in [event["verb"] for event in bench.log.of("call.started")]
 
 
 async def test_one_that_never_ends_is_stopped_by_its_budget_and_what_it_has_is_not_proposed(bench: Bench) -> None:
