@@ -24,6 +24,9 @@ class CodePrepare(Verb):
         default_factory=list, max_length=20, exclude=True, description="steps with the error or issue, events, code"
     )
     repo: str | None = Field(default=None, description="the repository, as owner/name, where the records do not say it")
+    within: list[Any] = Field(
+        default_factory=list, max_length=5, exclude=True, description="steps that show which repository is worked in"
+    )
 
 
 class CodeFix(Verb):

@@ -17,7 +17,7 @@ from agents.code_agent import AgentEvent, CodeAgent, CodeBudget, CodeTask
 from agents.code_showing import evidence_early, shown, was_stopped
 from agents.code_site import Site
 from agents.code_telling import Telling, alive
-from agents.code_verbs import CodeFix, CodePrepare, first
+from agents.code_verbs import CodeFix, CodePrepare, first, given, repository_of
 from agents.code_verdict import Runs, verdict
 from agents.errand import Brought, Errand
 from agents.errors import BudgetSpent, ModelMayRetry, ModelUnusable, NothingFound, StepFailed
@@ -80,15 +80,16 @@ class CodeRoom:
         raise ModelMayRetry(f"{request.name} is not done here.")
 
     async def _prepare(self, errand: Errand, request: CodePrepare) -> Brought:
-        known = Known.of(request.records)
+        known = Known.of(request.records, errand.turn.text)
+        repo = request.repo or repository_of(known.records) or repository_of(given(request.within))
         telling = Telling(errand)
         await self.site.clear(errand)
         evidence_early(errand, self.service, self.clock.now())
-        nouns = await self.preparing.facts(telling, known, request.repo)
+        nouns = await self.preparing.facts(telling, known, repo)
         return Brought(nouns, f"The place of {known.about.ref}, and the tests as they stand")
 
     async def _fix(self, errand: Errand, request: CodeFix) -> Brought:
-        known = Known.of(request.records)
+        known = Known.of(request.records, errand.turn.text)
         place = first(known.records, Workplace)
         if place is None or not place.base:
             raise NothingFound(place.untested if place is not None else "The place of the bug is not known.")
@@ -99,7 +100,7 @@ class CodeRoom:
         await self.site.clear(errand)
         budget = self.budget
         errand.budget.allow(errand.step, Cost(budget.usd, MODEL_CALLS, budget.tool_calls + 20, TOKENS))
-        telling = Telling(errand, counted=self.agent.name == HOUSE)
+        telling = Telling(errand)
         evidence_early(errand, self.service, self.clock.now())
         subject = Subject(place, known.error, known.issue)
         async with self.site.turn(telling), self.preparing.opened(place.repo, place.base) as base:

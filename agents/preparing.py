@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from agents.code_agent import Material
 from agents.code_telling import Telling
-from agents.code_verbs import first, given, repository_of
+from agents.code_verbs import first, given
 from agents.coder_tools import MOST_READ
 from agents.errors import NothingFound, StepFailed, UserMustMend
 from agents.ports import Clock
@@ -21,7 +22,7 @@ from agents.sandbox import SandboxBusy, SandboxGone, SandboxUnavailable
 from agents.verification import Verification
 from agents.whereabouts import Frame, failing, frames, snippet, suspected
 from agents.work_tree import Base, read_base
-from tools.nouns import Code, Commit, ErrorEvent, ErrorGroup, Issue, Noun, Workplace
+from tools.nouns import Code, Commit, ErrorEvent, ErrorGroup, Issue, Noun, PullRequest, Workplace
 
 NO_TESTS = "I do not know how its tests are run. DEUS_CODE_TESTS says it, as in acme/portal=npm test."
 HISTORY = 5
@@ -37,10 +38,13 @@ class Known:
     issue: Issue | None
 
     @classmethod
-    def of(cls, records: Sequence[object]) -> Known:
-        """Raises NothingFound where there is neither an error nor an issue."""
+    def of(cls, records: Sequence[object], words: str = "") -> Known:
+        """An issue that the words name goes before an error that they do not. NothingFound where there is neither
+        an error nor an issue."""
         found = given(records)
         error, issue = first(found, ErrorGroup), first(found, Issue)
+        if issue is not None and _names(words, issue) and not (error is not None and _names(words, error)):
+            error = None
         if error is None and issue is None:
             raise NothingFound("I found no error and no issue that this could be about.")
         events = [one for one in found if isinstance(one, ErrorEvent) and error and one.group == error.ref]
@@ -64,9 +68,8 @@ class Preparing:
     tests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     source: str = "github"
 
-    async def facts(self, telling: Telling, known: Known, repo: str | None) -> list[Noun]:
+    async def facts(self, telling: Telling, known: Known, repo: str) -> list[Noun]:
         """The workplace, then the last commits of its file. What cannot be found out is said in it."""
-        repo = repo or repository_of(known.records)
         if not repo:
             return [self._without(known, "", "No record says in which repository it is.")]
         try:
@@ -168,6 +171,8 @@ def materials(known: Known, place: Workplace, pasts: Sequence[Noun]) -> tuple[Ma
         found.append(Material(f"The error {error.ref}", "\n".join([error.title, said, *facts, stack]), error.url))
     issues = [one for one in known.records if isinstance(one, Issue)]
     found += [Material(f"The issue {one.ref}", f"{one.title}\n{one.body}", one.url) for one in issues[:3]]
+    changes = [one for one in known.records if isinstance(one, PullRequest)]
+    found += [Material(f"A past change, {one.ref}", f"{one.title}\n{one.body}", one.url) for one in changes[:2]]
     if place.path:
         where = f"{place.path}:{place.line or '?'} {place.frame}\n{place.snippet}"
         found.append(Material("Where it seems to come from", where, place.url))
@@ -178,6 +183,10 @@ def materials(known: Known, place: Workplace, pasts: Sequence[Noun]) -> tuple[Ma
         how = "green" if place.tests.green else "not green"
         found.append(Material(f"The tests as they stand ({how})", place.tests.tail))
     return tuple(found)
+
+
+def _names(words: str, noun: Noun) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(noun.ref)}(?![\w-])", words, re.IGNORECASE) is not None
 
 
 def _named(frame: Frame | None) -> str:

@@ -32,7 +32,7 @@ from app.sandboxes.local import LocalSandboxes
 from tests.git.hosts import Host, code_host, commit, git
 from tests.sandboxes import SMALL, needs_bubblewrap
 from tests.scenarios.code.script import BUGGY, FILES, MENDED, MENDING, NEW_TEST, OLD_TEST, Scripted, Use
-from tests.scenarios.code.workshop import ERROR, Bench
+from tests.scenarios.code.workshop import ERROR, EVENT, ISSUE, Bench
 from tools.nouns import Commit, Noun, Patch, Workplace
 
 pytestmark = needs_bubblewrap
@@ -97,6 +97,16 @@ async def test_without_a_sandbox_a_way_to_test_or_the_repository_the_rest_is_sai
     assert "which repository" in nowhere.untested
     with pytest.raises(NothingFound):
         await bench.prepare(Commit(service="github", ref="a", url="", at=ERROR.at, title="x", repo="acme/portal"))
+
+
+async def test_an_issue_that_was_named_goes_before_an_error_that_was_not(bench: Bench) -> None:
+    bench.said = "Fix eng-5 please"
+    place = place_of((await bench.prepare(ERROR, EVENT, ISSUE)).nouns)
+    assert (place.error, place.path) == ("ENG-5", "")
+    bench.said = "Fix ENG-5, which is PORTAL-7"
+    assert place_of((await bench.prepare(ERROR, EVENT, ISSUE)).nouns).error == "PORTAL-7"
+    bench.said = "Fix ENG-55"
+    assert place_of((await bench.prepare(ERROR, EVENT, ISSUE)).nouns).error == "PORTAL-7"
 
 
 async def test_a_fix_is_reproduced_made_confirmed_and_committed(bench: Bench, host: Host, tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ class Bench:
     at_once: int = 2
     test: tuple[str, ...] | None = TEST
     shown: dict[str, Any] = field(default_factory=dict)
+    said: str = "Fix the bug from Sentry"
 
     def room(self, agent: CodeAgent | Scripted | None = None, budget: CodeBudget | None = None) -> CodeRoom:
         needs = Needs(SMALL)
@@ -111,7 +112,7 @@ class Bench:
 
     def errand(self, request: Verb, step: str, rights: Rights | None = None) -> Errand:
         self.budget = self.budget or Budget(Limits())
-        turn = Turn("Fix the bug from Sentry", "sam", "web", "c1", NOW)
+        turn = Turn(self.said, "sam", "web", "c1", NOW)
         return Errand(
             step, f"Step {step}", request, turn, self.log, self.budget, Citations(self.log.run), rights=rights
         )
