@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import contextlib
 import difflib
+import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -102,16 +105,31 @@ class Host:
 
 @contextlib.asynccontextmanager
 async def fix_prepared(github: GitHub, app: Any, tried: Tried | None = TRIED) -> AsyncIterator[Mirrors]:
-    """Prepares the fix in a mirror, by which the connector then pushes."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Prepares the fix in a mirror, by which the connector then pushes. It is made once, and copied after that."""
+    with tempfile.TemporaryDirectory() as room:
+        folder = Path(room) / "mirrors"
         async with served(app) as base:
             host = Host(github, base, NoGit())
-            mirrors = Mirrors(Path(folder), lambda: [host])
+            mirrors = Mirrors(folder, lambda: [host])
             github.git = Elsewhere(mirrors, base)
-            head = await mirrors.fetch(REPO)
-            applied = await mirrors.apply(REPO, head.commit, patch())
-            made = await mirrors.commit(REPO, head.commit, applied.tree, MESSAGE, AT)
-            assert made == commit()
-            if tried is not None:
-                await mirrors.vouch(REPO, made, tried)
+            if tried in _MADE:
+                await asyncio.to_thread(shutil.copytree, _MADE[tried], folder)
+            else:
+                await _prepare(mirrors, tried)
+                _MADE[tried] = _ROOM / f"mirrors-{len(_MADE)}"
+                await asyncio.to_thread(shutil.copytree, folder, _MADE[tried])
             yield mirrors
+
+
+_MADE: dict[Tried | None, Path] = {}
+_ROOM = Path(tempfile.mkdtemp(prefix="deus-test-mirrors-"))
+atexit.register(shutil.rmtree, _ROOM, ignore_errors=True)
+
+
+async def _prepare(mirrors: Mirrors, tried: Tried | None) -> None:
+    head = await mirrors.fetch(REPO)
+    applied = await mirrors.apply(REPO, head.commit, patch())
+    made = await mirrors.commit(REPO, head.commit, applied.tree, MESSAGE, AT)
+    assert made == commit()
+    if tried is not None:
+        await mirrors.vouch(REPO, made, tried)
