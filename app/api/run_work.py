@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Security
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.security.http import HTTPAuthorizationCredentials
 
-from app.api.access import Actor, Opened, actor
+from app.api.access import Actor, Opened, actor, bearer
 from app.api.health import may_know
 from app.api.problem import Problem
 from app.bootstrap import Product
@@ -18,11 +19,17 @@ router = APIRouter(tags=["runs"])
 
 
 @router.get("/runs/{run}/work", include_in_schema=False)
-async def show(run: str, request: Request, product: Opened, known: Annotated[bool, Depends(may_know)]) -> Response:
+async def show(
+    run: str,
+    request: Request,
+    product: Opened,
+    known: Annotated[bool, Depends(may_know)],
+    given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+) -> Response:
     """The page, for those who may see the run. Strangers sign in first."""
     if not known:
         return RedirectResponse("/login", 303)
-    view = await _view(product, run, await actor(request, product, None))
+    view = await _view(product, run, await actor(request, product, given))
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     return HTMLResponse(work_page(view), headers=headers)
 

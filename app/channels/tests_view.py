@@ -12,7 +12,7 @@ TAIL = 4_000
 VERDICTS: Mapping[str, tuple[str, str, str]] = {
     "confirmed": ("✓", "Confirmed", "A fresh sandbox ran the tests: red before, green with the patch."),
     "refuted": ("✗", "Refuted", "A fresh sandbox did not confirm it: do not trust the claim that the tests pass."),
-    "untested": ("?", "Untested", "No tests could be run, so nothing vouches for this patch."),
+    "untested": ("?", "Untested", "No test could tell, so nothing vouches for this patch."),
 }
 RUNS = (("before", "Before"), ("after", "With the patch"), ("base_tests", "The tests as they were, with the patch"))
 

@@ -205,7 +205,7 @@ def _phase(view: RunView) -> str:
         return view.standing
     if not view.steps:
         return "planning"
-    if any(line.state == "running" and view.code.of(line.id) for line in view.steps):
+    if view.code.calls and not view.writes.asks and any(line.state == "running" for line in view.steps):
         return "coding"
     if view.writes.asks and any(line.state == "running" for line in view.steps):
         return "acting"
