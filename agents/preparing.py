@@ -177,7 +177,7 @@ def materials(known: Known, place: Workplace, pasts: Sequence[Noun]) -> tuple[Ma
         where = f"{place.path}:{place.line or '?'} {place.frame}\n{place.snippet}"
         found.append(Material("Where it seems to come from", where, place.url))
     commits = [f"{one.ref[:12]} {one.at:%Y-%m-%d} {one.title}" for one in pasts if isinstance(one, Commit)]
-    if commits:
+    if commits and place.path:
         found.append(Material("The last changes of that file", "\n".join(commits)))
     if place.tests is not None:
         how = "green" if place.tests.green else "not green"
