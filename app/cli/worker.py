@@ -23,4 +23,6 @@ async def _work() -> None:
         await product.ready()
         work = product.health()["work"]
         print(f"{work['worker']} drives runs, one of {work['workers']}. SIGTERM or Ctrl-C ends it.", flush=True)
+        looking = asyncio.create_task(product.workshop.bench.look(), name="look at the sandboxes")
         await over.wait()
+        looking.cancel()
