@@ -43,6 +43,10 @@ class Mirror:
         self._git = git
         self._turn = asyncio.Lock()
 
+    async def stand(self) -> None:
+        """Makes the folder beside which mirrors stand; a company's code is nobody else's on this machine."""
+        await asyncio.to_thread(self.folder.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
+
     async def fetch(self, remote: Remote) -> Head:
         """Brings the default branch up to date; makes the mirror first where there is none, or a damaged one."""
         async with self._alone():
@@ -156,7 +160,7 @@ class Mirror:
     async def _alone(self) -> AsyncIterator[None]:
         """One at a time, in this process and beside others that share the folder."""
         async with self._turn:
-            await asyncio.to_thread(self.folder.parent.mkdir, parents=True, exist_ok=True)
+            await self.stand()
             lock = os.open(self.folder.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             try:
                 # The lock is another process's; nothing here is told when it lets go.

@@ -112,7 +112,7 @@ class Mirrors:
 
     async def standing(self, remote: Remote, branch: str) -> str | None:
         """The commit at which a branch of the host stands; None if there is none."""
-        await asyncio.to_thread(self._mirror(remote).folder.parent.mkdir, parents=True, exist_ok=True)
+        await self._mirror(remote).stand()
         async with _in_words(remote, asking=True):
             return await self._mirror(remote).standing(remote, agent_branch(branch))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import stat
 import tarfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -68,6 +69,7 @@ async def test_a_mirror_is_made_and_brought_up_to_date(host: Host, mirrors: Mirr
     folder = tmp_path / "data" / "repositories" / "acme" / "portal.git"
     assert git(folder, "rev-parse", "--is-bare-repository") == "true"
     assert not (folder / "index").exists()
+    assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
 
 
 async def test_a_patch_becomes_a_commit_that_is_the_same_each_time(host: Host, mirrors: Mirrors) -> None:
