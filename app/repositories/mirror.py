@@ -29,7 +29,8 @@ READ_IN_ALL = 32 * 1024 * 1024
 # What a repository says of its own files must not change what is handed to a sandbox, nor hide what is shown.
 ATTRIBUTES = "* -text -ident -filter -working-tree-encoding -export-ignore -export-subst !diff !eol\n"
 DIFF = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
-AUTHOR = {"NAME": "Deus", "EMAIL": "deus@users.noreply.github.com"}
+# An address that no code host takes for somebody's account.
+AUTHOR = {"NAME": "Deus", "EMAIL": "deus@agent.invalid"}
 
 
 class Mirror:
