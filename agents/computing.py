@@ -103,7 +103,7 @@ class ComputingRoom:
                 artifact |= {"kind": "table", "data": data, "alt": table_words(shown)}
             else:
                 kept = await self._keep(errand, name, content)
-                artifact |= _picture(name, content, kept, ran.made) if is_picture(content) else as_file(kept)
+                artifact |= picture(name, kept, ran.made) if is_picture(content) else as_file(kept)
             artifacts.append(artifact)
         if not ran.printed.strip() and not artifacts:
             raise ModelMayRetry("The program printed nothing and wrote no table, so there is nothing to answer from.")
@@ -146,10 +146,16 @@ def as_file(file: StoredFile) -> dict[str, Any]:
     return {"kind": "file", "data": data, "alt": f"The file {file.name}"}
 
 
-def _picture(name: str, content: bytes, kept: StoredFile, made: Mapping[str, bytes]) -> dict[str, Any]:
-    said = made.get(f"{name.rpartition('.')[0]}.alt", b"").decode(errors="replace")
-    alt = " ".join(said.split())[:400] or f"A chart: {titled(name)}"
-    return {"kind": "chart", "data": {"png": f"/api/files/{kept.id}"}, "alt": alt}
+def picture(name: str, kept: StoredFile, made: Mapping[str, bytes]) -> dict[str, Any]:
+    """A picture as an artifact, by the words of its own figure where it has any."""
+    said = " ".join(made.get(f"{name.rpartition('.')[0]}.alt", b"").decode(errors="replace").split())[:400]
+    title = said.partition(". ")[0][:80] or titled(name)
+    return {
+        "kind": "chart",
+        "title": title,
+        "data": {"png": f"/api/files/{kept.id}"},
+        "alt": said or f"A chart: {title}",
+    }
 
 
 def titled(name: str) -> str:

@@ -31,6 +31,7 @@ from agents.sandbox import (
 MOST_MADE = 20
 LARGEST_MADE = 8 * MIB
 MOST_TAIL = 4000
+SECONDS_TO_START = 45.0
 LIMITS = Limits(processes=64, disk=256 * MIB, output=2_000_000, command_seconds=60.0, lifetime_seconds=120.0)
 
 
@@ -61,10 +62,17 @@ class Ran:
 class ProgramRuns:
     """Runs programs in sandboxes of their own, without a network."""
 
-    def __init__(self, sandboxes: Sandboxes, interpreter: Interpreter | None = None, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        sandboxes: Sandboxes,
+        interpreter: Interpreter | None = None,
+        limits: Limits = LIMITS,
+        patience: float = SECONDS_TO_START,
+    ) -> None:
         self._sandboxes = sandboxes
         self._python = interpreter or Interpreter()
         self._limits = limits
+        self._patience = patience
 
     async def run(
         self, errand: Errand, program: bytes, handed: Mapping[str, bytes], *, runner: bytes, number: int = 1
@@ -105,7 +113,13 @@ class ProgramRuns:
         try:
             mounts = (Mount(Path(laid.name), EVIDENCE), *self._python.mounts)
             metadata = {"run": errand.log.run, "step": errand.step}
-            sandbox = await self._sandboxes.create(limits=self._limits, metadata=metadata, mounts=mounts)
+            async with asyncio.timeout(self._patience):
+                sandbox = await self._sandboxes.create(limits=self._limits, metadata=metadata, mounts=mounts)
+        except TimeoutError:
+            raise StepFailed(
+                f"No sandbox was ready within {self._patience:g} seconds.",
+                remedy="Others are at work, or what programs need is still being made. Ask again in a minute.",
+            ) from None
         finally:
             await asyncio.to_thread(laid.cleanup)
         try:

@@ -60,8 +60,9 @@ def words(figure: Any) -> str:
     """A figure's titles and what its axes say."""
     said: list[str] = [figure.get_suptitle()] if hasattr(figure, "get_suptitle") else []
     for axes in figure.get_axes():
-        said += [axes.get_title(), f"{axes.get_ylabel()} by {axes.get_xlabel()}"]
-    return ". ".join(one for one in said if one.strip(" by"))
+        labels = [one for one in (axes.get_ylabel(), axes.get_xlabel()) if one]
+        said += [axes.get_title(), " by ".join(labels)]
+    return ". ".join(one for one in said if one)
 
 
 def told(error: BaseException) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from agents.errors import ModelMayRetry, NothingFound, StepFailed, UserMustMend
 from agents.ports import StepResult
 from agents.sandbox import SandboxUnavailable
 from app.code_bench import NoSandboxes
+from app.sandboxes.local import LocalSandboxes
 from tests.sandboxes import SMALL, needs_bubblewrap
 from tests.scenarios.engine.script import NOW
 from tests.scenarios.files.room import rooms
@@ -67,6 +69,20 @@ async def test_too_much_memory_is_told_plainly(tmp_path: Path) -> None:
     async with rooms(tmp_path) as here:
         with pytest.raises(StepFailed, match="memory"):
             await here.code("kept = []\nwhile True: kept.append(bytearray(8_000_000))")
+
+
+async def test_a_program_that_is_stopped_leaves_no_sandbox(tmp_path: Path) -> None:
+    sandboxes = LocalSandboxes()
+    async with rooms(tmp_path, sandboxes) as here:
+        running = asyncio.create_task(here.code("print('begun', flush=True)\nwhile True: pass"))
+        async with asyncio.timeout(20):
+            while not here.log.of("output.delta"):
+                await asyncio.sleep(0.01)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert await sandboxes.list() == ()
+    assert here.log.of("call.finished")[0]["ok"] is False
 
 
 async def test_links_and_too_many_files_stay_inside(tmp_path: Path) -> None:
