@@ -20,6 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.sandbox import Info, Limits, SandboxUnavailable, State
+from app.bootstrap import open_product
 from app.cli import cli
 from app.code_bench import MAKER, is_left, open_bench
 from app.sandboxes import availability, leftovers, processes
@@ -154,6 +155,18 @@ async def test_clearing_spares_what_runs_and_the_list_shows_it() -> None:
     finally:
         await provider.aclose()
     assert mine not in {info.id for info in await provider.seen()}
+
+
+async def test_health_says_whether_code_can_run_and_what_would_mend_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(availability, "found", lambda _: None)
+    async with open_product(settings(tmp_path), at_once=False) as product:
+        assert product.health()["sandboxes"] == "local (bubblewrap): not looked at yet"
+        await product.workshop.bench.look()
+        assert "bubblewrap is not installed" in product.health()["sandboxes"]
+        with pytest.raises(SandboxUnavailable, match="bubblewrap is not installed"):
+            await product.workshop.bench.sandboxes.create()
 
 
 def maker(**told: object) -> Info:
