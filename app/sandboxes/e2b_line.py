@@ -14,7 +14,6 @@ import binascii
 import shlex
 import socket
 import zlib
-from collections import deque
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +36,8 @@ PIECE = 192 * 1024
 LONGEST_LINE = 1 << 20
 SECONDS_TO_ANSWER = 30.0
 SECONDS_FOR_AN_END = 0.5
+# How long it is quiet before it is asked whether something was lost on its way.
+SECONDS_QUIET = 5.0
 SECONDS_BEFORE_TRIES = (0.0, 0.2, 1.0, 3.0)
 BOOT = """
 import base64, json, sys, types, zlib
@@ -86,9 +87,9 @@ class E2BLine:
         self._made = 0
         self._partial = ""
         self._arrived = self._told = 0
-        self._asked_again = False
+        self._asked_at = -1
         self._sent = 0
-        self._unheard: deque[tuple[int, bytes]] = deque()
+        self._unheard: list[tuple[int, bytes]] = []
         self._answered: asyncio.Future[int] | None = None
         self.complaint = ""
 
@@ -106,6 +107,7 @@ class E2BLine:
         except CommandExitException:
             return False
         self._keep(self._pump())
+        self._keep(self._listen())
         return True
 
     def hold(self) -> None:
@@ -175,7 +177,7 @@ class E2BLine:
 
     async def _open(self, *, first: bool) -> None:
         """Joins the carrier, hears on from where it was heard last, and sends on what has not arrived."""
-        self._partial, self._asked_again = "", False
+        self._partial = ""
         self._answered = asyncio.get_running_loop().create_future()
         handle = await self._commands.run(
             program(self._limits, first=first),
@@ -191,10 +193,13 @@ class E2BLine:
         ending: asyncio.Future[Any] = asyncio.ensure_future(handle.wait())
         ending.add_done_callback(_seen)
         try:
-            await handle.send_stdin(f"T {self._secret}\nR {self._arrived}\n", SECONDS_TO_ANSWER)
+            known = f"T {self._secret}\n"
+            waited: tuple[asyncio.Future[Any], ...] = (self._answered, ending)
             async with asyncio.timeout(SECONDS_TO_ANSWER):
-                waited: tuple[asyncio.Future[Any], ...] = (self._answered, ending)
-                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+                while not any(each.done() for each in waited):
+                    await handle.send_stdin(f"{known}R {self._arrived}\n", SECONDS_TO_ANSWER)
+                    known = ""
+                    await asyncio.wait(waited, timeout=SECONDS_QUIET, return_when=asyncio.FIRST_COMPLETED)
             if ending.done():
                 ending.result()
                 raise SandboxGone(Ending.LOST)
@@ -227,6 +232,19 @@ class E2BLine:
                 lost = await self._lost(_line(offset, data))
             if lost:
                 await self._mend_or_end(made)
+
+    async def _listen(self) -> None:
+        """Asks now and then what is there and has arrived; nothing else would tell that the last piece was lost."""
+        while True:
+            before, waiting, made = self._arrived, self._unheard[:1], self._made
+            await asyncio.sleep(SECONDS_QUIET)
+            await self._joined.wait()
+            if made != self._made or before != self._arrived:
+                continue
+            if waiting and waiting == self._unheard[:1]:
+                await self._mend_or_end(made)
+            else:
+                await self._ask(f"R {self._arrived}\n")
 
     async def _lost(self, line: str) -> bool:
         """Sends a line; True if it may not have arrived and the connection has to be made anew."""
@@ -271,13 +289,12 @@ class E2BLine:
             return
 
     async def _pass_on(self, offset: int, data: bytes) -> None:
-        if offset > self._arrived and not self._asked_again:
+        if offset > self._arrived and self._asked_at != self._arrived:
             # Something between was lost on its way, though the connection stands.
-            self._asked_again = True
+            self._asked_at = self._arrived
             self._keep(self._ask(f"R {self._arrived}\n"))
         if not offset <= self._arrived < offset + len(data):
             return
-        self._asked_again = False
         new = data[self._arrived - offset :]
         self._arrived += len(new)
         try:
@@ -289,8 +306,7 @@ class E2BLine:
             self._keep(self._ask(f"A {self._arrived}\n"))
 
     def _heard_of(self, count: int) -> None:
-        while self._unheard and self._unheard[0][0] + len(self._unheard[0][1]) <= count:
-            self._unheard.popleft()
+        self._unheard = [(offset, data) for offset, data in self._unheard if offset + len(data) > count]
         if self._answered is not None and not self._answered.done():
             self._answered.set_result(count)
 

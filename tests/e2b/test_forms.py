@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -266,7 +267,9 @@ def test_what_nobody_hears_is_kept(ends: Ends) -> None:
 
 def test_what_is_started_gains_no_rights_and_ends_what_was_there() -> None:
     """The very words that are sent to E2B, started here with nothing to run in it."""
-    one, other = started(), started()
+    secret = secrets.token_hex(16).encode()
+    one = started(secret)
+    other = started(secret)
     try:
         assert one.wait(20) == 0
         status = dict(part.split(":\t") for part in Path(f"/proc/{other.pid}/status").read_text().splitlines())
@@ -285,13 +288,13 @@ def test_what_is_started_gains_no_rights_and_ends_what_was_there() -> None:
                     pipe.close()
 
 
-def started() -> subprocess.Popen[bytes]:
+def started(secret: bytes) -> subprocess.Popen[bytes]:
     """A command that has started a carrier, which has said that its supervisor is ready."""
     words = ["/bin/bash", "-c", program(SMALL, first=True)]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"PATH": "/usr/bin:/bin"})
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(b"T " + SECRET + b"\nR 0\n")
+    process.stdin.write(b"T " + secret + b"\nR 0\n")
     process.stdin.flush()
     while not (said := process.stdout.readline()).startswith(b"D 0 "):
         assert said

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 PR_SET_NO_NEW_PRIVS = 38
-NAME = b"\0deus-carrier"
+NAME = b"\0deus-carrier-"
+# So much of the secret is in the name at which the carrier is met; the rest is enough of one.
+KNOWN = 8
 PIECE = 48 * 1024
 # So much may be under way without a word that it arrived; then the commands wait.
 WINDOW = 4 << 20
@@ -205,38 +207,39 @@ def main(numbers: list[int], first: bool) -> None:
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(supervisor.PR_SET_DUMPABLE, 0, 0, 0, 0):
         os._exit(3)
     said = b""
+    while not said.endswith(b"\n"):
+        letter = os.read(0, 1)
+        if not letter:
+            os._exit(0)
+        said += letter
+    secret = said[2:-1]
     if first:
-        while not said.endswith(b"\n"):
-            letter = os.read(0, 1)
-            if not letter:
-                os._exit(0)
-            said += letter
-        end_other(said)
-        begin(numbers, said[2:-1])
-    carrier = joined()
+        end_other(secret)
+        begin(numbers, secret)
+    carrier = joined(secret)
     if carrier is None:
         os._exit(NO_CARRIER)
     carrier.sendall(said)
     relay(carrier)
 
 
-def joined() -> socket.socket | None:
+def joined(secret: bytes) -> socket.socket | None:
     """A connection to the carrier; None if there is none."""
     end = socket.socket(socket.AF_UNIX)
     try:
-        end.connect(NAME)
+        end.connect(NAME + secret[:KNOWN])
     except OSError:
         return None
     return end
 
 
-def end_other(said: bytes) -> None:
+def end_other(secret: bytes) -> None:
     """Ends a carrier that an earlier process of the host has left, with all that it runs."""
-    other = joined()
+    other = joined(secret)
     if other is not None:
         other.settimeout(SECONDS_TO_END)
         try:
-            other.sendall(said + b"Q\n")
+            other.sendall(b"T " + secret + b"\nQ\n")
             while other.recv(1 << 20):
                 pass
         except OSError:
@@ -248,7 +251,7 @@ def begin(numbers: list[int], secret: bytes) -> None:
     listener = socket.socket(socket.AF_UNIX)
     for _ in range(100):
         try:
-            listener.bind(NAME)
+            listener.bind(NAME + secret[:KNOWN])
             break
         except OSError:
             time.sleep(0.02)
