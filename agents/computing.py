@@ -150,12 +150,8 @@ def picture(name: str, kept: StoredFile, made: Mapping[str, bytes]) -> dict[str,
     """A picture as an artifact, by the words of its own figure where it has any."""
     said = " ".join(made.get(f"{name.rpartition('.')[0]}.alt", b"").decode(errors="replace").split())[:400]
     title = said.partition(". ")[0][:80] or titled(name)
-    return {
-        "kind": "chart",
-        "title": title,
-        "data": {"png": f"/api/files/{kept.id}"},
-        "alt": said or f"A chart: {title}",
-    }
+    data = {"png": f"/api/files/{kept.id}"}
+    return {"kind": "chart", "title": title, "data": data, "alt": said or f"A chart: {title}"}
 
 
 def titled(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -35,9 +36,11 @@ class Log:
 
     run: str = "run_1"
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    wrote: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def emit(self, kind: Kind, /, **data: Any) -> Event:
         self.note(kind, **data)
+        self.wrote.set()
         return Event(run=self.run, seq=len(self.told), at=NOW, kind=kind, data=data)
 
     def note(self, kind: Kind, /, **data: Any) -> None:

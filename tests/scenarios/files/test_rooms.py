@@ -10,7 +10,8 @@ import pytest
 
 from agents.errors import ModelMayRetry, NothingFound, StepFailed, UserMustMend
 from agents.ports import StepResult
-from agents.sandbox import SandboxUnavailable
+from agents.program_run import ProgramRuns
+from agents.sandbox import Sandbox, SandboxUnavailable
 from app.code_bench import NoSandboxes
 from app.sandboxes.local import LocalSandboxes
 from tests.sandboxes import SMALL, needs_bubblewrap
@@ -76,8 +77,7 @@ async def test_a_program_that_is_stopped_leaves_no_sandbox(tmp_path: Path) -> No
     async with rooms(tmp_path, sandboxes) as here:
         running = asyncio.create_task(here.code("print('begun', flush=True)\nwhile True: pass"))
         async with asyncio.timeout(20):
-            while not here.log.of("output.delta"):
-                await asyncio.sleep(0.01)
+            await here.log.wrote.wait()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
@@ -169,6 +169,21 @@ async def test_a_huge_file_is_not_taken(tmp_path: Path) -> None:
     async with rooms(tmp_path) as here:
         with pytest.raises(UserMustMend, match=r"3\.0 MB, and a file may have 2 MB"):
             await here.keep("huge.csv", bytes(3 * 1024 * 1024))
+
+
+class NeverReady(NoSandboxes):
+    """Makes a sandbox for ever."""
+
+    async def create(self, **asked: object) -> Sandbox:
+        await asyncio.Event().wait()
+        raise AssertionError(asked)
+
+
+async def test_a_sandbox_that_does_not_come_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    async with rooms(tmp_path, NeverReady()) as here:
+        here.runs = ProgramRuns(NeverReady(), patience=0.05)
+        with pytest.raises(StepFailed, match="Ask again in a minute"):
+            await here.code("print(1)")
 
 
 async def test_where_no_sandbox_can_be_had_nothing_runs_and_the_remedy_is_said(tmp_path: Path) -> None:
