@@ -128,8 +128,8 @@ async def follow_run(
 ) -> StreamingResponse:
     """The run's events as server-sent events: those after `Last-Event-ID` (or `after`), then those that happen.
 
-    The id is the event's number. text.delta and output.delta have none: they are not stored, and message.completed holds
-    the whole text, call.finished the end of what the call wrote.
+    The id is the event's number. text.delta and output.delta have none, for they are not stored: message.completed
+    holds the whole text, call.finished the end of what a call wrote.
     """
     if last_event_id is not None:
         if not (last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) <= 9):

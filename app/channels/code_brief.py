@@ -64,6 +64,12 @@ def brief(artifact: Mapping[str, Any]) -> Brief | None:
     return None
 
 
+def in_short(view: RunView) -> str:
+    """A run's code work in one line: what changed, what the tests say, what it cost."""
+    said = [f"{one.word.upper()}: {one.said}" if one.word else one.said for one in briefs(view)]
+    return one_line(" · ".join([*said, *filter(None, [cost(view)])]) or "Work in a sandbox", 600)
+
+
 def cost(view: RunView) -> str:
     """What a run with code work has cost so far; "" for other runs."""
     return spent(view.usage) if view.code.calls else ""

@@ -36,7 +36,8 @@ def line(call: CallLine) -> str:
         return plain(f"    “{' '.join(call.text.split())}”")
     took = f" ({call.ms / 1000:.1f} s)" if call.ms is not None else ""
     said = call.error or call.summary
-    return plain(f"    {_MARKS[call.state]} {word(call)} {call.text}{f': {said}' if said else ''}{took}")
+    done = f"{word(call)} {call.text}".strip()
+    return plain(f"    {_MARKS[call.state]} {done}{f': {said}' if said else ''}{took}")
 
 
 def summary(view: RunView) -> str:

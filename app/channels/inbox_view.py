@@ -12,6 +12,7 @@ from agents.conversation import RunSummary
 from agents.handover import Handover
 from agents.inbox import Talk
 from agents.visiting import INVESTIGATION
+from app.channels.code_brief import in_short, whole
 from app.channels.web import CITATION
 from app.channels.web_view import RunView
 
@@ -64,6 +65,7 @@ def run_shown(view: RunView, run: RunSummary) -> dict[str, Any]:
         "drawn": [
             {"title": str(one.get("title") or ""), "alt": str(one.get("alt") or "")} for one in view.artifacts.values()
         ],
+        "work": {"title": in_short(view), "url": whole(view, "")} if view.code.calls else None,
         "asks": [str(one.get("title") or "") for one in view.writes.asks.values() if one["state"] == "requested"],
         "receipts": [
             {"title": str(one.get("title") or one.get("ref") or ""), "url": _url(one.get("url"))}

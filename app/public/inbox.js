@@ -148,6 +148,7 @@
 
   function beside(run) {
     const found = [];
+    if (run.work) found.push(element("p", { class: "soft" }, `${run.work.title} `, element("a", { href: run.work.url, text: "All of it" })));
     for (const one of run.drawn) found.push(element("p", { class: "soft", text: [one.title, one.alt].filter(Boolean).join(" – ") }));
     if (run.asks.length) {
       const asked = element("p", { class: "asking" }, element("b", { text: "Waits for a yes: " }), run.asks.join(" · "), " ");

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.approval import Approval
+from agents.conversation import RunSummary
 from agents.event import EPHEMERAL, Event
 from agents.ports import Turn
 from app.channels.approval_card import rows, text
@@ -24,6 +25,7 @@ from app.channels.code_terminal import calls as calls_in_terminal
 from app.channels.code_terminal import ended, summary
 from app.channels.code_view import fold_code, live_text
 from app.channels.diff_view import diff_shown, parsed
+from app.channels.inbox_view import run_shown
 from app.channels.output_pace import together
 from app.channels.slack_cards import asking as asking_slack
 from app.channels.slack_view import Slack
@@ -484,3 +486,13 @@ def test_a_page_gets_the_whole_tail_of_what_is_written_each_time() -> None:
     more = fold(after, writing[1])
     assert channel.effects(after, more)[0].body["text"].startswith(sends[0].body["text"])
     assert live_text(more.code.calls["fix.4"]) == channel.effects(after, more)[0].body["text"]
+
+
+def test_the_inbox_tells_of_code_work_in_a_line_with_the_way_to_all_of_it() -> None:
+    asked = RunSummary("r1", CONVERSATION, TURN.text, "answered", NOW, "web", "founder")
+    shown = run_shown(folded(EVENTS), asked)["work"]
+    assert shown["url"] == "/runs/r1/work"
+    assert shown["title"].startswith(
+        "CONFIRMED: Before: 1 failed, 6 passed → With the patch: 9 passed · 2 files, +14 −3"
+    )
+    assert run_shown(RunView("r1"), asked)["work"] is None
