@@ -4,88 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-import unicodedata
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from agents.approval import Approval
 from agents.conversation import RunSummary
-from agents.event import EPHEMERAL, Event
-from agents.ports import Turn
-from app.channels.approval_card import rows, text
-from app.channels.approval_page import approvals_page
-from app.channels.approval_terminal import diff as in_terminal
+from agents.event import Event
 from app.channels.code_brief import briefs, doing
 from app.channels.code_terminal import calls as calls_in_terminal
 from app.channels.code_terminal import ended, summary
 from app.channels.code_view import fold_code, live_text
-from app.channels.diff_view import diff_shown, parsed
 from app.channels.inbox_view import run_shown
 from app.channels.output_pace import together
-from app.channels.slack_cards import asking as asking_slack
 from app.channels.slack_view import Slack
-from app.channels.teams_cards import asking as asking_teams
 from app.channels.teams_post import LARGEST, size
 from app.channels.teams_view import Teams
-from app.channels.terminal_text import one_line, printed, revealed, tail
 from app.channels.tests_view import shown_tests
-from app.channels.web import Page, Web, page
-from app.channels.web_code import ours
+from app.channels.web import Web, page
 from app.channels.web_view import RunView, fold
 from app.channels.work_page import work_page
-from app.stores.approvals import shown as approval_shown
+from tests.channels.code_events import (
+    CONVERSATION,
+    EVENTS,
+    HOME,
+    TURN,
+    folded,
+    props,
+    recorded,
+    until,
+)
 from tests.channels.code_script import (
-    CONFIRMED,
-    DIFF,
-    HOSTILE_DIFF,
     REFUTED,
-    Emitted,
     code_script,
-    hostile,
     run_of,
 )
 from tests.channels.script import NOW
-from tests.contracts.test_approvals import proposal
-
-CONVERSATION = "2f1f6d0c-5f0e-4a3b-9d7e-1c2b3a4d5e6f"
-TURN = Turn("Fix the auth bug from Sentry", "founder", "web", CONVERSATION, NOW)
-HOME = "https://deus.test"
-
-
-def recorded(script: Iterator[Emitted]) -> list[Event]:
-    events: list[Event] = []
-    stored = 0
-    for _, kind, data in script:
-        stored += kind not in EPHEMERAL
-        events.append(Event.model_validate({"run": "r1", "seq": stored, "at": NOW, "kind": kind, "data": data}))
-    return events
-
-
-EVENTS = recorded(code_script(TURN))
-STRANGE = recorded(hostile(TURN))
-
-
-def folded(events: Sequence[Event]) -> RunView:
-    view = RunView("r1")
-    for event in events:
-        view = fold(view, event)
-    return view
-
-
-def until(kind: str, name: str, events: Sequence[Event] = EVENTS) -> list[Event]:
-    """The events up to the one of this kind and id."""
-    at = next(n for n, one in enumerate(events) if one.kind == kind and one.data.get("id") == name)
-    return list(events[: at + 1])
-
-
-def props(shown: Page, name: str, part: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = [one["props"] for one in shown.elements if one["name"] == name][part]
-    return found
 
 
 def test_a_call_is_a_line_with_its_state_its_time_and_what_it_came_to() -> None:
@@ -162,68 +116,6 @@ def test_a_finish_whose_beginning_was_lost_is_a_line_all_the_same() -> None:
     finished = next(one for one in EVENTS if one.kind == "call.finished" and one.data["id"] == "fix.2")
     work = fold_code(RunView("r1").code, finished)
     assert work.calls["fix.2"].state == "done"
-
-
-def test_a_diff_has_its_files_with_their_lines_and_numbers() -> None:
-    shown = props(page(folded(EVENTS)), "Diff")
-    assert (shown["added"], shown["removed"], shown["hidden"]) == (14, 3, 0)
-    session, test = shown["files"]
-    assert (session["path"], session["added"], session["removed"]) == ("portal/session.py", 6, 3)
-    assert session["lines"][0] == ["hunk", None, None, "@@ -18 +18 @@ class SessionStore:"]
-    assert session["lines"][4][:3] == ["removed", 21, None]
-    assert session["lines"][6][:3] == ["added", None, 21]
-    assert test["state"] == "added"
-    assert shown["whole"] == "/runs/r1/work#fix%3Adiff"
-
-
-def test_a_long_diff_is_cut_and_says_by_how_much() -> None:
-    body = "".join(f"+line {n}\n" for n in range(1000))
-    diff = f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -0,0 +1,1000 @@\n{body}"
-    shown = diff_shown({"diff": diff})
-    assert len(shown["files"][0]["lines"]) == 160
-    assert shown["hidden"] == 1001 - 160
-    assert shown["added"] == 1000, "the counts are those of all of it"
-
-
-def test_lines_that_look_like_headers_within_a_hunk_are_lines() -> None:
-    diff = "diff --git a/x b/x\n@@ -1,2 +1,2 @@\n--- a/y\n-diff --git a/z b/z\n+++ b/y\n+@@ -1 +1 @@\n"
-    (file,) = parsed(diff)
-    assert (file.added, file.removed) == (2, 2)
-    assert [one.text for one in file.lines[1:]] == ["-- a/y", "diff --git a/z b/z", "++ b/y", "@@ -1 +1 @@"]
-
-
-def test_modes_binaries_and_renames_are_told() -> None:
-    diff = (
-        "diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n"
-        "diff --git a/old.py b/new.py\nsimilarity index 100%\nrename from old.py\nrename to new.py\n"
-        "diff --git a/a.bin b/a.bin\nBinary files a/a.bin and b/a.bin differ\n"
-        "diff --git a/x b/x\nnew file mode 120000\n"
-    )
-    mode, renamed, binary, link = parsed(diff)
-    assert [one.text for one in mode.lines] == ["old mode 100644", "new mode 100755"]
-    assert (renamed.state, renamed.was, renamed.path) == ("renamed", "old.py", "new.py")
-    assert "Binary" in binary.lines[0].text
-    assert link.lines[0].text == "new file mode 120000"
-
-
-@given(st.text(max_size=400))
-def test_any_text_can_be_read_as_a_diff(text: str) -> None:
-    shown = diff_shown({"diff": text, "files": [{"path": text}]})
-    assert shown["added"] >= 0
-    assert safe_text(json.dumps(shown, ensure_ascii=False))
-
-
-_PART = st.sampled_from([" same", "+added", "-removed", "+++ b/x", "--- a/x", "-", "+", " "])
-
-
-@given(st.lists(_PART, min_size=1, max_size=30))
-def test_what_a_hunk_counts_is_what_is_counted(lines: list[str]) -> None:
-    old = sum(not one.startswith("+") for one in lines)
-    new = sum(not one.startswith("-") for one in lines)
-    head = f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,{old} +1,{new} @@\n"
-    (file,) = parsed(head + "\n".join(lines) + "\n")
-    assert (file.added, file.removed) == (len(lines) - old, len(lines) - new)
-    assert [one.text for one in file.lines[1:]] == [one[1:] for one in lines]
 
 
 def test_a_refuted_verdict_is_unmistakable_everywhere() -> None:
@@ -303,154 +195,6 @@ def test_a_terminal_tells_each_call_as_it_ends_and_the_whole_in_short() -> None:
     assert len(told) == 9
     assert calls_in_terminal(view).splitlines() == told
     assert summary(view).splitlines()[0].startswith("✓ Tests: CONFIRMED. Before: 1 failed")
-
-
-# Hostile text.
-
-
-def safe_text(text: str) -> bool:
-    return not [
-        one for one in text if unicodedata.category(one) in ("Cc", "Cf", "Cs") and one not in "\n\t\u2060\u200b"
-    ]
-
-
-@pytest.mark.parametrize("events", [STRANGE[:n] for n in range(1, len(STRANGE) + 1)])
-def test_nothing_that_was_written_steers_hides_or_turns_on_any_screen(events: list[Event]) -> None:
-    view = folded(events)
-    shown = page(view)
-    drawn = json.dumps(
-        [[one["props"] for one in shown.elements if one["name"] not in ("Plan", "Approvals")], list(shown.outputs)],
-        ensure_ascii=False,
-    )
-    assert safe_text(drawn)
-    assert not re.search(r"\\u00[01]", drawn)
-    assert "javascript:" not in drawn
-    assert "evil.test/x.png" not in drawn
-    assert safe_text(calls_in_terminal(view) + summary(view))
-    html = work_page(view)
-    assert safe_text(html)
-    assert "<script" not in html
-    assert not re.search(r"<img(?! src=\"/)", html)
-    drawn.encode()
-    for one in Slack(HOME).screen(view).values():
-        assert "<!channel>" not in json.dumps(one.blocks)
-
-
-def test_a_terminal_shows_the_end_of_a_line_that_was_written_over() -> None:
-    assert printed("10%\r50%\r100%\r\ndone\r\n") == "100%\ndone\n"
-    assert printed("spin |\rspin /\r   \r") == "spin /"
-
-
-@pytest.mark.parametrize(
-    ("raw", "shown"),
-    [
-        ("\x1b[1;31mred\x1b[0m", "red"),
-        ("\x1b]8;;https://evil.test\x1b\\text\x1b]8;;\x1b\\", "text"),
-        ("\x1b]0;title\x07x", "x"),
-        ("\x1b]never ended\nnext", "\nnext"),
-        ("\x9b31mc1", "c1"),
-        ("\x1b(0\x1b=\x1b>x", "x"),
-        ("cut in the mid\x1b[3", "cut in the mid"),
-        ("a\u202eb", "a⟨U+202E⟩b"),
-        ("a\u200bb\ufeffc", "abc"),
-        ("\ud800x", "\N{REPLACEMENT CHARACTER}x"),
-        ("bell\x07 nul\x00", "bell nul"),
-        ("naïve 漢字 🎉", "naïve 漢字 🎉"),
-    ],
-)
-def test_codes_that_steer_a_terminal_are_taken_out(raw: str, shown: str) -> None:
-    assert printed(raw) == shown
-
-
-def test_source_is_shown_whole_with_what_is_unseen_as_a_sign() -> None:
-    assert revealed("if a\u202e\u2066:\x1b[2J\u200b\t\r\n") == "if a⟨U+202E⟩⟨U+2066⟩:⟨U+001B⟩[2J⟨U+200B⟩\t\n"
-
-
-@given(st.text(alphabet=st.characters(), max_size=200), st.integers(1, 50))
-def test_any_text_becomes_one_that_can_be_shown(text: str, most: int) -> None:
-    for made in (printed(text), revealed(text), one_line(text, most)):
-        assert safe_text(made.replace("\u200b", ""))
-        made.encode()
-    assert len(one_line(text, most)) <= most
-    assert len(tail(text, most)) <= most
-
-
-def test_only_a_path_of_our_own_is_an_address() -> None:
-    assert ours("/api/files/f1?v=2") == "/api/files/f1?v=2"
-    for url in (
-        "//evil.test/x",
-        "/\\evil.test",
-        "https://evil.test",
-        "javascript:x",
-        "data:image/png,",
-        None,
-        3,
-        "/a b",
-    ):
-        assert ours(url) == ""
-
-
-# Approvals.
-
-
-def proposing(diff: str) -> Approval:
-    one = proposal("r1", "propose", title="Open the pull request")
-    change = one.change.model_copy(
-        update={"before": {}, "after": {"branch": "agent/x", "diff": diff, "tests": dict(REFUTED)}}
-    )
-    return Approval(proposal=one.model_copy(update={"change": change}))
-
-
-def test_an_approval_shows_its_diff_as_one() -> None:
-    shown = rows({}, {"diff": DIFF, "tests": dict(CONFIRMED)}, {})
-    assert shown[0]["diff"]["added"] == 14
-    assert shown[1]["verdict"] == "confirmed"
-    assert (text(REFUTED, {}) or "").startswith("✗ REFUTED. ")
-    html = approvals_page([proposing(DIFF)], (), state="open", actor="ann")
-    assert 'class="file"' in html
-    assert "survives_safari" in html
-    assert "<pre class=refuted>" in html
-    lines = in_terminal(shown, colour=True)
-    assert any("\x1b[32m" in line and "partitioned=partitioned" in line for line in lines)
-    assert any("\x1b[31m" in line and "partitioned=True" in line for line in lines)
-
-
-@pytest.mark.parametrize(
-    ("tests", "verdict"),
-    [
-        ("Refuted: a fresh sandbox did not find the tests green.\nAfter: 1 failed", "refuted"),
-        ("Confirmed in a fresh sandbox: green.", "confirmed"),
-        ("No sandbox has tried this commit.", "untested"),
-    ],
-)
-def test_a_verdict_in_words_is_as_unmistakable(tests: str, verdict: str) -> None:
-    (row,) = rows({}, {"tests": tests}, {})
-    assert row["verdict"] == verdict
-    assert row["after"].startswith(tests[0] if verdict != "refuted" else "✗ REFUTED: a fresh")
-    assert "verdict" not in rows({}, {"title": tests}, {})[0]
-
-
-def test_a_strangers_diff_does_nothing_to_the_approvals_page_or_a_terminal() -> None:
-    html = approvals_page([proposing(HOSTILE_DIFF)], (), state="open", actor="ann")
-    assert safe_text(html)
-    assert "<script" not in html
-    assert "<img" not in html
-    assert safe_text("\n".join(in_terminal(rows({}, {"diff": HOSTILE_DIFF}, {}))))
-
-
-@pytest.mark.parametrize("n", [1, 400])
-def test_a_diff_can_be_approved_in_a_channel_only_where_all_of_it_is_seen(n: int) -> None:
-    diff = f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -0,0 +1,{n} @@\n" + "+a line of some length\n" * n
-    ask = {**approval_shown(proposing(diff)), "state": "requested"}
-    slack = json.dumps(asking_slack(ask, {}, HOME, over=False, together=()).blocks, ensure_ascii=False)
-    teams = json.dumps(asking_teams(ask, {}, HOME, over=False).card, ensure_ascii=False)
-    assert ('"deus_approve"' in slack) is (n == 1)
-    assert ('"deus.approve"' in teams) is (n == 1)
-    assert f"1 file, +{n} −0" in slack
-    assert f"1 file, +{n} −0" in teams
-
-
-# Pace.
 
 
 async def test_what_a_call_writes_comes_in_bundles_and_anything_else_at_once() -> None:
