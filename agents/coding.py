@@ -100,7 +100,7 @@ class CodeRoom:
         await self.site.clear(errand)
         budget = self.budget
         errand.budget.allow(errand.step, Cost(budget.usd, MODEL_CALLS, budget.tool_calls + 20, TOKENS))
-        telling = Telling(errand)
+        telling = Telling(errand, counted=self.agent.name == HOUSE)
         evidence_early(errand, self.service, self.clock.now())
         subject = Subject(place, known.error, known.issue)
         async with self.site.turn(telling), self.preparing.opened(place.repo, place.base) as base:
@@ -122,7 +122,10 @@ class CodeRoom:
     async def _worked(self, telling: Telling, task: CodeTask, base: Base) -> tuple[bytes, str]:
         """The patch that the agent made, and why it was stopped, if it was. Raises StepFailed for none at all."""
         stopped = ""
-        async with self.site.sandbox(telling, self.agent.needs(task)) as sandbox:
+        needs = self.agent.needs(task)
+        # What goes through a sandbox's broker is counted there, on the run's budget, as each call is made.
+        telling.counted |= any(route.tally is not None for route in needs.network.routes)
+        async with self.site.sandbox(telling, needs) as sandbox:
             commit = await lay_out(sandbox, base)
             try:
                 async with asyncio.timeout(task.budget.seconds), aclosing(self._events(task, sandbox)) as events:
