@@ -198,6 +198,8 @@ class LocalSandboxes:
         return None if there else "What code works with (Python's libraries, Node) has not been made yet."
 
     async def prepare(self) -> None:
+        if platform.system() != "Linux":
+            raise availability.not_linux(platform.system())
         if self._environment is not None:
             await self._environment.ready()
 

@@ -12,7 +12,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from agents.sandbox import HOME, Limits, Sandbox
+from agents.sandbox import HOME, Limits, Sandbox, SandboxUnavailable
 from app.sandboxes.environment import STAMP, CodeEnvironment, EnvironmentMissing
 from app.sandboxes.local import LocalSandboxes
 from tests.sandboxes import code_environment, needs_bubblewrap, needs_code_environment
@@ -173,6 +173,18 @@ async def test_a_sandbox_is_not_made_without_what_code_works_with(project: Path,
     with pytest.raises(EnvironmentMissing, match="make setup"):
         await provider.create()
     assert await provider.list() == ()
+    await provider.aclose()
+
+
+async def test_it_is_not_made_where_no_sandbox_could_use_it(
+    project: Path, no_own_uv: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool(project, makes("/bin/true"))
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    provider = LocalSandboxes(environment=CodeEnvironment(project / "cache", project))
+    with pytest.raises(SandboxUnavailable, match="this is Darwin"):
+        await provider.prepare()
+    assert not (project / "calls").exists()
     await provider.aclose()
 
 
