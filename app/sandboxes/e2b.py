@@ -126,7 +126,7 @@ class E2BSandboxes:
         given: e2b_mounts.Given | None = None,
     ) -> E2BSandbox:
         """The sandbox with its supervisor in it. What cannot be had so far is ended."""
-        line = E2BLine(made, limits, _secret(self._key or "", made.sandbox_id))
+        line = E2BLine(made, limits, secret_of(self._key or "", made.sandbox_id))
         link = await line.link()
         try:
             with in_words("starting the supervisor in a sandbox"):
@@ -143,7 +143,8 @@ class E2BSandboxes:
         except BaseException:
             link.close()
             await line.aclose()
-            await asyncio.shield(_ended(made))
+            with contextlib.suppress(DeusError):
+                await asyncio.shield(_ended(made))
             raise
         until = monotonic() + limits.lifetime_seconds
         sandbox = E2BSandbox(made, limits, network, metadata, line, link, until=until)
@@ -256,7 +257,7 @@ def _bound(key: str, urls: Mapping[str, str | None]) -> type[AsyncSandbox]:
     return cast("type[AsyncSandbox]", client.AsyncSandbox)
 
 
-def _secret(key: str, id: str) -> str:
+def secret_of(key: str, id: str) -> str:
     """What joins a sandbox's carrier: known to every process with the key, and in no place in the sandbox."""
     return hmac.new(key.encode(), f"deus carrier {id}".encode(), hashlib.sha256).hexdigest()
 

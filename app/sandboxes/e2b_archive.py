@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.sandboxes.e2b_sandbox import E2BSandbox
 
 PYTHON = ("python3", "-I", "-S", "-c")
+SECONDS_TO_SEND = 600.0
 # What an archive has beside the files' content.
 NAMES = 16 * MIB
 TOO_LARGE, NO_FOLDER, TOO_MANY = 3, 4, 5
@@ -82,7 +83,7 @@ async def upload(sandbox: E2BSandbox, source: Path, path: str) -> None:
     archive = f"{HOME}/.deus-{secrets.token_hex(8)}"
     data = await asyncio.to_thread(_packed, source)
     with in_words("bringing a folder into a sandbox"):
-        await sandbox.sdk.files.write(archive, data, use_octet_stream=True)
+        await sandbox.sdk.files.write(archive, data, use_octet_stream=True, request_timeout=SECONDS_TO_SEND)
     done = await sandbox.run([*PYTHON, UNPACK, archive, path])
     if not done.succeeded:
         raise FileRefused(f"{path[:200]} in the sandbox could not be written: {_last(done.err)}.")
