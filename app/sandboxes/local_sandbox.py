@@ -9,7 +9,7 @@ from time import monotonic
 
 from agents.sandbox import Ending, Limits, Network, SandboxGone, State
 from app.sandboxes import processes
-from app.sandboxes.gate import Gate
+from app.sandboxes.gate import Gate, way_out
 from app.sandboxes.link import Link
 from app.sandboxes.spawning import Spawned
 from app.sandboxes.supervised import SupervisedSandbox
@@ -37,6 +37,9 @@ class LocalSandbox(SupervisedSandbox):
         self._watched = Watched(first, self._pidfd, limits, monotonic() + limits.lifetime_seconds, self._over)
         watchdog.watch(self._watched)
         self.life = asyncio.create_task(self._live())
+
+    def way_out(self) -> Mapping[str, str]:
+        return way_out(self.network)
 
     async def pause(self) -> None:
         self._check()

@@ -28,7 +28,6 @@ from agents.sandbox import (
 )
 from app.sandboxes import transfer
 from app.sandboxes.command import LocalCommand
-from app.sandboxes.gate import way_out
 from app.sandboxes.link import Link
 
 T = TypeVar("T")
@@ -98,6 +97,10 @@ class SupervisedSandbox(ABC):
             await command.started()
         return command
 
+    def way_out(self) -> Mapping[str, str]:
+        """What every command is told of the way out, where that is not the network itself."""
+        return {}
+
     async def _open(
         self, argv: Sequence[str], folder: str, environment: Mapping[str, str] | None, given: bytes
     ) -> LocalCommand:
@@ -107,7 +110,7 @@ class SupervisedSandbox(ABC):
             raise CommandRefused("A command has a program, no NUL in its words, and no = in a variable's name.")
         if len(given) > LARGEST_GIVEN:
             raise CommandRefused(f"A command is given {LARGEST_GIVEN} bytes at most; write a file instead.")
-        known = {**ENVIRONMENT, **way_out(self.network), **(environment or {})}
+        known = {**ENVIRONMENT, **self.way_out(), **(environment or {})}
         variables = [f"{name}={value}".encode() for name, value in known.items()]
         fields = [folder.encode(), given, str(len(argv)).encode(), *(os.fsencode(word) for word in argv), *variables]
         talk = await self._link.open("run", *fields)
