@@ -16,6 +16,8 @@ from tools.kit.tool import Verb
 # A value that is one short word, and a ref as services issue them: neither has room for a sentence.
 _WORD = re.compile(r"\w{1,20}")
 _REF = re.compile(r"[\w./#:-]{1,80}")
+# A file's name of a few words.
+_FILE = re.compile(r"(?=.{1,40}$)[^\W_]+(?:[._-][^\W_]+){0,4}")
 MOST_RESULTS = 24_000
 MOST_RECORDS = 12
 MOST_TEXT = 300
@@ -128,7 +130,9 @@ def files_text(situation: Situation) -> str:
     lines = []
     for number, file in enumerate(situation.files, 1):
         ending = file.name.rpartition(".")[2]
-        plain = file.name if _REF.fullmatch(file.name) else f"file {number}.{ending if _WORD.fullmatch(ending) else ''}"
+        plain = (
+            file.name if _FILE.fullmatch(file.name) else f"file {number}.{ending if _WORD.fullmatch(ending) else ''}"
+        )
         lines.append(json.dumps({"id": file.id, "name": plain, "type": file.media, "bytes": file.size}))
     return "\n".join(lines) or "none"
 
