@@ -14,7 +14,7 @@ from tests.sandboxes import needs_bubblewrap
 from tests.scenarios.code.script import Use
 from tests.scenarios.model.scripted import Say, ScriptedModel, serving
 from tests.scenarios.playbooks.company import company_of
-from tests.scenarios.writes.office import Office
+from tests.scenarios.writes.office import Office, until
 from tools.nouns import PullRequest
 
 pytestmark = [
@@ -72,7 +72,7 @@ def text_of(document: Mapping[str, Any]) -> str:
 
 
 def proposed_approved_and_undone(office: Office) -> None:
-    document = office.order(ASKED, "mend")
+    document = ordered(office, "mend")
     assert document["status"] == "awaiting_approval", text_of(document)
     assert "**Confirmed** in fresh sandboxes" in text_of(document)
     assert "PORTAL-2032" in text_of(document)
@@ -96,6 +96,14 @@ def proposed_approved_and_undone(office: Office) -> None:
     assert opened(office, effect.landed.ref).state == "closed"
 
 
+def ordered(office: Office, conversation: str) -> Mapping[str, Any]:
+    """The run's document when it is answered or waits, however long a busy machine takes."""
+    asked = {"question": ASKED, "conversation": conversation, "wait": False}
+    run = str(office.http.post("/api/runs", json=asked).json()["run"])
+    until(lambda: office.document(run)["status"] != "running", 240.0)
+    return office.document(run)
+
+
 def opened(office: Office, ref: str) -> PullRequest:
     (pull,) = office.read("pulls.get", "github", ref=ref)
     assert isinstance(pull, PullRequest)
@@ -103,7 +111,7 @@ def opened(office: Office, ref: str) -> PullRequest:
 
 
 def lied_about(office: Office) -> None:
-    document = office.order(ASKED, "lied")
+    document = ordered(office, "lied")
     assert document["status"] == "answered", text_of(document)
     assert "**Refuted**" in text_of(document)
     assert "no fix that I could propose" in text_of(document)
