@@ -198,7 +198,10 @@ def _open_to_all(path: Path) -> bool:
 
 def _tidied(parent: Path) -> None:
     """The folder to make it in; what a Deus that was killed has left half made there goes."""
-    parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    parent.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        folder.chmod(0o755)
     for old in parent.glob("making-*"):
         if time.time() - old.stat().st_mtime > SECONDS_TO_MAKE:
             shutil.rmtree(old, ignore_errors=True)
