@@ -6,9 +6,10 @@ its repository's base.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Literal, TypedDict
@@ -25,12 +26,15 @@ from agents.model_turn import ConversingModel, ModelTurn, WantedCall
 from agents.record import Usage
 from agents.sandbox import Output, Sandbox
 
-MOST_TOKENS = 4_000
+MOST_TOKENS = 8_000
 MOST_CHARACTERS = 240_000
 # The same step with the same outcome: from so many times on it is said, and at so many it is the end.
 CIRCLE, MOST_CIRCLES = 3, 6
 # How often a model may speak without using a tool before that counts as its last word.
 MOST_WORDS = 2
+
+# A model that fails is asked again after so many seconds; a provider's bad moment does not cost what was done.
+PAUSES = (1.0, 5.0)
 
 Prompt = Callable[[str], str]
 
@@ -53,6 +57,7 @@ class Work:
     bench: Bench
     system: str
     began: float
+    pauses: Sequence[float] = PAUSES
     usage: Usage = field(default_factory=Usage)
     tried: dict[str, int] = field(default_factory=dict)
 
@@ -95,7 +100,14 @@ class Work:
 class Coder:
     """The code agent `deus`: works with the model of the settings, in any sandbox."""
 
-    def __init__(self, model: ConversingModel | None, prompt: Prompt, needs: Needs | None = None) -> None:
+    def __init__(
+        self,
+        model: ConversingModel | None,
+        prompt: Prompt,
+        needs: Needs | None = None,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
+        self._pauses = pauses
         self._model = model
         self._prompt = prompt
         self._needs = needs or Needs()
@@ -110,8 +122,8 @@ class Coder:
         """What is missing for it to work here; None if nothing is."""
         if self._model is None:
             return (
-                "To write a fix I need a language model: set DEUS_MODEL, and DEUS_MODEL_KEY with its key. With it I would "
-                "reproduce the bug in a sandbox, mend it, run the tests and propose a pull request."
+                "To write a fix I need a language model: set DEUS_MODEL, and DEUS_MODEL_KEY with its key. With it I "
+                "would reproduce the bug in a sandbox, mend it, run the tests and propose a pull request."
             )
         return None
 
@@ -127,7 +139,7 @@ class Coder:
         bench = Bench(sandbox, task.test, lambda: began + task.budget.seconds - monotonic())
         tests = f"`{' '.join(task.test)}`, by the tool `test`" if task.test else "find out how, and use `run`"
         system = SandboxedEnvironment(autoescape=False).from_string(self._prompt("coder")).render(tests=tests)
-        work = Work(task, self._model, bench, system, began)
+        work = Work(task, self._model, bench, system, began, self._pauses)
         start: State = {"messages": [{"role": "user", "content": asked(task)}], "silent": 0}
         limit = 2 * (task.budget.tool_calls + 50)
         async for event in self._graph.astream(start, {"recursion_limit": limit}, context=work, stream_mode="custom"):
@@ -147,7 +159,7 @@ async def _think(state: State, runtime: Runtime[Work]) -> State:
     work, tell = runtime.context, runtime.stream_writer
     work.check()
     messages = trimmed(state["messages"], MOST_CHARACTERS)
-    turn = await work.model.turn(work.system, messages, schemas(), workflow="code", most_tokens=MOST_TOKENS)
+    turn = await _turn(work, messages)
     tell(Spent(work.paid(turn.usage)))
     if turn.text.strip():
         tell(Thought(turn.text.strip()))
@@ -159,6 +171,16 @@ async def _think(state: State, runtime: Runtime[Work]) -> State:
         tell(Finished(turn.text.strip() or "The agent said nothing more."))
         return {"over": True}
     return {"messages": [*said, {"role": "user", "content": _nudge(turn)}], "calls": [], "silent": silent}
+
+
+async def _turn(work: Work, messages: Sequence[Mapping[str, Any]]) -> ModelTurn:
+    for pause in work.pauses:
+        try:
+            return await work.model.turn(work.system, messages, schemas(), workflow="code", most_tokens=MOST_TOKENS)
+        except ModelUnusable:
+            await asyncio.sleep(pause)
+            work.check()
+    return await work.model.turn(work.system, messages, schemas(), workflow="code", most_tokens=MOST_TOKENS)
 
 
 async def _use(state: State, runtime: Runtime[Work]) -> State:

@@ -56,7 +56,9 @@ def code_agent_of(settings: Settings, needs: Needs) -> CodeAgent:
     if name is None:
         return Coder(None, prompt, needs)
     key = settings.model_key.get_secret_value() if settings.model_key else None
-    return Coder(Gateway(ModelOptions(name, settings.model_fast, settings.model_base_url, key)), prompt, needs)
+    # Who thinks about code may be silent for longer than who answers a person.
+    options = ModelOptions(name, settings.model_fast, settings.model_base_url, key, first=120.0, between=60.0)
+    return Coder(Gateway(options), prompt, needs)
 
 
 def mirrors_of(settings: Settings, connected: Mapping[str, Connector]) -> tuple[Mirrors, str]:

@@ -64,7 +64,7 @@ MENDING: tuple[list[Use], ...] = (
 class Scripted:
     """Says one turn after another; a list of calls, words, or a function of the messages so far."""
 
-    turns: Sequence[list[Use] | str | Callable[[Sequence[Mapping[str, Any]]], list[Use]]]
+    turns: Sequence[list[Use] | str | ModelUnusable | Callable[[Sequence[Mapping[str, Any]]], list[Use]]]
     name: str = "scripted"
     asked: list[list[dict[str, Any]]] = field(default_factory=list)
     systems: list[str] = field(default_factory=list)
@@ -84,6 +84,8 @@ class Scripted:
         if number >= len(self.turns):
             raise ModelUnusable("The script has ended.")
         say = self.turns[number]
+        if isinstance(say, ModelUnusable):
+            raise say
         if isinstance(say, str):
             return ModelTurn(say, (), COST)
         uses = say if isinstance(say, list) else say(messages)

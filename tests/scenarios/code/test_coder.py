@@ -45,7 +45,7 @@ def task(**changes: object) -> CodeTask:
 
 
 async def worked(model: Scripted, sandbox: Sandbox, **changes: object) -> list[AgentEvent]:
-    return [event async for event in Coder(model, prompt).work(task(**changes), sandbox)]
+    return [event async for event in Coder(model, prompt, pauses=(0.0, 0.0)).work(task(**changes), sandbox)]
 
 
 def returned(events: list[AgentEvent]) -> list[ToolReturned]:
@@ -132,6 +132,14 @@ async def test_one_that_never_ends_meets_its_budget(sandbox: Sandbox) -> None:
     ):
         with pytest.raises(BudgetSpent, match=word.replace("$", r"\$")):
             await worked(Scripted([another] * 50), sandbox, budget=budget)  # type: ignore[list-item]
+
+
+async def test_a_models_bad_moment_does_not_cost_what_was_done(sandbox: Sandbox) -> None:
+    bad = ModelUnusable("Overloaded.")
+    events = await worked(Scripted([*MENDING[:2], bad, bad, *MENDING[2:]]), sandbox)
+    assert isinstance(events[-1], Finished)
+    with pytest.raises(ModelUnusable, match="Overloaded"):
+        await worked(Scripted([bad, bad, bad, *MENDING]), sandbox)
 
 
 async def test_a_model_that_dies_and_one_that_is_missing_are_unusable(sandbox: Sandbox) -> None:

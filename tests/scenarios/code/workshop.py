@@ -100,7 +100,7 @@ class Bench:
 
     def room(self, agent: CodeAgent | Scripted | None = None, budget: CodeBudget | None = None) -> CodeRoom:
         needs = Needs(SMALL)
-        chosen = Coder(agent, prompt, needs) if agent is None or isinstance(agent, Scripted) else agent
+        chosen = Coder(agent, prompt, needs, pauses=()) if agent is None or isinstance(agent, Scripted) else agent
         site = Site(self.sandboxes, at_once=self.at_once, glance=0.05)
         verification = Verification(site, needs, 20.0)
         tests = {"acme/portal": self.test} if self.test else {}
