@@ -20,13 +20,15 @@ from jinja2.sandbox import SandboxedEnvironment
 from agents.code_agent import FOLDER, AgentEvent, CodeTask, Finished, Needs, Spent, ToolCalled, ToolReturned
 from agents.coder_text import QUIET, one_line, tail, untrusted
 from agents.errors import BudgetSpent, ModelUnusable, UserMustMend
-from agents.sandbox import MIB, RELAY, Command, Ended, Limits, Mount, Network, Output, Route, Sandbox, Stream
+from agents.sandbox import MIB, RELAY, Command, Ended, Limits, Mount, Network, Output, Route, Sandbox, Stream, Traffic
 from agents.tally import Tally
 from app.code_agents.program import can_be_read, is_installed, native
 from prompts.library import prompt
 
 # These programs need more than code does: they are runtimes of hundreds of megabytes with many threads.
 LIMITS = Limits(memory=3072 * MIB, processes=512, output=64_000_000, command_seconds=300.0)
+# Few at once: they share the connections of Deus with its services.
+TRAFFIC = Traffic(at_once=8)
 # A sandbox outlives the agent's time by so much, to be laid out and looked through.
 BESIDES = 240.0
 # The setting whose value the host puts in, and the name under which the relay serves the model.
@@ -117,7 +119,7 @@ class CommandLine(ABC):
             raise UserMustMend(self._missing() or f"{self.title} cannot be used here.")
         route = self.route(Tally(task.budget.usd))
         limits = replace(LIMITS, lifetime_seconds=task.budget.seconds + BESIDES)
-        return Needs(limits, Network(routes=(route,)), (Mount(found, self.place, copied=False),))
+        return Needs(limits, Network(routes=(route,), traffic=TRAFFIC), (Mount(found, self.place, copied=False),))
 
     @property
     def place(self) -> str:
