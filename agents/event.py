@@ -46,8 +46,8 @@ class Event(BaseModel):
     """An immutable fact of a run. `seq` runs 1, 2, 3 … without gaps in its run and is the SSE id; `data` is by kind:
 
     - run.started: actor, its name and role, audience (if others read along), channel, conversation, text, dry, quoted
-      and files [{id, name, size, media}] (if any) · run.resumed: reason · run.finished: status (answered, abstained, failed, stopped,
-      relayed), error (a safe sentence or null), usage
+      and files [{id, name, size, media}] (if any) · run.resumed: reason · run.finished: status (answered, abstained,
+      failed, stopped, relayed), error (a safe sentence or null), usage
     - plan.updated: revision, steps [{id, title, verb, state (waiting, running, done, failed, skipped), needs, service}]
     - step.started: id, title · step.finished: id, state, summary, ms
     - call.started: id, step, service, verb, args · call.finished: id, step, service, ok, summary, error, ms
