@@ -17,6 +17,7 @@ from tools.nouns import ErrorGroup, FileChange, Issue, Noun, TestRun, Verdict, W
 
 MOST_TITLE = 72
 MOST_CLAIM = 1_500
+MOST_FILES = 40
 # Hosts make mentions, issues and commands of these; a word joiner, which is not seen, keeps them words.
 _LIVE = re.compile(r"(?<=[@#!])(?=\w)|(?<=^/)(?=\w)|(?<=\bGH-)(?=\d)", re.IGNORECASE)
 _SIGN = re.compile(r"[@#!]+(?=\w)|(?<=\bGH)-(?=\d)", re.IGNORECASE)
@@ -73,9 +74,10 @@ def body(
 ) -> str:
     """The pull request's description: what it mends, what was tried, what changed, what to look at."""
     parts = [_about(subject), f"### What was tried\n\n{_SAID[verdict]}\n\n{_table(runs)}"]
-    parts.append(f"### What changed\n\n{_listed(_file(one) for one in files)}")
+    more = [f"and {len(files) - MOST_FILES} more files"] if len(files) > MOST_FILES else []
+    parts.append(f"### What changed\n\n{_listed([*map(_file, files[:MOST_FILES]), *more])}")
     parts.append(f"What the agent ({inert(agent)}) says of it, unchecked:\n\n{_quoted(said)}" if said else "")
-    looks = [inert(one) for one in (*why, *attention)]
+    looks = [inert(one_line(one, 600)) for one in (*why, *attention)][:MOST_FILES]
     parts.append(f"### Please look at\n\n{_listed(looks)}" if looks else "")
     last = runs.after or runs.as_is
     if last is not None and not last.green:
@@ -131,7 +133,7 @@ def _table(runs: Runs) -> str:
 
 
 def _file(file: FileChange) -> str:
-    return f"{code(file.path)} ({file.status})"
+    return f"{code(one_line(file.path, 200))} ({file.status})"
 
 
 def _quoted(text: str) -> str:

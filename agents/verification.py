@@ -15,7 +15,7 @@ from agents.coder_tools import ended
 from agents.patch import is_of_tests
 from agents.repositories import Touched
 from agents.runner_output import counted
-from agents.sandbox import Result
+from agents.sandbox import Result, SandboxGone
 from agents.work_tree import Base, lay_out, put_patch, run_tests, set_back
 from tools.nouns import TestRun
 
@@ -62,6 +62,15 @@ class Verification:
         what: str,
         patch: bytes = b"",
         back: Sequence[str] = (),
+    ) -> TestRun:
+        try:
+            return await self._in_fresh(telling, base, command, what, patch, back)
+        except SandboxGone as gone:
+            # Tests that use up their sandbox are not green; what was made before them is not lost with it.
+            return TestRun(command=shlex.join(command), code=-9, green=False, tail=str(gone))
+
+    async def _in_fresh(
+        self, telling: Telling, base: Base, command: Sequence[str], what: str, patch: bytes, back: Sequence[str]
     ) -> TestRun:
         async with self.site.sandbox(telling, self.needs) as sandbox:
             commit = await lay_out(sandbox, base)

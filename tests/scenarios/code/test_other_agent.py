@@ -10,7 +10,7 @@ import pytest
 
 from tests.code_agents.provider import Says, serving
 from tests.sandboxes import needs_bubblewrap
-from tests.scenarios.code.test_whole import ASKED, FILE, GONE, WORLD, text_of
+from tests.scenarios.code.test_whole import ASKED, FILE, GONE, WORLD, ordered, text_of
 from tests.scenarios.playbooks.company import company_of
 from tests.scenarios.sandbox.canaries import OPEN_PLACE
 from tests.scenarios.writes.office import Office
@@ -51,8 +51,7 @@ def settings(url: str) -> dict[str, str]:
 def test_another_makers_agent_fixes_the_bug_and_its_calls_are_in_the_audit_log(stand_in: None) -> None:
     with serving(SCRIPT) as provider, company_of(WORLD, settings(provider.url)) as company:
         office = Office(company)
-        question = {"question": ASKED, "conversation": "mend"}
-        document = office.http.post("/api/runs", json=question, timeout=200).json()
+        document = ordered(office, "mend")
         assert document["status"] == "awaiting_approval", text_of(document)
         assert "**Confirmed** in fresh sandboxes" in text_of(document)
         (asked,) = office.waiting(document["run"])

@@ -205,6 +205,25 @@ async def test_files_are_handed_in_and_taken_out_byte_for_byte(bench: Bench, hos
     ]  # fmt: skip
 
 
+async def test_tests_that_use_up_their_sandbox_are_not_green_and_the_patch_is_not_lost(bench: Bench) -> None:
+    hungry = "x = b'x' * (110 << 20); import time; time.sleep(60)"
+    greedy = NEW_TEST.replace(
+        "        self.assertIsNone(end_of(None))",
+        "        import subprocess, sys\n"
+        f"        all = [subprocess.Popen([sys.executable, '-c', {hungry!r}]) for _ in range(4)]\n"
+        "        self.assertEqual([one.wait() for one in all], [0] * 4)",
+    )
+    eager: list[list[Use]] = [
+        [("write", {"path": "test_gone.py", "content": greedy}), ("write", {"path": "session.py", "content": MENDED})],
+        [("finish", {"summary": "Done."})],
+    ]
+    patch = await fixed(bench, Scripted(eager))
+    assert patch.after is not None
+    assert (patch.verdict, patch.after.green, patch.commit) == ("refuted", False, None)
+    assert "more memory than it may" in patch.after.tail
+    assert "+    if session is None:" in patch.diff
+
+
 class Foreign:
     """An agent that calls its model by itself, as a command line of another maker does."""
 

@@ -136,6 +136,16 @@ def test_what_others_wrote_names_nobody_closes_nothing_and_loads_nothing() -> No
     assert branch(subject, "abcdef1234") == "agent/fix-portal-7-abcdef12"
 
 
+def test_a_body_is_never_longer_than_a_host_takes() -> None:
+    files = [FileChange(path="x" * 1000) for _ in range(500)]
+    words = body(
+        Subject(PLACE, error("t" * 9000)), said="s" * 90_000, verdict="untested", runs=Runs(), files=files,
+        attention=["a" * 9000] * 90, why=["w" * 9000], agent="deus",
+    )  # fmt: skip
+    assert len(words) < 60_000
+    assert "and 460 more files" in words
+
+
 @given(st.text(max_size=200))
 def test_nothing_stays_a_mention(text: str) -> None:
     said = inert(text)
