@@ -56,6 +56,7 @@ def test_another_makers_agent_fixes_the_bug_and_its_calls_are_in_the_audit_log(s
         assert "**Confirmed** in fresh sandboxes" in text_of(document)
         (asked,) = office.waiting(document["run"])
         assert "!session ||" in str(asked)
+        assert office.decide(document)["status"] == "answered"
         events = company.events(document["run"])
         said = [
             event.data["args"]["text"]

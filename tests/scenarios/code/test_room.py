@@ -29,6 +29,7 @@ from agents.rights import Rights
 from agents.sandbox import Sandbox, Stream
 from app.repositories.mirrors import Mirrors
 from app.sandboxes.local import LocalSandboxes
+from tests.e2b.providers import on_loopback
 from tests.git.hosts import Host, code_host, commit, git
 from tests.sandboxes import SMALL, needs_bubblewrap
 from tests.scenarios.code.script import BUGGY, FILES, MENDED, MENDING, NEW_TEST, OLD_TEST, Scripted, Use
@@ -139,6 +140,14 @@ async def test_a_fix_is_reproduced_made_confirmed_and_committed(bench: Bench, ho
     assert calls[:6] == [f"sandbox.{one}" for one in ("search", "read", "write", "test", "edit", "test")]
     assert calls[6:] == ["sandbox.test"] * 4
     assert len({event["id"] for event in bench.log.of("call.started")}) == len(bench.log.of("call.finished"))
+
+
+async def test_a_fix_is_confirmed_at_e2b_as_well(host: Host, tmp_path: Path) -> None:
+    async with on_loopback() as sandboxes:
+        bench = Bench(Mirrors(tmp_path / "mirrors", lambda: [host]), sandboxes)
+        patch = await fixed(bench, Scripted(MENDING))
+        assert (patch.verdict, patch.commit is not None) == ("confirmed", True), patch.attention
+        assert await sandboxes.list() == ()
 
 
 async def test_a_false_claim_of_green_is_refuted_and_not_committed(bench: Bench) -> None:
