@@ -72,7 +72,23 @@ class Capped:
             # A sender that says nothing of its length is cut off as one that went away.
             return {"type": "http.disconnect"} if taken > self._most else message
 
-        await self._app(scope, counted, send)
+        refused = False
+
+        async def answered(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start" and message["status"] >= 500:
+                refused = True
+                # Chainlit breaks on a file of no bytes.
+                said = JSONResponse({"detail": "The file could not be taken: it is empty."}, 422)
+                await said(scope, receive, send)
+            elif not refused:
+                await send(message)
+
+        try:
+            await self._app(scope, counted, answered)
+        except ValueError:
+            if not refused:
+                raise
 
 
 def _too_large(most: int) -> JSONResponse:

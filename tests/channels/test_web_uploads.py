@@ -69,6 +69,20 @@ async def test_one_that_does_not_say_its_length_is_cut_off() -> None:
     assert reader.took <= MOST + FORM
 
 
+async def breaks(scope: Scope, receive: Receive, send: Send) -> None:
+    """As Chainlit does at a file of no bytes: an answer, then the error itself."""
+    await send({"type": "http.response.start", "status": 500, "headers": []})
+    await send({"type": "http.response.body", "body": b"Internal Server Error"})
+    raise ValueError("Either path or content must be provided to persist a file")
+
+
+async def test_an_empty_file_is_refused_in_words() -> None:
+    app = Capped(breaks, MOST)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+        answered = await client.post("/project/file", content=b"")
+    assert (answered.status_code, answered.json()["detail"]) == (422, "The file could not be taken: it is empty.")
+
+
 async def test_the_files_of_a_message_are_kept_with_their_names(tmp_path: Path) -> None:
     database = SQLite(tmp_path / "deus.db")
     await migrate(database)
