@@ -78,8 +78,8 @@ class Capped:
             nonlocal refused
             if message["type"] == "http.response.start" and message["status"] >= 500:
                 refused = True
-                # Chainlit breaks on a file of no bytes.
-                said = JSONResponse({"detail": "The file could not be taken: it is empty."}, 422)
+                # Chainlit breaks on a file of no bytes, and on little else.
+                said = JSONResponse({"detail": "The file could not be taken. Look whether it is empty."}, 422)
                 await said(scope, receive, send)
             elif not refused:
                 await send(message)
