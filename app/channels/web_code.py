@@ -87,7 +87,7 @@ def artifact(view: RunView, one: Mapping[str, Any]) -> Drawn | None:
     if kind == "tests" and "shown" in one:
         return "Tests", ident, {**props, **one["shown"], "artifact": ident}
     if kind == "code":
-        lines = revealed(str(data.get("code") or "")).split("\n")
+        lines = revealed(str(data.get("code") or "")).rstrip("\n").split("\n")
         cut = {"code": "\n".join(lines[:MOST_CODE]), "hidden": max(len(lines) - MOST_CODE, 0)}
         language = one_line(data.get("language") or "", 20)
         return "Code", ident, {**props, **cut, "language": language, "artifact": ident, "whole": whole(view.run, ident)}
