@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
+import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,9 +33,8 @@ SCRIPT = (
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The stand-in is what the shell finds as `claude`."""
-    folder = Path(OPEN_PLACE) / "deus-stand-in"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o755)
+    folder = Path(tempfile.mkdtemp(dir=OPEN_PLACE))
+    folder.chmod(0o755)
     shutil.copy(STAND_IN, folder / "claude")
     (folder / "claude").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
@@ -48,8 +51,15 @@ def settings(url: str) -> dict[str, str]:
     }
 
 
-def test_another_makers_agent_fixes_the_bug_and_its_calls_are_in_the_audit_log(stand_in: None) -> None:
-    with serving(SCRIPT) as provider, company_of(WORLD, settings(provider.url)) as company:
+def audited(folder: Path, run: str) -> list[tuple[str, str]]:
+    """What the audit log has of a run: kinds and data."""
+    with contextlib.closing(sqlite3.connect(folder / "deus.db")) as database:
+        return database.execute("SELECT kind, data FROM audit WHERE run = ? ORDER BY n", (run,)).fetchall()
+
+
+def test_another_makers_agent_fixes_the_bug_and_its_calls_are_in_the_audit_log(stand_in: None, tmp_path: Path) -> None:
+    given = {**settings(""), "DEUS_DATA_DIR": str(tmp_path)}
+    with serving(SCRIPT) as provider, company_of(WORLD, {**given, "DEUS_CODE_AGENT_URL": provider.url}) as company:
         office = Office(company)
         document = ordered(office, "mend")
         assert document["status"] == "awaiting_approval", text_of(document)
@@ -65,9 +75,6 @@ def test_another_makers_agent_fixes_the_bug_and_its_calls_are_in_the_audit_log(s
         ]
         assert said[:3] == [turn.text for turn in SCRIPT[:3]]
         assert {headers["x-api-key"] for _, headers, _ in provider.requests} == {KEY}
-        rows = company.http.get("/api/audit", params={"run": document["run"], "limit": 200}).json()
-        egress = [row for row in rows["entries"] if row["kind"].startswith("egress")]
-        assert [(row["kind"], row["data"]["path"]) for row in egress] == [("egress", "/model/v1/messages")] * 4
         models = [event.data for event in events if event.kind == "model.called"]
         assert [(told["model"], told["tokens_in"], told["tokens_out"]) for told in models] == [
             ("claude-sonnet-4-5", 1000, 50)
@@ -75,7 +82,13 @@ def test_another_makers_agent_fixes_the_bug_and_its_calls_are_in_the_audit_log(s
         usage = [event.data["usage"] for event in events if event.kind == "usage.updated"][-1]
         assert (usage["model_calls"], usage["tokens_in"], usage["tokens_out"]) == (4, 4000, 200)
         assert usage["usd"] == pytest.approx(4 * (1000 * 3 + 50 * 15) / 1e6)
-        assert KEY not in str([event.model_dump(mode="json") for event in events]) + str(rows) + str(document)
+        assert KEY not in str([event.model_dump(mode="json") for event in events]) + str(document)
+    rows = audited(tmp_path, document["run"])
+    egress = [(kind, json.loads(data)) for kind, data in rows if kind.startswith("egress")]
+    assert [(kind, told["path"], told["status"]) for kind, told in egress] == [
+        ("egress", "/model/v1/messages", 200)
+    ] * 4
+    assert KEY not in str(rows)
 
 
 def test_one_that_is_not_installed_says_how_to_get_it() -> None:
