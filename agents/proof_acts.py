@@ -9,7 +9,11 @@ from typing import Any
 # The words for what was done, and the write verbs whose receipts bear them out.
 _ACTS: Mapping[str, tuple[str, ...]] = {
     r"created|opened|filed|added|made|logged": (
-        "issues.create", "pulls.create", "pulls.propose", "documents.create", "issues.link",
+        "issues.create",
+        "pulls.create",
+        "pulls.propose",
+        "documents.create",
+        "issues.link",
     ),
     r"sent|posted|told|notified|announced|messaged|informed": ("messages.send", "issues.comment", "pulls.comment"),
     r"commented|replied": ("issues.comment", "pulls.comment", "pulls.review", "messages.send"),

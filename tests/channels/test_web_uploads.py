@@ -80,7 +80,8 @@ async def test_an_empty_file_is_refused_in_words() -> None:
     app = Capped(breaks, MOST)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
         answered = await client.post("/project/file", content=b"")
-    assert (answered.status_code, answered.json()["detail"]) == (422, "The file could not be taken. Look whether it is empty.")
+    assert answered.status_code == 422
+    assert answered.json()["detail"] == "The file could not be taken. Look whether it is empty."
 
 
 async def test_the_files_of_a_message_are_kept_with_their_names(tmp_path: Path) -> None:
