@@ -174,6 +174,7 @@ class Recorder:
         self.elements: dict[str, Any] = {}
         self.tasks: list[str] = []
         self.names: list[str] = []
+        self.windows: list[Any] = []
         self.sent = asyncio.Event()
 
     async def send_step(self, step_dict: Any) -> None:
@@ -192,6 +193,9 @@ class Recorder:
 
     async def task_end(self) -> None:
         self.tasks.append("end")
+
+    async def send_window_message(self, data: Any) -> None:
+        self.windows.append(data)
 
 
 async def test_a_viewer_sends_the_run_until_it_ends() -> None:
