@@ -189,7 +189,9 @@ def _tell(line: str) -> None:
 
 def _shown(document: RunDocument, *, kept: bool) -> str:
     """The answer, what it rests on, and what was done; `kept` says that there will be something to take back."""
-    lines = [document.answer]
+    from app.channels.answer_terminal import readable
+
+    lines = [readable(document.answer)]
     if document.error:
         lines.append(document.error)
     if document.status == "abstained":

@@ -142,6 +142,7 @@ def _followed(run: str, does: Callable[[Product], Awaitable[str | int | None]], 
 
 
 def _print(document: RunDocument, events: Sequence[Event]) -> None:
+    from app.channels.answer_terminal import readable
     from app.channels.code_terminal import calls, summary, viewed
 
     view = viewed(document.run, events)
@@ -151,7 +152,7 @@ def _print(document: RunDocument, events: Sequence[Event]) -> None:
         print(f"  {step.get('state', ''):<8} {step.get('verb', ''):<22} {ms:>6} ms  {step.get('id', '')}")
     if ran := calls(view):
         print(f"\nIn the sandbox:\n{ran}")
-    print(f"\n{document.answer}")
+    print(f"\n{readable(document.answer)}")
     if work := summary(view):
         print(f"\n{work}")
     if document.error:
