@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, overload
@@ -22,7 +23,9 @@ PLURALS: Mapping[str, str] = {
     "person": "people",
     "flag_change": "flag changes",
     "pull_request": "pull requests",
+    "pick": "matches",
 }
+SINGULARS: Mapping[str, str] = {"error": "error group", "code": "piece of code", "pick": "match"}
 
 
 class EvidenceSearch(Verb):
@@ -51,12 +54,19 @@ def call_digest(service: str, verb: str, args: Mapping[str, Any]) -> str:
 
 
 def counted(nouns: Sequence[Noun], kind: str) -> str:
-    """How many of what: "12 error groups", "1 deployment", "no alerts"."""
-    kind = nouns[0].kind if nouns else kind
-    many = PLURALS.get(kind) or f"{kind.replace('_', ' ')}s"
-    if len(nouns) == 1:
-        return f"1 {'person' if kind == 'person' else kind.replace('_', ' ')}"
-    return f"{len(nouns) or 'no'} {many}"
+    """How many of what: "12 error groups", "1 deployment", "no alerts", "1 workplace, 2 commits"."""
+    if not nouns:
+        return f"no {_many(kind)}"
+    found = Counter(noun.kind for noun in nouns)
+    return ", ".join(_one(kind) if count == 1 else f"{count} {_many(kind)}" for kind, count in found.items())
+
+
+def _one(kind: str) -> str:
+    return f"1 {SINGULARS.get(kind) or kind.replace('_', ' ')}"
+
+
+def _many(kind: str) -> str:
+    return PLURALS.get(kind) or f"{kind.replace('_', ' ')}s"
 
 
 def excerpt(nouns: Sequence[Noun], most: int = 240) -> str:
