@@ -49,7 +49,7 @@ check: .venv/dev ## lint, format, types and import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy
 
 test: .venv/dev .venv/code ## run all tests
-	@$(BIN)/pytest -q -n 3 --dist loadfile
+	@$(BIN)/pytest -q -n 4 --dist loadfile
 
 chaos: .venv/dev ## kill and freeze workers under 400 runs, and print what came of it
 	@$(BIN)/python -m tests.chaos

@@ -27,12 +27,15 @@ def test_a_file_is_attached_and_its_figures_are_answered(visit: Visit) -> None:
     visit.sign_in()
     page = visit.page
     page.locator("#starters").wait_for()
+    # What is typed can be sent once the page is connected; a file can be brought from then on.
+    page.locator("#chat-input").fill("sum of amount by country")
+    expect(page.locator("#chat-submit")).to_be_enabled()
     file = {"name": "sales.csv", "mimeType": "text/csv", "buffer": sales()}
     with page.expect_response("**/project/file**") as uploaded:
         page.locator("#upload-button-input").set_input_files(file)  # type: ignore[arg-type]
     assert uploaded.value.ok, uploaded.value.text()
     page.get_by_text("sales.csv").first.wait_for()
-    page.locator("#chat-input").fill("sum of amount by country")
+    page.locator("#chat-input").focus()
     page.keyboard.press("Enter")
     visit.answered()
     expect(page.locator(".ai-message").get_by_text("Germany: 409.5")).to_be_visible()

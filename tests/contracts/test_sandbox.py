@@ -144,6 +144,13 @@ async def test_a_flood_of_output_is_cut_and_its_command_ended(sandbox: Sandbox) 
     assert len(result.out) == SMALL.output
 
 
+async def test_a_command_that_ends_by_itself_while_it_is_ended_was_started_all_the_same(sandbox: Sandbox) -> None:
+    for more in range(12):
+        result = await sandbox.run(["head", "-c", str(SMALL.output + 1 + more * 4096), "/dev/zero"])
+        assert result.ended is Ended.OUTPUT
+        assert len(result.out) == SMALL.output
+
+
 async def test_a_daemon_does_not_outlive_its_command_and_does_not_hold_it_up(sandbox: Sandbox) -> None:
     daemon = "import os,time\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\ntime.sleep(987653)"
     result = await sandbox.run(["python3", "-c", daemon])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agents.errors import StepFailed
-from agents.sandbox import Ended, Ending, Output, SandboxBusy, SandboxGone, SandboxUnavailable, State
+from agents.sandbox import HOME, Ended, Ending, Output, SandboxBusy, SandboxGone, SandboxUnavailable, State
 from app.sandboxes import e2b_line
 from app.sandboxes.e2b import E2BSandboxes
 from app.sandboxes.e2b_errors import SandboxUnreachable
@@ -133,18 +133,16 @@ async def test_a_sandbox_that_e2b_has_paused_is_gone_for_who_held_it_and_can_be_
 
 
 async def test_a_line_that_breaks_is_mended_and_nothing_is_lost(service: LoopbackE2B, sandbox: E2BSandbox) -> None:
-    count = "i=0; while [ $i -lt 3000 ]; do echo $i; i=$((i+1)); done"
-    seen = 0
-
-    def broken(piece: Output) -> None:
-        nonlocal seen
-        seen += 1
-        if seen % 20 == 1 and seen < 100:
-            service.cut()
-
-    result = await sandbox.run(["sh", "-c", count], on_output=broken)
+    count = "i=0; while [ $i -lt 1500 ]; do echo $i; i=$((i+1)); done"
+    waited = f"{count}; until [ -e {HOME}/go ]; do sleep 0.05; done; {count}"
+    begun = asyncio.Event()
+    running = asyncio.create_task(sandbox.run(["sh", "-c", waited], on_output=lambda _: begun.set()))
+    await begun.wait()
+    service.cut()
+    await sandbox.write(f"{HOME}/go", b"")
+    result = await running
     assert (result.ended, result.code) == (Ended.EXITED, 0)
-    assert result.out.split() == [str(number).encode() for number in range(3000)]
+    assert result.out.split() == [str(number).encode() for number in range(1500)] * 2
     assert len(service.to("POST /process.Process/Start")) > 1
 
 

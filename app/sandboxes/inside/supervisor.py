@@ -141,7 +141,11 @@ class Supervisor:
 
     def do_kill(self, id: int) -> None:
         if id in self.running:
-            os.write(self.running[id].order, b"k")
+            try:
+                os.write(self.running[id].order, b"k")
+            except BrokenPipeError:
+                # It has ended by itself meanwhile, which its report tells.
+                return
 
     def attend(self, fd: int) -> None:
         running = self.owners[fd]
