@@ -205,11 +205,12 @@ class E2BLine:
                 raise SandboxGone(Ending.LOST)
             for offset, data in list(self._unheard):
                 await handle.send_stdin(_line(offset, data), SECONDS_TO_ANSWER)
-        except BaseException:
-            # A command that has ended by itself says more than that nothing can be sent to it.
+        except BaseException as error:
+            # A command that has ended by itself says more than that nothing can be sent to it; but whoever is cancelled
+            # must not take its end for a fault of the line, and go on.
             await asyncio.wait({ending}, timeout=SECONDS_FOR_AN_END)
             await handle.disconnect()
-            if ending.done() and not ending.cancelled():
+            if isinstance(error, Exception) and ending.done() and not ending.cancelled():
                 ending.result()
             raise
         finally:

@@ -187,6 +187,26 @@ async def test_output_that_is_lost_on_its_way_is_sent_again(
     assert machine.losing == 0
 
 
+async def test_closing_is_not_held_up_by_a_line_that_breaks_while_it_is_mended(
+    service: LoopbackE2B, provider: E2BSandboxes
+) -> None:
+    sandbox = await provider.create(limits=SMALL)
+    running = asyncio.create_task(sandbox.run(["sleep", "60"]))
+    await service.came("POST /process.Process/SendInput")
+    service.sandboxes[sandbox.id].machine.losing = 1_000_000
+    before = len(service.to("POST /process.Process/Start"))
+    service.cut()
+    while len(service.to("POST /process.Process/Start")) == before:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    closing = asyncio.create_task(provider.aclose())
+    await asyncio.sleep(0)
+    service.cut()
+    async with asyncio.timeout(30):
+        await closing
+    running.cancel()
+    await asyncio.wait({running})
+
+
 async def test_a_machine_that_stands_still_does_not_hold_up_its_commands_limit(
     service: LoopbackE2B, sandbox: E2BSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
