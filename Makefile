@@ -5,6 +5,9 @@ UV_VERSION := 0.13.9
 BENCHES := startup overhead critical_path retrieval intents changepoints attribution petshop drops causes worlds \
 	agentdojo injections approvals channels sandbox
 
+# Where the shell forbids caches of compiled modules, each process would compile its libraries anew: seconds a start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup bubblewrap run check test chaos bench clean
 
@@ -49,7 +52,7 @@ check: .venv/dev ## lint, format, types and import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy
 
 test: .venv/dev .venv/code ## run all tests
-	@$(BIN)/pytest -q -n 4 --dist loadfile
+	@$(BIN)/pytest -q -n 3 --dist loadfile
 
 chaos: .venv/dev ## kill and freeze workers under 400 runs, and print what came of it
 	@$(BIN)/python -m tests.chaos

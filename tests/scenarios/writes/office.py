@@ -18,7 +18,7 @@ from tools.nouns import Noun
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T], seconds: float = 30.0) -> T:
+def until(look: Callable[[], T], seconds: float = 120.0) -> T:
     """What `look` finds, as soon as it finds something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
