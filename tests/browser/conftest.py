@@ -184,3 +184,13 @@ def visitor(chromium: Browser, server: Server, *, phone: bool = False, dark: boo
     else:
         context = chromium.new_context(viewport={"width": 1280, "height": 860}, color_scheme=scheme)  # type: ignore[arg-type]
     return Visit(context, server)
+
+
+@pytest.fixture
+def visit(chromium: Browser, demo: Server) -> Iterator[Visit]:
+    """Somebody at the demo, on whose page nothing asks another host and nothing fails."""
+    guest = visitor(chromium, demo)
+    yield guest
+    assert guest.foreign == []
+    assert guest.errors == []
+    guest.context.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,15 +11,6 @@ from playwright.sync_api import Browser, expect
 from tests.browser.conftest import Server, Visit, visitor
 
 QUESTION = "Why did signups drop 20% last week?"
-
-
-@pytest.fixture
-def visit(chromium: Browser, demo: Server) -> Iterator[Visit]:
-    guest = visitor(chromium, demo)
-    yield guest
-    assert guest.foreign == []
-    assert guest.errors == []
-    guest.context.close()
 
 
 def test_a_founder_asks_and_gets_steps_a_chart_and_evidence(visit: Visit) -> None:

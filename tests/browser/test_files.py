@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from playwright.sync_api import expect
 
-import pytest
-from playwright.sync_api import Browser, expect
-
-from tests.browser.conftest import Server, Visit, visitor
+from tests.browser.conftest import Visit
 from tests.sandboxes import needs_bubblewrap
 from tests.scenarios.files.sales import sales
 
 pytestmark = needs_bubblewrap
-
-
-@pytest.fixture
-def visit(chromium: Browser, demo: Server) -> Iterator[Visit]:
-    guest = visitor(chromium, demo)
-    yield guest
-    assert guest.foreign == []
-    assert guest.errors == []
-    guest.context.close()
 
 
 def test_a_file_is_attached_and_its_figures_are_answered(visit: Visit) -> None:

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Server, Visit, visitor
 
 QUESTION = "What's blocking the auth milestone?"
 LONG = 60_000
-
-
-@pytest.fixture
-def visit(chromium: Browser, demo: Server) -> Iterator[Visit]:
-    guest = visitor(chromium, demo)
-    yield guest
-    assert guest.foreign == []
-    assert guest.errors == []
-    guest.context.close()
 
 
 def asked(visit: Visit) -> str:
